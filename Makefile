@@ -1,0 +1,52 @@
+# Every target sets up what it needs; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NPM_READY := web/node_modules/.ready
+
+# What the user may set: make export CHECKPOINTS=DIR WEIGHTS=timbreamt OUT=DIR ARGS="--models basicamt"
+CHECKPOINTS ?=
+WEIGHTS ?=
+OUT ?= dist/models
+ARGS ?=
+
+##@ Models
+.PHONY: export
+export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, or the bundled weights
+	$(BIN)/python -m export --out "$(OUT)" $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
+
+##@ Development
+.PHONY: test
+test: $(READY) $(NPM_READY) ## run every test: pytest and node's runner
+	$(BIN)/python -m pytest $(ARGS)
+	npm --prefix web test
+
+.PHONY: check
+check: $(READY) $(NPM_READY) ## formatter, linter, type checks
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	npm --prefix web run check
+
+.PHONY: clean
+clean: ## remove what was made, keep what was installed
+	rm -rf dist build
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamps: set up again only when what is pinned has changed.
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@touch $@
+
+$(NPM_READY): web/package.json web/package-lock.json
+	npm --prefix web ci --no-fund --no-audit --loglevel=error
+	@touch $@

@@ -1,0 +1,133 @@
+"""What was made: frozen dataclasses, and manifest.json.
+
+The manifest is where the stages meet: ``export`` writes it, ``verify`` and ``web`` read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from export.catalog import Thresholds
+
+SCHEMA = 1
+"""Raised when a reader of an older manifest would misread a newer one."""
+FILE_NAME = "manifest.json"
+
+Variant = Literal["fp32", "fp16", "int8"]
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output of a model file."""
+
+    name: str
+    dtype: str
+    """numpy's name of the type, e.g. ``float32``."""
+    shape: tuple[int | str, ...]
+    """A string is a symbolic dimension: ``samples`` or ``frames``."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One exported file: what it is, where it came from, what was measured."""
+
+    model: str
+    """Key in ``export.catalog.MODELS``."""
+    variant: Variant
+    path: str
+    """Relative to the manifest's folder."""
+    bytes: int
+    sha256: str
+    nodes: int
+    parameters: int
+    """Trainable parameters of the network."""
+    opset: int
+    ir_version: int
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    rate_hz: int
+    """Rate of the input waveform."""
+    network_rate_hz: int
+    hop_samples: int
+    """At ``network_rate_hz``: frame i stands at i * hop_samples / network_rate_hz seconds."""
+    lowest_pitch: int
+    """MIDI number of output row 0."""
+    thresholds: Thresholds
+    weights: str
+    """``checkpoint``, ``timbreamt``, ``bundled``, or ``random, seed 0``."""
+    checkpoint_sha256: str | None
+    """SHA-256 of the checkpoint file; None where the weights are random."""
+    epsilon: float
+    guards: tuple[str, ...]
+    """The constants that were followed through every step, one line each."""
+    error: dict[str, float]
+    """Largest |file - PyTorch float64| per output on the bundled music, native onnxruntime."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that one run of ``python -m export`` left in its folder."""
+
+    files: tuple[ModelFile, ...]
+    versions: dict[str, str]
+    """Tool name to version."""
+    schema: int = SCHEMA
+
+    def find(self, model: str, variant: str = "fp32") -> ModelFile:
+        """The file of a model and variant; KeyError names what there is."""
+        for file in self.files:
+            if (file.model, file.variant) == (model, variant):
+                return file
+        have = ", ".join(f"{file.model} {file.variant}" for file in self.files) or "nothing"
+        raise KeyError(f"the manifest holds no {model} {variant}; it holds {have}")
+
+    def to_json(self) -> str:
+        """Sorted, indented, ending in a newline: equal manifests give equal bytes."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read ``folder/manifest.json``; ManifestError where it is absent or not ours."""
+        path = folder / FILE_NAME
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ManifestError(f"{path} does not exist; run `make export` first") from None
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ManifestError(f"{path} is not JSON ({error}); run `make export` again") from None
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+            raise ManifestError(
+                f"{path} has schema {found}, this tool reads {SCHEMA}; run `make export` again"
+            )
+        try:
+            files = tuple(_model_file(entry) for entry in data["files"])
+            return cls(files=files, versions=dict(data["versions"]))
+        except (KeyError, TypeError) as error:
+            raise ManifestError(f"{path} is incomplete ({error}); run `make export` again") from None
+
+
+class ManifestError(ValueError):
+    """The manifest cannot be read; the message says what to do."""
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _model_file(entry: dict[str, Any]) -> ModelFile:
+    fields = dict(entry)
+    for key in ("inputs", "outputs"):
+        fields[key] = tuple(
+            TensorInfo(tensor["name"], tensor["dtype"], tuple(tensor["shape"]))
+            for tensor in fields[key]
+        )
+    fields["thresholds"] = Thresholds(**fields["thresholds"])
+    fields["guards"] = tuple(fields["guards"])
+    return ModelFile(**fields)

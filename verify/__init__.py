@@ -1,0 +1,1 @@
+"""The same input through every runtime, compared with one ruler."""
