@@ -1,0 +1,159 @@
+"""The inputs: music, and everything that breaks numbers.
+
+Every signal here must come out finite and equal in every runtime. All but the music are made
+from formulas and a fixed seed, so that two machines compare the same samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from export.catalog import HOP_SAMPLES, NETWORK_RATE_HZ, RATE_HZ
+
+Waveform = npt.NDArray[np.float32]
+
+EXAMPLE = Path(__file__).parent.parent / "export" / "example.flac"
+"""The bundled clip: this project's own music."""
+
+_HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
+"""One frame in input samples: 512."""
+_LENGTH = RATE_HZ // 4
+"""A quarter of a second, 22 frames: long enough for every kernel to see signal and padding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """One recording."""
+
+    name: str
+    samples: Waveform
+    """(samples,) at RATE_HZ."""
+    why: str
+    """What it may break."""
+    music: bool = False
+    """Notes are made and compared as well."""
+    brief: bool = False
+    """Short and telling: what a backend gets that takes seconds per frame."""
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return len(self.samples) / RATE_HZ
+
+
+class SignalError(ValueError):
+    """A recording that cannot be used; the message says what to do."""
+
+
+def standard(clip: Path = EXAMPLE) -> tuple[Signal, ...]:
+    """Every signal of the default run: the bundled clip first, then those of ``edges``."""
+    music = load(clip)
+    # Where the clip has settled: a WebGPU of software takes seconds for each frame.
+    start = min(len(music.samples) // 2, RATE_HZ)
+    excerpt = music.samples[start : start + _LENGTH]
+    short = Signal("music-short", excerpt, "a quarter of a second of music", True, True)
+    return (music, short, *edges())
+
+
+def edges() -> tuple[Signal, ...]:
+    """Everything that breaks numbers, each about a quarter of a second or less."""
+    return tuple(_edges())
+
+
+def _edges() -> Iterator[Signal]:
+    silence = np.zeros(_LENGTH, np.float32)
+    tone = _tone(_LENGTH)
+    noise = np.random.default_rng(0).uniform(-1, 1, _LENGTH).astype(np.float32)
+    impulse = silence.copy()
+    impulse[_LENGTH // 2] = 1
+    square = np.where(_phase(_LENGTH, 220.0) % 1 < 0.5, 1, -1).astype(np.float32)
+
+    yield Signal("silence", silence, "no energy at all: log 0, a deviation of 0", brief=True)
+    yield Signal("leading-silence", np.concatenate([silence, tone]), "log 0 in half the frames")
+    yield Signal("dc", np.full(_LENGTH, 0.5, np.float32), "energy at the borders only")
+    yield Signal("impulse", impulse, "one sample of energy", brief=True)
+    yield Signal("square", square, "full scale, many harmonics")
+    yield Signal("noise", noise, "energy in every bin")
+    yield Signal("tone", tone, "three partials, the rest next to silence")
+    for exponent in (-20, -12, -6, 6, 12, 18):
+        yield Signal(
+            f"tone-1e{exponent:+03d}",
+            (tone * np.float64(10) ** exponent).astype(np.float32),
+            "energy underflows" if exponent < 0 else "energy overflows float32 at 1e19",
+            brief=exponent in (-20, 18),
+        )
+    for name, value in (("nan", np.nan), ("inf", np.inf), ("minus-inf", -np.inf)):
+        broken = tone.copy()
+        broken[_LENGTH // 3] = value
+        yield Signal(name, broken, "one bad sample spreads over the recording", brief=name == "nan")
+    yield Signal("nan-only", np.full(_LENGTH, np.nan, np.float32), "no good sample at all")
+    left, right = square, noise
+    yield Signal("stereo-sum", left + right, "channels summed as noteDigger does: peaks near 2")
+    for length in lengths():
+        yield Signal(
+            f"length-{length}",
+            _tone(length),
+            "a length at which a frame begins, or an octave's stride leaves a remainder",
+            brief=length in (1, _HOP, _HOP + 1),
+        )
+
+
+def lengths() -> tuple[int, ...]:
+    """Lengths in input samples around one frame, and around each octave's stride.
+
+    After halving twice the length rounds up, and once more for each octave; the frame count is
+    the same for all octaves only if every rounding goes the same way.
+    """
+    around = {1, 2, _HOP - 1, _HOP, _HOP + 1, _HOP + 2, 2 * _HOP, 2 * _HOP + 1}
+    for octave in range(8):
+        edge = 8 * _HOP + 2 * 2**octave  # one sample more at this octave's rate than 8 frames
+        around |= {edge, edge + 1}
+    return tuple(sorted(around))
+
+
+def load(path: Path) -> Signal:
+    """Read a recording at RATE_HZ, its channels summed as noteDigger does; SignalError if not."""
+    import soundfile
+
+    try:
+        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise SignalError(f"{path} cannot be read as audio: {error}") from None
+    if rate_hz != RATE_HZ:
+        raise SignalError(
+            f"{path} has {rate_hz} Hz, the models take {RATE_HZ}; "
+            f"convert it: ffmpeg -i {path.name} -ar {RATE_HZ} {path.stem}.wav"
+        )
+    if len(samples) == 0:
+        raise SignalError(f"{path} holds no samples")
+    summed = samples.sum(axis=1, dtype=np.float32)
+    return Signal(path.stem, summed, f"{len(summed) / RATE_HZ:.1f} s of {path.name}", music=True)
+
+
+def select(signals: Iterable[Signal], patterns: Iterable[str]) -> tuple[Signal, ...]:
+    """Those whose name matches one of the shell patterns; SignalError where a pattern has none."""
+    signals, patterns = tuple(signals), tuple(patterns)
+    for pattern in patterns:
+        if not any(fnmatchcase(signal.name, pattern) for signal in signals):
+            names = ", ".join(signal.name for signal in signals)
+            raise SignalError(f"no signal is called {pattern}; there are: {names}")
+    return tuple(s for s in signals if any(fnmatchcase(s.name, p) for p in patterns))
+
+
+def _tone(length: int) -> Waveform:
+    partials = ((220.0, 0.5), (440.0, 0.25), (660.0, 0.125))
+    wave = np.zeros(length)
+    for frequency_hz, gain in partials:
+        wave += gain * np.sin(2 * np.pi * _phase(length, frequency_hz))
+    return wave.astype(np.float32)
+
+
+def _phase(length: int, frequency_hz: float) -> npt.NDArray[np.float64]:
+    """Cycles since the start, half a sample in: no signal begins with an exact zero."""
+    return (np.arange(length) + 0.5) * frequency_hz / RATE_HZ
