@@ -1,0 +1,118 @@
+"""The note and timbre rules written out as literally as they can be: slow, plain, an oracle.
+
+Not a second implementation to ship: `web/lib/notes.js` and `web/lib/timbres.js` are held
+against it by the files that `make_note_oracles.py` writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import SpectralClustering
+
+from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, Thresholds
+
+Activation = NDArray[np.float32]
+"""(84, frames), in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note, in frames."""
+
+    start_frame: int
+    end_frame: int
+    """Exclusive."""
+    pitch: int
+    velocity: float
+
+
+def used_onset(onset: Activation, frame: Activation) -> Activation:
+    """The larger of the predicted onset and the one inferred from rises (rule 1)."""
+    rows, frames = frame.shape
+    rise = np.zeros_like(frame)
+    for row in range(rows):
+        for t in range(3, frames):
+            rise[row, t] = max(0, min(frame[row, t] - frame[row, t - n] for n in (1, 2, 3)))
+    highest = rise.max(initial=0)
+    if highest == 0:
+        return onset
+    return np.maximum(onset, onset.max() * rise / highest)
+
+
+def candidates(onset: Activation, threshold: float) -> list[tuple[int, int]]:
+    """(frame, row) of every local maximum, last first, high before low (rule 2)."""
+    found = []
+    rows, frames = onset.shape
+    for t in reversed(range(frames)):
+        for row in reversed(range(rows)):
+            value = onset[row, t]
+            before = onset[row, t - 1] if t else -np.inf
+            after = t + 1
+            while after < frames and onset[row, after] == value:
+                after += 1
+            falls = after == frames or onset[row, after] < value
+            if before < value and falls and value >= np.float32(threshold):
+                found.append((t, row))
+    return found
+
+
+def make_notes(onset: Activation, frame: Activation, thresholds: Thresholds) -> list[Note]:
+    """All notes, by start and then pitch."""
+    frames = frame.shape[1]
+    energy = frame.copy()
+    level = np.float32(thresholds.frame)
+    notes = []
+
+    def walk(row: int, t: int, step: int) -> int:
+        """The first frame of the quiet stretch that ends the walk, or the border."""
+        quiet = 0
+        while 0 <= t < frames and quiet < thresholds.tolerance_frames:
+            quiet = quiet + 1 if energy[row, t] < level else 0
+            t += step
+        return t - step * quiet
+
+    def take(row: int, start: int, end: int) -> None:
+        energy[max(0, row - 1) : row + 2, start:end] = 0
+        if end - start >= thresholds.minimum_frames:
+            velocity = float(frame[row, start:end].astype(np.float64).mean())
+            notes.append(Note(start, end, LOWEST_PITCH + row, velocity))
+
+    for t, row in candidates(used_onset(onset, frame), thresholds.onset):
+        end = walk(row, t, 1)
+        if end - t >= thresholds.minimum_frames:
+            take(row, t, end)
+    while energy.size and energy.max() > level:
+        t, row = (int(i) for i in np.argwhere(energy.max() == energy.T)[0])
+        take(row, walk(row, t, -1) + 1, walk(row, t, 1))
+    return sorted(notes, key=lambda note: (note.start_frame, note.pitch))
+
+
+def seconds(frame: int) -> float:
+    """Where a frame stands in the recording."""
+    return frame * HOP_SAMPLES / NETWORK_RATE_HZ
+
+
+def note_embeddings(
+    notes: list[Note], embedding: NDArray[np.float32], frame: Activation
+) -> NDArray[np.float64]:
+    """(notes, 12): the energy-weighted sum of each note's embeddings, of unit length."""
+    rows = []
+    for note in notes:
+        row, span = note.pitch - LOWEST_PITCH, slice(note.start_frame, note.end_frame)
+        total = (
+            embedding[:, row, span].astype(np.float64) @ frame[row, span].astype(np.float64) ** 2
+        )
+        length = np.linalg.norm(total)
+        rows.append(total / length if length > 0 else total)
+    return np.array(rows).reshape(-1, embedding.shape[0])
+
+
+def cluster(vectors: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """scikit-learn's labels of unit vectors."""
+    affinity = np.exp(vectors @ vectors.T)
+    np.fill_diagonal(affinity, 0)
+    model = SpectralClustering(count, affinity="precomputed", assign_labels="cluster_qr")
+    return np.asarray(model.fit_predict(affinity), dtype=np.int64)

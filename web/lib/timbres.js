@@ -1,0 +1,227 @@
+/**
+ * Which notes belong to one instrument: spectral clustering of the notes' timbre embeddings.
+ *
+ * The labels are those of scikit-learn's
+ * `SpectralClustering(affinity="precomputed", assign_labels="cluster_qr")` (Damle, Minden and Ying
+ * 2019), with affinity exp(cosine). The affinity matrix is never stored: memory is O(n) for n
+ * notes. Nothing depends on a random start, and labels are numbered by first appearance.
+ */
+
+import { dot, eigenSymmetric, leadingEigen } from "./eigen.js";
+import { LOWEST_PITCH, PITCHES } from "./notes.js";
+
+/** Channels of an embedding. */
+export const EMBEDDING_SIZE = 12;
+
+/**
+ * One vector a note: the sum over its frames of embedding × (frame activation)², of unit length.
+ * A note without any embedding keeps a vector of zeros.
+ *
+ * @param {import("./notes.js").FrameNote[]} notes
+ * @param {Float32Array} embedding EMBEDDING_SIZE × PITCHES × frames, flat
+ * @param {Float32Array} frame PITCHES × frames, flat
+ * @param {number} frames
+ * @returns {Float64Array[]} EMBEDDING_SIZE values each
+ * @throws {RangeError} where the lengths disagree
+ */
+export function noteEmbeddings(notes, embedding, frame, frames) {
+  const plane = PITCHES * frames;
+  if (frame.length !== plane || embedding.length !== EMBEDDING_SIZE * plane) {
+    throw new RangeError(
+      `embedding has ${embedding.length} values and frame ${frame.length}; ` +
+        `${EMBEDDING_SIZE} × ${PITCHES} × ${frames} and ${PITCHES} × ${frames} were expected`,
+    );
+  }
+  return notes.map(({ pitch, startFrame, endFrame }) => {
+    const base = (pitch - LOWEST_PITCH) * frames;
+    const vector = new Float64Array(EMBEDDING_SIZE);
+    for (let c = 0; c < EMBEDDING_SIZE; c++) {
+      for (let i = base + startFrame; i < base + endFrame; i++) {
+        vector[c] += embedding[c * plane + i] * frame[i] * frame[i];
+      }
+    }
+    const length = Math.sqrt(dot(vector, vector));
+    return length > 0 ? vector.map((value) => value / length) : vector;
+  });
+}
+
+/**
+ * A label for each note.
+ *
+ * @param {Float64Array[]} vectors of unit length or zero, one a note
+ * @param {number} count timbres, 1 or more; with as many timbres as notes each has its own
+ * @returns {Uint16Array} labels 0 … count − 1, numbered by first appearance
+ * @throws {RangeError} where count is not a whole number of 1 or more
+ */
+export function clusterTimbres(vectors, count) {
+  if (!(Number.isInteger(count) && count >= 1)) {
+    throw new RangeError(`the number of timbres is ${count}; give a whole number, 1 or more`);
+  }
+  if (count >= vectors.length) return Uint16Array.from(vectors, (_, i) => i);
+  if (count === 1) return new Uint16Array(vectors.length);
+  const { vectors: leading, rootDegrees } = spectrum(vectors, count);
+  const rows = vectors.map((_, i) =>
+    Float64Array.from(leading, (vector) => vector[i] / rootDegrees[i]),
+  );
+  const turn = polarFactor(pivotRows(rows, count), count);
+  return byFirstAppearance(
+    rows.map((row) => indexOfLargest(turn.map((column) => Math.abs(dot(row, column))))),
+  );
+}
+
+/**
+ * How many timbres there seem to be: where the eigenvalues fall most steeply (the eigengap, as a
+ * ratio), among 2 … most; or 1 where the notes differ too little to be told apart.
+ *
+ * @param {Float64Array[]} vectors of unit length or zero, one a note
+ * @param {number} [most]
+ * @returns {number}
+ */
+export function estimateTimbres(vectors, most = 6) {
+  const limit = Math.min(most, vectors.length - 2);
+  if (limit < 2) return Math.min(1, vectors.length);
+  const { values, rootDegrees } = spectrum(vectors, limit + 1);
+  // Without self-affinity every eigenvalue is lower by about e / degree; with few notes it shows.
+  const shift = Math.E / (dot(rootDegrees, rootDegrees) / vectors.length);
+  if (values[1] + shift < DISTINCT) return 1;
+  const strength = values.map((value) => Math.max(value + shift, INDISTINCT));
+  let best = 2;
+  for (let k = 3; k <= limit; k++) {
+    if (strength[k - 1] / strength[k] > strength[best - 1] / strength[best]) best = k;
+  }
+  return best;
+}
+
+/**
+ * Second eigenvalue from which on there is more than one timbre. Two equal groups at cosine c
+ * have (e − e^c) / (e + e^c): 0.46 for unrelated ones, 0.1 where c = 0.8.
+ */
+const DISTINCT = 0.2;
+/** Eigenvalues below this are the spread within a timbre. */
+const INDISTINCT = 0.05;
+
+/**
+ * The leading eigenvectors of D^(-1/2) W D^(-1/2), W = exp(cosine) without self-affinity.
+ * @param {Float64Array[]} vectors
+ * @param {number} count
+ * @returns {import("./eigen.js").Eigen & {rootDegrees: Float64Array}}
+ */
+function spectrum(vectors, count) {
+  const ones = new Float64Array(vectors.length).fill(1);
+  const rootDegrees = affinityTimes(vectors, [ones])[0].map(Math.sqrt);
+  // √D·1 is the first eigenvector; the next ones are close to linear in the embedding, because
+  // exp(cosine) is. Fixed noise beside them reaches what symmetry would hide.
+  const start = [ones];
+  for (let c = 0; c < EMBEDDING_SIZE; c++) start.push(Float64Array.from(vectors, (v) => v[c]));
+  for (let k = 0; k < count; k++) start.push(fixedNoise(vectors.length, k));
+  for (const vector of start) vector.forEach((value, i) => (vector[i] = value * rootDegrees[i]));
+  const eigen = leadingEigen(
+    (block) => {
+      const scaled = block.map((vector) => vector.map((value, i) => value / rootDegrees[i]));
+      const images = affinityTimes(vectors, scaled);
+      return images.map((image) => image.map((value, i) => value / rootDegrees[i]));
+    },
+    start,
+    count,
+  );
+  return { ...eigen, rootDegrees };
+}
+
+/**
+ * W times each vector of a block; each affinity is computed once and forgotten.
+ * @param {Float64Array[]} vectors
+ * @param {Float64Array[]} block
+ */
+function affinityTimes(vectors, block) {
+  const n = vectors.length;
+  const width = block.length;
+  // Interleaved, so that what one pair of notes touches lies together.
+  const x = new Float64Array(n * width);
+  const y = new Float64Array(n * width);
+  block.forEach((vector, k) => vector.forEach((value, i) => (x[i * width + k] = value)));
+  for (let i = 0; i < n; i++) {
+    for (let j = i + 1; j < n; j++) {
+      const affinity = Math.exp(dot(vectors[i], vectors[j]));
+      for (let k = 0; k < width; k++) {
+        y[i * width + k] += affinity * x[j * width + k];
+        y[j * width + k] += affinity * x[i * width + k];
+      }
+    }
+  }
+  return block.map((vector, k) => vector.map((_, i) => y[i * width + k]));
+}
+
+/**
+ * Values in [-1, 1) that are always the same (Knuth's MMIX multiplier, in 32 bits: Numerical
+ * Recipes' quick generator).
+ * @param {number} length
+ * @param {number} seed
+ */
+function fixedNoise(length, seed) {
+  let state = seed + 1;
+  return Float64Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+}
+
+/**
+ * The rows that column-pivoted QR of the transpose takes first: each time the one that is
+ * longest after the others have been projected out.
+ * @param {Float64Array[]} rows
+ * @param {number} count
+ */
+function pivotRows(rows, count) {
+  const rest = rows.map((row) => row.slice());
+  const pivots = [];
+  for (let step = 0; step < count; step++) {
+    const pivot = indexOfLargest(rest.map((row) => dot(row, row)));
+    pivots.push(rows[pivot]);
+    const length = Math.sqrt(dot(rest[pivot], rest[pivot]));
+    if (length === 0) continue;
+    const axis = rest[pivot].map((value) => value / length);
+    for (const row of rest) {
+      const along = dot(row, axis);
+      row.forEach((value, c) => (row[c] = value - along * axis[c]));
+    }
+  }
+  return pivots;
+}
+
+/**
+ * The orthogonal matrix nearest to M, whose columns are the pivots: M (MᵀM)^(-1/2).
+ * @param {Float64Array[]} pivots the columns of M
+ * @param {number} size
+ * @returns {Float64Array[]} its columns
+ */
+function polarFactor(pivots, size) {
+  const gram = new Float64Array(size * size);
+  pivots.forEach((a, i) => pivots.forEach((b, j) => (gram[i * size + j] = dot(a, b))));
+  const { values, vectors } = eigenSymmetric(gram, size);
+  return pivots.map((_, j) => {
+    const column = new Float64Array(size);
+    for (let e = 0; e < size; e++) {
+      const root = Math.sqrt(Math.max(values[e], Number.MIN_VALUE));
+      for (let i = 0; i < size; i++) {
+        const weight = (vectors[e][i] * vectors[e][j]) / root;
+        for (let c = 0; c < size; c++) column[c] += weight * pivots[i][c];
+      }
+    }
+    return column;
+  });
+}
+
+/** @param {ArrayLike<number>} values */
+function indexOfLargest(values) {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  return best;
+}
+
+/** @param {number[]} labels */
+function byFirstAppearance(labels) {
+  /** @type {Map<number, number>} */
+  const order = new Map();
+  for (const label of labels) if (!order.has(label)) order.set(label, order.size);
+  return Uint16Array.from(labels, (label) => order.get(label) ?? 0);
+}
