@@ -108,7 +108,9 @@ class Manifest:
             files = tuple(_model_file(entry) for entry in data["files"])
             return cls(files=files, versions=dict(data["versions"]))
         except (KeyError, TypeError) as error:
-            raise ManifestError(f"{path} is incomplete ({error}); run `make export` again") from None
+            raise ManifestError(
+                f"{path} is incomplete ({error}); run `make export` again"
+            ) from None
 
 
 class ManifestError(ValueError):

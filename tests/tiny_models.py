@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -42,7 +43,7 @@ def write(path: Path, *, seed: int = 0, epsilon: float = EPSILON, gain: float = 
         "epsilon": np.array(epsilon, np.float32),
         "gain": np.array(gain, np.float32),
     }
-    shape = [1, PITCHES, "frames"]
+    shape: list[str | int | None] = [1, PITCHES, "frames"]
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -70,5 +71,5 @@ def run(audio: Array, *, seed: int = 0, epsilon: float = EPSILON, gain: float = 
     return {"onset": _sigmoid(scaled - level)[None], "frame": _sigmoid(scaled)[None]}
 
 
-def _sigmoid(values: Array) -> Array:
+def _sigmoid(values: npt.NDArray[np.float64]) -> Array:
     return np.asarray(1 / (1 + np.exp(-values)))
