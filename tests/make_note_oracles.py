@@ -55,8 +55,8 @@ def note_cases() -> list[dict[str, Any]]:
     ]
     for seed, (frames, thresholds) in enumerate(settings):
         onset, frame = draw_activations(seed, frames)
-        scaled = (onset / np.float32(255), frame / np.float32(255))
-        notes = note_rules.make_notes(*scaled, thresholds)
+        scaled = [part.astype(np.float32) / np.float32(255) for part in (onset, frame)]
+        notes = note_rules.make_notes(scaled[0], scaled[1], thresholds)
         cases.append(
             {
                 "frames": frames,

@@ -39,7 +39,8 @@ def used_onset(onset: Activation, frame: Activation) -> Activation:
     highest = rise.max(initial=0)
     if highest == 0:
         return onset
-    return np.maximum(onset, onset.max() * rise / highest)
+    used: Activation = np.maximum(onset, onset.max() * rise / highest)
+    return used
 
 
 def candidates(onset: Activation, threshold: float) -> list[tuple[int, int]]:
