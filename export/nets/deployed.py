@@ -1,0 +1,38 @@
+"""What a deployed form adds to a network: 44 100 Hz in, outputs relative to their maximum."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from export.nets.front_end import Halving, clean_audio
+
+FAINTEST = 1e-30
+"""Largest activation up to which nothing was recognised, so that nothing is scaled up."""
+
+
+class Deployed(nn.Module):
+    """A network behind the door that users know: waveform at 44 100 Hz, activations up to 1.
+
+    ``network`` holds the checkpoint's parameters and maps (1, 1, N) samples at 22 050 Hz to
+    activations (1, 84, F), with sounding (1, 1, 1, 1) last.
+    """
+
+    def __init__(self, network: nn.Module, halving: Halving) -> None:
+        super().__init__()
+        self.network = network
+        self.halving = halving  # the network's own, where it has one
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, ...]:
+        """(1, 1, N) samples, any finite or infinite → the network's outputs, each finite."""
+        raise NotImplementedError
+
+    def halve(self, audio: Tensor) -> Tensor:
+        """(1, 1, N) samples at 44 100 Hz → (1, 1, ceil(N / 2)), free of NaN and infinity."""
+        halved: Tensor = self.halving(clean_audio(audio))
+        return halved
+
+
+def divide_by_maximum(activation: Tensor, sounding: Tensor) -> Tensor:
+    """(B, 84, F) → the same with maximum 1; all zero where ``sounding`` (B, 1, 1) is 0."""
+    heard = activation * sounding
+    return heard / heard.amax(dim=(1, 2), keepdim=True).clamp(min=FAINTEST)

@@ -1,0 +1,148 @@
+"""septimbre: notes and, for every pitch and frame, an embedding of its timbre.
+
+After Hu et al. 2025 (arXiv 2509.12712). Parameter names are the published checkpoint's.
+Where a network is quiet about short or silent input, see ``front_end`` and ``deployed``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from export.catalog import EMBEDDING_SIZE, EPSILON
+from export.nets.basicamt import NoteBranch
+from export.nets.deployed import Deployed as DeployedNetwork
+from export.nets.deployed import divide_by_maximum
+from export.nets.front_end import CQT, EnergyNorm, stack_harmonics
+
+SHORTEST = 1e-12
+"""Length of an embedding below which it has no direction."""
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalisation over the channels of each cell, without moving the channels last."""
+
+    def __init__(self, channels: int, epsilon: float = 1.01e-8) -> None:
+        super().__init__()
+        self.layer_norm = nn.LayerNorm(channels, eps=epsilon)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, F) → the same shape."""
+        norm = self.layer_norm
+        centred = x - x.mean(dim=1, keepdim=True)
+        variance = centred.square().mean(dim=1, keepdim=True)
+        normed = centred / torch.sqrt(variance + norm.eps)
+        return normed * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+
+class CentreNorm(nn.Module):
+    """Each channel relative to its mean and deviation over all pitches and frames."""
+
+    def __init__(self, channels: int, epsilon: float = 1e-9) -> None:
+        super().__init__()
+        self.k = nn.Parameter(torch.ones(1, channels, 1, 1))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, F) → the same shape. The deviation is unbiased."""
+        centred = x - x.mean(dim=(2, 3), keepdim=True)
+        cells = torch.ones_like(x[:, :1]).sum(dim=(2, 3), keepdim=True)
+        variance = centred.square().sum(dim=(2, 3), keepdim=True) / (cells - 1)
+        return centred * (self.k / (torch.sqrt(variance) + self.epsilon))
+
+
+class Encoder(nn.Module):
+    """Harmonics in, timbre embeddings out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.k = nn.Parameter(torch.tensor(0.25))
+        self.b = nn.Parameter(torch.tensor(1.0))
+        self.early_conv = nn.Sequential(
+            nn.Conv2d(8, 16, 5, padding=2),
+            nn.GroupNorm(4, 16),
+            nn.LeakyReLU(),
+            nn.Conv2d(16, 8, (25, 3), padding=(36, 1), dilation=(3, 1)),
+        )
+        self.neck = nn.Sequential(nn.GroupNorm(2, 8), nn.Conv2d(8, 16, 5, padding=2), nn.PReLU())
+        self.res1 = nn.Sequential(
+            ChannelNorm(16),
+            nn.Conv2d(16, 24, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(24, 16, 3, padding=1),
+        )
+        self.emb = nn.Sequential(
+            CentreNorm(16),
+            nn.Conv2d(16, EMBEDDING_SIZE, (3, 5), stride=(3, 1), padding=(1, 2)),
+        )
+
+    def forward(self, harmonics: Tensor) -> Tensor:
+        """(B, 8, 252, F) → embeddings (B, 12, 84, F), not yet of unit length."""
+        x = harmonics * self.k + self.b
+        x = self.neck(self.early_conv(x) + x)
+        x = x + self.res1(x)
+        embedding: Tensor = self.emb(x)
+        return embedding
+
+
+class SepTimbre(nn.Module):
+    """Two branches that share their ears."""
+
+    def __init__(self, epsilon: float = EPSILON) -> None:
+        super().__init__()
+        self.cqt = CQT()
+        self.energy_norm = EnergyNorm(epsilon)
+        self.note_branch = NoteBranch()
+        self.encoder = Encoder()
+
+    def hear(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 1, N) samples at 22 050 Hz → harmonics (B, 8, 252, F), sounding (B, 1, 1)."""
+        energy, sounding = self.energy_norm(self.cqt(audio))
+        return stack_harmonics(energy), sounding.squeeze(1)
+
+    def encode(self, harmonics: Tensor, sounding: Tensor) -> Tensor:
+        """(B, 8, 252, F) → embeddings (B, 12, 84, F) of unit length, or all zero."""
+        return to_unit_length(self.encoder(harmonics) * sounding[:, None])
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(B, 1, N) samples at 22 050 Hz → onset, frame, embedding, sounding (B, 1, 1)."""
+        harmonics, sounding = self.hear(audio)
+        onset, frame = self.note_branch(harmonics)
+        return onset, frame, self.encode(harmonics, sounding), sounding
+
+
+def to_unit_length(embedding: Tensor) -> Tensor:
+    """(B, D, 84, F) → the same, of length 1 over D; zero stays zero."""
+    length = torch.sqrt(embedding.square().sum(dim=1, keepdim=True))
+    return embedding / length.clamp(min=SHORTEST)
+
+
+class Deployed(DeployedNetwork):
+    """septimbre_44100: onset, frame and embedding."""
+
+    def __init__(self, epsilon: float = EPSILON) -> None:
+        network = SepTimbre(epsilon)
+        super().__init__(network, network.cqt.filtfilt)
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(1, 1, N) samples at 44 100 Hz → onset, frame (1, 84, F), embedding (1, 12, 84, F)."""
+        onset, frame, embedding, sounding = self.network(self.halve(audio))
+        return (
+            divide_by_maximum(onset, sounding),
+            divide_by_maximum(frame, sounding),
+            embedding,
+        )
+
+
+class DeployedEncoder(DeployedNetwork):
+    """septimbre_encoder_44100: the embedding alone, for notes from elsewhere."""
+
+    network: SepTimbre
+
+    def __init__(self, epsilon: float = EPSILON) -> None:
+        network = SepTimbre(epsilon)
+        super().__init__(network, network.cqt.filtfilt)
+
+    def forward(self, audio: Tensor) -> tuple[Tensor]:
+        """(1, 1, N) samples at 44 100 Hz → embedding (1, 12, 84, F)."""
+        return (self.network.encode(*self.network.hear(self.halve(audio))),)
