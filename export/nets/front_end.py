@@ -25,7 +25,7 @@ FMIN_HZ = 32.07955284
 SHIFTS = (-36, 0, 36, 57, 72, 84, 93, 101)
 """Bins between a pitch and its harmonics ½, 1, 2, 3, 4, 5, 6, 7."""
 
-LOUDEST = 1e15
+LOUDEST = 2.0**50
 """Amplitude above which a recording is scaled down: its energy's sum would leave float32."""
 FLOAT32_MAX = 3.4028234663852886e38
 SILENT = 1e-30
@@ -110,16 +110,17 @@ class EnergyNorm(nn.Module):
     def forward(self, cqt: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 2, 288, F) → log energy (B, 1, 288, F), and sounding (B, 1, 1, 1), 1.0 or 0.0.
 
-        The first is log(e + epsilon) - log(s), s the deviation over the frames of their energy.
-        Where there is no deviation (silence, one frame) sounding is 0.
+        The first is log((e + epsilon) / s), s the deviation over the frames of their energy: one
+        logarithm loses fewer digits than the difference of two. Where there is no deviation
+        (silence, one frame) sounding is 0.
         """
         energy = cqt.square().sum(dim=1, keepdim=True)
-        log_deviation, sounding = measure_deviation(energy.sum(dim=2, keepdim=True))
-        return torch.log(energy + self.epsilon) - log_deviation, sounding
+        deviation, sounding = measure_deviation(energy.sum(dim=2, keepdim=True))
+        return torch.log((energy + self.epsilon) / deviation), sounding
 
 
 def measure_deviation(frames: Tensor) -> tuple[Tensor, Tensor]:
-    """Frame energies (B, 1, 1, F) → log of their unbiased deviation, and sounding, (B, 1, 1, 1).
+    """Frame energies (B, 1, 1, F) → their unbiased deviation, and sounding, each (B, 1, 1, 1).
 
     Energies span 1e-30 to 1e32 and are squared here, so they are measured relative to the largest.
     """
@@ -130,7 +131,7 @@ def measure_deviation(frames: Tensor) -> tuple[Tensor, Tensor]:
     degrees = (torch.ones_like(frames).sum(dim=3, keepdim=True) - 1).clamp(min=1)
     deviation = torch.sqrt(centred.square().sum(dim=3, keepdim=True) / degrees)
     sounding = ((largest > SILENT) & (deviation > STEADY)).to(frames.dtype)
-    return torch.log(scale) + torch.log(deviation.clamp(min=STEADY)), sounding
+    return scale * deviation.clamp(min=STEADY), sounding
 
 
 def stack_harmonics(x: Tensor) -> Tensor:
