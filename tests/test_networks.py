@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make_music, read_mono
 
 from export.catalog import MODELS
 from export.checkpoint import load_into, load_state
 from export.nets.front_end import CQT
 from export.nets.onsets_frames import OnsetsFrames
+from tests.conftest import make_music, read_mono
 
 PUBLISHED = ("basicamt", "septimbre", "basicpitch")
 TOLERANCE = {"onset": 1e-5, "frame": 1e-5, "embedding": 1e-4}
