@@ -1,0 +1,28 @@
+/**
+ * The node side of verify/notes.py: notes and timbre labels from tensors, by the library that
+ * the browser runs. Reads a request from standard input, answers on standard output, in JSON.
+ *
+ * Request: { onset, frame, embedding: path of float32 bytes (embedding may be null), frames,
+ *            thresholds, counts: numbers of timbres }
+ * Answer:  { notes: FrameNote[], labels: one list for each count }
+ */
+
+import { readFileSync } from "node:fs";
+import { makeNotes } from "../../web/lib/notes.js";
+import { clusterTimbres, noteEmbeddings } from "../../web/lib/timbres.js";
+
+/** @param {string} path @returns {Float32Array} */
+function read(path) {
+  const { buffer, byteOffset, byteLength } = readFileSync(path);
+  return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
+}
+
+const request = JSON.parse(readFileSync(0, "utf8"));
+const { frames, thresholds, counts } = request;
+const frame = read(request.frame);
+const notes = makeNotes(read(request.onset), frame, frames, thresholds);
+const vectors = request.embedding
+  ? noteEmbeddings(notes, read(request.embedding), frame, frames)
+  : null;
+const labels = vectors ? counts.map((count) => [...clusterTimbres(vectors, count)]) : [];
+process.stdout.write(JSON.stringify({ notes, labels }));
