@@ -1,0 +1,8 @@
+/** Music to notes, in the browser. */
+
+export { decodeFile } from "./decode.js";
+export { TranscriptionError } from "./errors.js";
+export { toMidi } from "./midi.js";
+export { LOWEST_PITCH, makeNotes, PITCHES, SECONDS_PER_FRAME } from "./notes.js";
+export { clusterTimbres, estimateTimbres, noteEmbeddings } from "./timbres.js";
+export { Analysis, analyse, transcribe } from "./transcribe.js";
