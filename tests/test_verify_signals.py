@@ -35,8 +35,8 @@ def test_each_extreme_is_what_its_name_says() -> None:
     assert np.count_nonzero(named["impulse"].samples) == 1
     assert set(named["square"].samples.tolist()) == {-1.0, 1.0}
     assert np.abs(named["stereo-sum"].samples).max() > 1.9
-    assert 1e17 < np.abs(named["tone-1e+18"].samples).max() < 1e19
-    assert 0 < np.abs(named["tone-1e-20"].samples).max() < 1e-19
+    assert 1e17 < np.abs(named["amplitude-1e+18"].samples).max() < 1e19
+    assert 0 < np.abs(named["amplitude-1e-20"].samples).max() < 1e-19
     assert len(named["length-1"].samples) == 1
 
 
@@ -52,7 +52,7 @@ def test_lengths_stand_on_both_sides_of_a_frame_and_of_each_octave() -> None:
 
 def test_brief_signals_are_few_short_and_hold_the_worst() -> None:
     brief = [signal for signal in signals.edges() if signal.brief]
-    assert {"silence", "nan", "tone-1e+18", "length-1"} <= {signal.name for signal in brief}
+    assert {"silence", "nan", "amplitude-1e+18", "length-1"} <= {signal.name for signal in brief}
     assert sum(signal.seconds for signal in brief) < 2
 
 

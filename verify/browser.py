@@ -23,7 +23,7 @@ from verify import launch
 from verify.compare import Array
 from verify.launch import BrowserMissingError, BrowserName
 from verify.loopback import Loopback
-from verify.runners import RunnerError, Tensors, first_line
+from verify.runners import HangError, RunnerError, Tensors, first_line
 
 T = TypeVar("T")
 
@@ -199,18 +199,19 @@ class BrowserRunner:
         return self._wait(what, limit, self._page.evaluate(script, list(arguments)))
 
     def _wait(self, what: str, limit: float, work: Coroutine[Any, Any, T]) -> T:
+        error: type[RunnerError] = RunnerError
         try:
             return self._loop.run_until_complete(asyncio.wait_for(work, limit))
         except TimeoutError:
-            problem = f"hung: could not {what} within {limit:g} s"
-        except Error as error:
-            problem = f"could not {what}: {first_line(error)}"
+            error, problem = HangError, f"hung: could not {what} within {limit:g} s"
+        except Error as cause:
+            problem = f"could not {what}: {first_line(cause)}"
         except BaseException:
             self._close()
             raise
         notes = [*self._complaints, *(f"{path} was not found" for path in self._server.missing)]
         self._close()
-        raise RunnerError("; ".join([f"{self.name}: {problem}", *dict.fromkeys(notes)]))
+        raise error("; ".join([f"{self.name}: {problem}", *dict.fromkeys(notes)]))
 
     def _close(self) -> None:
         self._page = None

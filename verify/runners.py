@@ -24,6 +24,10 @@ class RunnerError(RuntimeError):
     """A runtime did not start, load or finish; the message names it and says why."""
 
 
+class HangError(RunnerError):
+    """A time limit cut something; the message names what."""
+
+
 class Runner(Protocol):
     """One runtime."""
 

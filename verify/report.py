@@ -1,0 +1,227 @@
+"""Verdicts as people, publishers and continuous integration read them.
+
+``index.html`` is one file that opens from disk; ``report.json`` says which file hashes passed
+where, and publishing reads it; ``junit.xml`` is what build servers summarise.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from verify.matrix import Result, Subject, Verdict
+from verify.picture import Exhibit, exhibit
+
+SCHEMA = 1
+TEMPLATES = Path(__file__).parent / "templates"
+_WORDS = {"agrees": 0, "disagrees": 3, "failed": 2, "not started": 1}
+"""Worst last: a cell says the worst of its signals."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What was not run, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One file in one runtime, over all its signals."""
+
+    status: str
+    agrees: int
+    total: int
+    worst: float
+    """In tolerances; infinite where something was not comparable."""
+    message: str
+    """The first fault."""
+
+    @property
+    def heat(self) -> float:
+        """Worst as a share of the tolerance, at most 1."""
+        return min(self.worst, 1.0)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run and what was known before it."""
+
+    subjects: Sequence[Subject]
+    result: Result
+    left_out: Sequence[LeftOut] = ()
+    promises: Sequence[Mapping[str, Any]] = ()
+    """Rows of the table of tolerances: variant, output, absolute, reason."""
+    signals: Mapping[str, str] = field(default_factory=dict)
+    """Why each signal is there, by name."""
+    epsilon: Mapping[str, Any] | None = None
+    """What ``python -m verify epsilon`` found."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def runtimes(self) -> list[str]:
+        """In the order of the run."""
+        return list(self.result.seconds)
+
+    def verdicts(self, subject: Subject, runtime: str) -> list[Verdict]:
+        """Of one file in one runtime."""
+        return [
+            verdict
+            for verdict in self.result.verdicts
+            if (verdict.model, verdict.variant, verdict.runtime)
+            == (subject.model, subject.variant, runtime)
+        ]
+
+    def cell(self, subject: Subject, runtime: str) -> Cell | None:
+        """Sum up; None where this runtime does not take this file."""
+        verdicts = self.verdicts(subject, runtime)
+        if not verdicts:
+            return None
+        worst = max(verdicts, key=lambda verdict: _WORDS[verdict.status])
+        return Cell(
+            worst.status,
+            sum(verdict.status == "agrees" for verdict in verdicts),
+            len(verdicts),
+            max(verdict.in_tolerances for verdict in verdicts),
+            worst.message,
+        )
+
+    def table(self, subject: Subject) -> dict[str, dict[str, Verdict]]:
+        """Verdicts of one file by signal and runtime."""
+        rows: dict[str, dict[str, Verdict]] = {}
+        for verdict in self.result.verdicts:
+            if (verdict.model, verdict.variant) == (subject.model, subject.variant):
+                rows.setdefault(verdict.signal, {})[verdict.runtime] = verdict
+        return rows
+
+    def exhibits(self, subject: Subject) -> list[Exhibit]:
+        """Pictures of the file's worst case."""
+        evidence = self.result.worst.get((subject.model, subject.variant))
+        if evidence is None:
+            return []
+        shown = (
+            exhibit(d, evidence.candidate[d.output], evidence.reference[d.output])
+            for d in evidence.verdict.deviations
+        )
+        return [picture for picture in shown if picture]
+
+    def to_json(self) -> str:
+        """Everything but the pictures."""
+        files = []
+        for subject in self.subjects:
+            cells = {runtime: self.cell(subject, runtime) for runtime in self.runtimes}
+            judged = {runtime: cell for runtime, cell in cells.items() if cell}
+            files.append(
+                {
+                    "model": subject.model,
+                    "variant": subject.variant,
+                    "file": subject.file.name,
+                    "sha256": subject.sha256,
+                    "passed": bool(judged)
+                    and all(cell.status == "agrees" for cell in judged.values()),
+                    "runtimes": {runtime: asdict(cell) for runtime, cell in judged.items()},
+                }
+            )
+        data = {
+            "schema": SCHEMA,
+            "passed": self.result.passed,
+            "files": files,
+            "left_out": [asdict(entry) for entry in self.left_out],
+            "versions": {**self.versions, "runtimes": self.result.versions},
+            "seconds": self.result.seconds,
+            "epsilon": self.epsilon,
+            "verdicts": [asdict(verdict) for verdict in self.result.verdicts],
+        }
+        return json.dumps(_finite(data), indent=1, allow_nan=False) + "\n"
+
+    def to_junit(self) -> str:
+        """One suite a runtime, one case a file and signal; what was left out is skipped."""
+        root = ET.Element("testsuites", name="verify")
+        for runtime in self.runtimes:
+            verdicts = [v for v in self.result.verdicts if v.runtime == runtime]
+            suite = ET.SubElement(
+                root,
+                "testsuite",
+                name=runtime,
+                tests=str(len(verdicts)),
+                failures=str(sum(v.status == "disagrees" for v in verdicts)),
+                errors=str(sum(v.status in ("failed", "not started") for v in verdicts)),
+                time=f"{self.result.seconds[runtime]:.3f}",
+            )
+            for verdict in verdicts:
+                case = ET.SubElement(
+                    suite,
+                    "testcase",
+                    classname=f"{runtime}.{verdict.model}.{verdict.variant}",
+                    name=verdict.signal,
+                    time=f"{verdict.seconds:.3f}",
+                )
+                if verdict.status != "agrees":
+                    tag = "failure" if verdict.status == "disagrees" else "error"
+                    ET.SubElement(case, tag, message=_printable(verdict.message))
+        for entry in self.left_out:
+            suite = ET.SubElement(root, "testsuite", name=entry.name, tests="1", skipped="1")
+            case = ET.SubElement(suite, "testcase", classname=entry.name, name="left out")
+            ET.SubElement(case, "skipped", message=_printable(entry.reason))
+        ET.indent(root)
+        return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+    def to_html(self) -> str:
+        """One page that needs nothing beside it."""
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["times"] = _times
+        return environment.get_template("report.html").render(
+            report=self,
+            now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            faults=[v for v in self.result.verdicts if v.status != "agrees"],
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write all three; each appears whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            ("index.html", self.to_html()),
+            ("report.json", self.to_json()),
+            ("junit.xml", self.to_junit()),
+        ):
+            beside = folder / f".{name}.new"
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(folder / name)
+
+
+def _times(value: float) -> str:
+    """Print a number of tolerances."""
+    if not math.isfinite(value):
+        return "∞"
+    return f"{value:.2f}" if value < 100 else f"{value:.0e}"
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  # any JSON
+    """JSON has no infinity: null says that there is no number."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value
+
+
+def _printable(text: str) -> str:
+    """XML takes no control characters."""
+    return "".join(c for c in text if c.isprintable())
