@@ -46,7 +46,7 @@ class BasicPitch(nn.Module):
 
     def measure_level(self, cqt: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 2, 288, F) → decibels scaled to [0, 1] (B, 1, 288, F), sounding (B, 1, 1)."""
-        energy = cqt.square().sum(dim=1, keepdim=True)
+        energy = (cqt * cqt).sum(dim=1, keepdim=True)
         level = DECIBELS * torch.log(energy + self.epsilon)
         above = level - level.amin(dim=(2, 3), keepdim=True)
         span = above.amax(dim=(2, 3), keepdim=True)

@@ -74,9 +74,10 @@ class CQT(nn.Module):
             if octave:
                 audio = self.filtfilt(audio)
             stride = HOP_SAMPLES >> octave
-            both = F.conv1d(audio, self.cqt_kernels, stride=stride, padding=reach)  # (B, 72, F)
-            octaves.append(both.reshape(-1, 2, BINS_PER_OCTAVE, both.shape[2]))
-        return torch.cat(octaves[::-1], dim=2)
+            octaves.append(F.conv1d(audio, self.cqt_kernels, stride=stride, padding=reach))
+        bins = torch.cat(octaves[::-1], dim=1)  # (B, 8 · 72, F)
+        parts = bins.reshape(bins.shape[0], OCTAVES, 2, BINS_PER_OCTAVE, bins.shape[2])
+        return parts.transpose(1, 2).reshape(bins.shape[0], 2, BINS, bins.shape[2])
 
 
 def design_cqt_kernels() -> np.ndarray:
@@ -114,7 +115,7 @@ class EnergyNorm(nn.Module):
         logarithm loses fewer digits than the difference of two. Where there is no deviation
         (silence, one frame) sounding is 0.
         """
-        energy = cqt.square().sum(dim=1, keepdim=True)
+        energy = (cqt * cqt).sum(dim=1, keepdim=True)
         deviation, sounding = measure_deviation(energy.sum(dim=2, keepdim=True))
         return torch.log((energy + self.epsilon) / deviation), sounding
 
@@ -128,8 +129,8 @@ def measure_deviation(frames: Tensor) -> tuple[Tensor, Tensor]:
     scale = largest.clamp(min=SILENT)
     relative = frames / scale
     centred = relative - relative.mean(dim=3, keepdim=True)
-    degrees = (torch.ones_like(frames).sum(dim=3, keepdim=True) - 1).clamp(min=1)
-    deviation = torch.sqrt(centred.square().sum(dim=3, keepdim=True) / degrees)
+    degrees = torch.sym_max(frames.shape[3] - 1, 1)  # type: ignore[no-untyped-call]
+    deviation = torch.sqrt((centred * centred).sum(dim=3, keepdim=True) / degrees)
     sounding = ((largest > SILENT) & (deviation > STEADY)).to(frames.dtype)
     return scale * deviation.clamp(min=STEADY), sounding
 

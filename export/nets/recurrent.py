@@ -47,5 +47,6 @@ class BiLSTM(nn.LSTM):
         if name == "bias":
             biases = [self.gather(kind, layer, suffix) for kind in ("bias_ih", "bias_hh")]
             return torch.cat(biases)
-        entry, forget, cell, output = getattr(self, f"{name}_l{layer}{suffix}").chunk(4)
-        return torch.cat([entry, output, forget, cell])
+        gates = getattr(self, f"{name}_l{layer}{suffix}")  # input, forget, cell, output
+        size = self.hidden_size
+        return torch.cat([gates[:size], gates[3 * size :], gates[size : 3 * size]])

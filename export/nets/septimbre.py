@@ -30,7 +30,7 @@ class ChannelNorm(nn.Module):
         """(B, C, H, F) → the same shape."""
         norm = self.layer_norm
         centred = x - x.mean(dim=1, keepdim=True)
-        variance = centred.square().mean(dim=1, keepdim=True)
+        variance = (centred * centred).mean(dim=1, keepdim=True)
         normed = centred / torch.sqrt(variance + norm.eps)
         return normed * norm.weight[:, None, None] + norm.bias[:, None, None]
 
@@ -46,8 +46,8 @@ class CentreNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, F) → the same shape. The deviation is unbiased."""
         centred = x - x.mean(dim=(2, 3), keepdim=True)
-        cells = torch.ones_like(x[:, :1]).sum(dim=(2, 3), keepdim=True)
-        variance = centred.square().sum(dim=(2, 3), keepdim=True) / (cells - 1)
+        degrees = x.shape[2] * x.shape[3] - 1
+        variance = (centred * centred).sum(dim=(2, 3), keepdim=True) / degrees
         return centred * (self.k / (torch.sqrt(variance) + self.epsilon))
 
 
@@ -113,7 +113,7 @@ class SepTimbre(nn.Module):
 
 def to_unit_length(embedding: Tensor) -> Tensor:
     """(B, D, 84, F) → the same, of length 1 over D; zero stays zero."""
-    length = torch.sqrt(embedding.square().sum(dim=1, keepdim=True))
+    length = torch.sqrt((embedding * embedding).sum(dim=1, keepdim=True))
     return embedding / length.clamp(min=SHORTEST)
 
 

@@ -56,4 +56,4 @@ class Magnitudes(nn.Module):
             shape=(1, (audio.shape[1] - self.points) // HOP_SAMPLES + 1, bins, 2),
             version=17,
         )
-        return torch.sqrt(parts.square().sum(dim=3)).transpose(1, 2)
+        return torch.sqrt((parts * parts).sum(dim=3)).transpose(1, 2)

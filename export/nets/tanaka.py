@@ -32,7 +32,7 @@ class Encoder(nn.Module):
         """(B, 84, F) and (B, 257, F) → embeddings (B, 12, 84, F), not yet of unit length."""
         features = torch.cat([frame, magnitudes], dim=1).transpose(1, 2)
         y: Tensor = torch.tanh(self.linear(self.lstm(features)))  # (B, F, 1008)
-        return y.reshape(1, -1, EMBEDDING_SIZE, PITCHES).permute(0, 2, 3, 1)
+        return y.reshape(y.shape[0], y.shape[1], EMBEDDING_SIZE, PITCHES).permute(0, 2, 3, 1)
 
 
 class Tanaka(nn.Module):

@@ -1,0 +1,158 @@
+"""ONNX → smaller ONNX, the same function.
+
+onnxsim folds what is constant; the passes here make that possible, and remove what it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxsim
+from onnx import TensorProto, helper, numpy_helper
+
+IR_VERSION = 10
+"""The newest that onnxruntime-web 1.18.0 reads."""
+PRODUCER = "tiny-amt"
+
+
+def simplify(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """The same function in fewer nodes and bytes, without metadata, its dimensions named.
+
+    The input's dynamic dimension is ``samples``, the outputs' is ``frames``. Raises onnx's
+    ValidationError where the result is not a valid model.
+    """
+    model = onnx.ModelProto()
+    model.CopyFrom(graph)
+    resolve_casts(model)
+    model, _ = onnxsim.simplify(model)
+    for clean in PASSES:
+        clean(model)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def resolve_casts(model: onnx.ModelProto) -> None:
+    """Cast to a known type where the exporter wrote "to the type of that": then it is constant."""
+    types = _infer_types(model)
+    for node in model.graph.node:
+        if node.op_type == "CastLike":
+            node.op_type = "Cast"
+            node.attribute.append(helper.make_attribute("to", types[node.input[1]]))
+            del node.input[1]
+
+
+def fix_reshapes(model: onnx.ModelProto) -> None:
+    """Write a reshape's one unknown size as -1 instead of computing it from the input's shape."""
+    constants = read_constants(model)
+    makers = {output: node for node in model.graph.node for output in node.output}
+    for node in model.graph.node:
+        maker = makers.get(node.input[1]) if node.op_type == "Reshape" else None
+        if maker is None or maker.op_type != "Concat":
+            continue
+        parts = [constants.get(name) for name in maker.input]
+        if sum(part is None for part in parts) != 1:
+            continue
+        sizes = np.concatenate([np.array([-1]) if part is None else part for part in parts])
+        if (sizes == -1).sum() != 1:
+            continue
+        name = f"{node.name}.shape"
+        model.graph.initializer.append(numpy_helper.from_array(sizes.astype(np.int64), name))
+        node.input[1] = name
+        del node.attribute[:]
+
+
+def drop_zero_biases(model: onnx.ModelProto) -> None:
+    """A convolution without bias says so by leaving it out."""
+    constants = read_constants(model)
+    for node in model.graph.node:
+        if node.op_type == "Conv" and len(node.input) == 3:
+            bias = constants.get(node.input[2])
+            if bias is not None and not bias.any():
+                del node.input[2]
+
+
+def store_constants(model: onnx.ModelProto) -> None:
+    """Constant nodes become initializers; equal initializers become one."""
+    graph = model.graph
+    for node in [node for node in graph.node if node.op_type == "Constant"]:
+        tensor = node.attribute[0].t
+        tensor.name = node.output[0]
+        graph.initializer.append(tensor)
+        graph.node.remove(node)
+    kept: dict[tuple[int, tuple[int, ...], bytes], str] = {}
+    renamed: dict[str, str] = {}
+    for tensor in graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        key = (tensor.data_type, tuple(tensor.dims), array.tobytes())
+        renamed[tensor.name] = kept.setdefault(key, tensor.name)
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+
+
+def drop_unused(model: onnx.ModelProto) -> None:
+    """Remove nodes and initializers that no output needs."""
+    graph = model.graph
+    needed = {output.name for output in graph.output}
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+    _keep(graph.node, lambda node: bool(needed.intersection(node.output)))
+    _keep(graph.initializer, lambda tensor: tensor.name in needed)
+
+
+def strip_metadata(model: onnx.ModelProto) -> None:
+    """Leave nothing in the file that does not compute, and name its dimensions."""
+    graph = model.graph
+    for field in ("value_info", "metadata_props", "quantization_annotation"):
+        graph.ClearField(field)
+    graph.ClearField("doc_string")
+    for node in graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    for tensor in graph.initializer:
+        tensor.ClearField("doc_string")
+        tensor.ClearField("metadata_props")
+    for value, dimension in [(v, "samples") for v in graph.input] + [
+        (v, "frames") for v in graph.output
+    ]:
+        value.ClearField("doc_string")
+        value.ClearField("metadata_props")
+        value.type.tensor_type.shape.dim[-1].dim_param = dimension
+    graph.name = PRODUCER
+    model.ClearField("metadata_props")
+    model.ClearField("producer_version")
+    model.producer_name = PRODUCER
+    model.ir_version = IR_VERSION
+
+
+PASSES: tuple[Callable[[onnx.ModelProto], None], ...] = (
+    store_constants,
+    fix_reshapes,
+    drop_zero_biases,
+    drop_unused,
+    store_constants,
+    drop_unused,
+    strip_metadata,
+)
+
+
+def read_constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """The initializers of a model, by name."""
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+
+
+def _infer_types(model: onnx.ModelProto) -> dict[str, int]:
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    values = [*inferred.value_info, *inferred.input, *inferred.output]
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    types.update({tensor.name: tensor.data_type for tensor in inferred.initializer})
+    assert TensorProto.UNDEFINED not in types.values()
+    return types
+
+
+def _keep(items: Any, wanted: Callable[[Any], bool]) -> None:
+    for item in [item for item in items if not wanted(item)]:
+        items.remove(item)
