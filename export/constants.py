@@ -19,8 +19,10 @@ from onnx import numpy_helper
 
 Role = Literal["add", "scale", "floor", "ceiling", "compare", "epsilon"]
 
+LIMITS: tuple[Role, Role] = ("floor", "ceiling")
+"""What the second and third operand of a clamp are."""
 FLOAT32_ROUNDING = 1e-6
-"""Relative: a constant that went through float32, perhaps as its reciprocal, is as exact as that."""
+"""Relative: how exact a constant is that went through float32, perhaps as its reciprocal."""
 FLOAT16_ROUNDING = 2.0**-10
 """Relative: a trained scale that was rounded to float16. An epsilon of 1e-8 becomes 0, far off."""
 
@@ -65,7 +67,9 @@ def follow_constants(
         instead = f", now {same_layer[0].value:.9g}" if same_layer else ""
         lost.append(f"{needed}{instead}")
     if lost:
-        counted = "; ".join(f"{text} (×{n})" if n > 1 else text for text, n in Counter(lost).items())
+        counted = "; ".join(
+            f"{text} (×{n})" if n > 1 else text for text, n in Counter(lost).items()
+        )
         raise ConstantLostError(f"step {step!r} dropped or changed: {counted}")
 
 
@@ -86,7 +90,7 @@ def find_constants(graph: onnx.ModelProto) -> Iterator[Constant]:
                 if value is not None:
                     yield Constant(*_read_operand(node.op_type, index, value), layer)
         elif node.op_type == "Clip":
-            for role, value in zip(("floor", "ceiling"), numbers[1:], strict=False):
+            for role, value in zip(LIMITS, numbers[1:], strict=False):
                 if value is not None:
                     yield Constant(role, value, layer)
         elif node.op_type in ("Greater", "GreaterOrEqual", "Less", "LessOrEqual"):

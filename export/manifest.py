@@ -62,6 +62,8 @@ class ModelFile:
     checkpoint_sha256: str | None
     """SHA-256 of the checkpoint file; None where the weights are random."""
     epsilon: float
+    recipe: str
+    """SHA-256 of all that the file was made from; equal recipes give equal bytes."""
     guards: tuple[str, ...]
     """The constants that were followed through every step, one line each."""
     error: dict[str, float]

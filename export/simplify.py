@@ -28,6 +28,11 @@ def simplify(graph: onnx.ModelProto) -> onnx.ModelProto:
     model.CopyFrom(graph)
     resolve_casts(model)
     model, _ = onnxsim.simplify(model)
+    return tidy(model)
+
+
+def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Run the passes over a model, in place, and check it."""
     for clean in PASSES:
         clean(model)
     onnx.checker.check_model(model, full_check=True)
@@ -36,7 +41,7 @@ def simplify(graph: onnx.ModelProto) -> onnx.ModelProto:
 
 def resolve_casts(model: onnx.ModelProto) -> None:
     """Cast to a known type where the exporter wrote "to the type of that": then it is constant."""
-    types = _infer_types(model)
+    types = infer_types(model)
     for node in model.graph.node:
         if node.op_type == "CastLike":
             node.op_type = "Cast"
@@ -144,7 +149,8 @@ def read_constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
 
 
-def _infer_types(model: onnx.ModelProto) -> dict[str, int]:
+def infer_types(model: onnx.ModelProto) -> dict[str, int]:
+    """The element type of every value, by name."""
     inferred = onnx.shape_inference.infer_shapes(model).graph
     values = [*inferred.value_info, *inferred.input, *inferred.output]
     types = {value.name: value.type.tensor_type.elem_type for value in values}
@@ -153,6 +159,6 @@ def _infer_types(model: onnx.ModelProto) -> dict[str, int]:
     return types
 
 
-def _keep(items: Any, wanted: Callable[[Any], bool]) -> None:
+def _keep(items: Any, wanted: Callable[[Any], bool]) -> None:  # noqa: ANN401 - protobuf's
     for item in [item for item in items if not wanted(item)]:
         items.remove(item)

@@ -23,7 +23,7 @@ from torch import fx, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from export.constants import Constant, Role
+from export.constants import LIMITS, Constant, Role
 
 OPSET = 18
 """The least that the exporter writes; onnxruntime-web 1.18.0 reads up to 21."""
@@ -137,6 +137,12 @@ _ROLES: dict[str, Role] = {
 
 def take_stock(program: ExportedProgram) -> Iterator[Constant]:
     """Every number that enters the program's arithmetic, trained scalars included."""
+    for constant in _read_program(program):
+        if (constant.role, constant.value) not in (("add", 0.0), ("scale", 1.0)):
+            yield constant  # the two that change nothing may go
+
+
+def _read_program(program: ExportedProgram) -> Iterator[Constant]:
     names = program.graph_signature.inputs_to_parameters | program.graph_signature.inputs_to_buffers
     scalars = {
         name: program.state_dict[target].item()
@@ -150,7 +156,7 @@ def take_stock(program: ExportedProgram) -> Iterator[Constant]:
         layer = _layer_of(node)
         numbers = [_read_number(argument, scalars) for argument in node.args]
         if operator == "clamp":
-            for role, value in zip(("floor", "ceiling"), numbers[1:], strict=False):
+            for role, value in zip(LIMITS, numbers[1:], strict=False):
                 if value is not None:
                     yield Constant(role, value, layer)
         elif "norm" in operator:

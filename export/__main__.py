@@ -1,0 +1,220 @@
+"""The command: parse, run, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from export.build import Options, build, file_name, make_recipe, tool_versions
+from export.catalog import EPSILON, MODELS, Model
+from export.manifest import FILE_NAME, Manifest, ManifestError, ModelFile, Variant, sha256_of
+from export.weights import Weights, choose_source, choose_weights
+
+OPSETS = range(18, 22)
+"""The exporter writes 18 at the least, onnxruntime-web 1.18.0 reads 21 at the most."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return the exit status: 0, 1 (a proof failed) or 2 (usage, set-up)."""
+    options = parse(arguments)
+    console = Console(stderr=True, quiet=options.quiet, highlight=False)
+    try:
+        models = [MODELS[name] for name in options.models or MODELS]
+        source = choose_source(options.checkpoints, options.weights)
+        weights = choose_weights(models, source, asked=bool(options.models))
+        for model in models:
+            if model.name not in weights:
+                console.print(f"left out: {model.name}, there is no checkpoint for it")
+        made = Options(tuple(options.variants), options.eps, options.opset)
+        manifest, fresh = export(weights, made, options.out, console, force=options.force)
+    except (ValueError, OSError) as error:
+        from export.build import NumberError
+        from export.constants import ConstantLostError
+
+        failed = isinstance(error, (NumberError, ConstantLostError))
+        Console(stderr=True).print(
+            f"error: {error}", style="bold red", markup=False, highlight=False
+        )
+        return 1 if failed else 2
+    if options.json:
+        print(json.dumps({"fresh": sorted(fresh), **asdict(manifest)}, indent=2, sort_keys=True))
+    else:
+        print_table(manifest, fresh, console, verbose=options.verbose)
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line; exits with status 2 on bad usage."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export",
+        description="Make web-ready ONNX files from trained checkpoints, and prove each of them.",
+    )
+    where = parser.add_argument_group("weights (default: the bundled ones)")
+    where.add_argument(
+        "--checkpoints", type=Path, metavar="DIR", help="folder of .pth or .safetensors"
+    )
+    where.add_argument("--weights", metavar="NAME", help="timbreamt: download the published ones")
+    what = parser.add_argument_group("what to make (default: everything)")
+    what.add_argument("--models", nargs="+", choices=MODELS, metavar="NAME", help=", ".join(MODELS))
+    variants = get_args(Variant)
+    what.add_argument(
+        "--variants", nargs="+", choices=variants, default=variants, help="default: all"
+    )
+    what.add_argument("--out", type=Path, default=Path("dist/models"), metavar="DIR")
+    what.add_argument("--opset", type=int, choices=OPSETS, default=OPSETS[0], help="default: 18")
+    what.add_argument(
+        "--eps",
+        type=_positive,
+        default=EPSILON,
+        metavar="E",
+        help="epsilon under the logarithm (default: 1.01e-8, what the published weights know)",
+    )
+    what.add_argument("--force", action="store_true", help="make again what has not changed")
+    how = parser.add_argument_group("output")
+    how.add_argument("-q", "--quiet", action="store_true", help="print errors only")
+    how.add_argument("-v", "--verbose", action="store_true", help="list the constants followed")
+    how.add_argument("--json", action="store_true", help="print a machine-readable summary")
+    return parser.parse_args(arguments)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def export(
+    weights: dict[str, Weights], options: Options, out: Path, console: Console, *, force: bool
+) -> tuple[Manifest, set[str]]:
+    """Make what is new or has changed, move it into place at the end, and return the manifest.
+
+    The second value names the files that were made. Entries that were not asked for stay.
+    """
+    before = _read_previous(out)
+    entries = {file.path: file for file in before.files} if before else {}
+    wanted = [
+        (MODELS[name], variant, file_name(MODELS[name], variant))
+        for name in weights
+        for variant in options.variants
+    ]
+    stale = [
+        (model, variant)
+        for model, variant, path in wanted
+        if force
+        or not _is_current(
+            entries.get(path), make_recipe(model, variant, weights[model.name], options), out
+        )
+    ]
+    fresh: set[str] = set()
+    if stale:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=out) as folder:
+            for file in _build_all(stale, weights, options, Path(folder), console):
+                entries[file.path] = file
+                fresh.add(file.path)
+            manifest = _collect(entries, before, fresh)
+            (Path(folder) / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+            for name in [*sorted(fresh), FILE_NAME]:
+                (Path(folder) / name).replace(out / name)
+            _remove_unlisted(out, manifest)
+    return Manifest.read(out), fresh
+
+
+def _build_all(
+    stale: list[tuple[Model, Variant]],
+    weights: dict[str, Weights],
+    options: Options,
+    folder: Path,
+    console: Console,
+) -> list[ModelFile]:
+    columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn())
+    made: list[ModelFile] = []
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("export", total=len(stale))
+        for model in {model.name: model for model, _ in stale}.values():
+            variants = tuple(variant for other, variant in stale if other is model)
+            for file in build(
+                model,
+                weights[model.name],
+                options._replace(variants=variants),
+                folder,
+                lambda text: progress.update(task, description=text),
+            ):
+                made.append(file)
+                progress.advance(task)
+        progress.update(task, description="done")
+    return made
+
+
+def _read_previous(out: Path) -> Manifest | None:
+    try:
+        return Manifest.read(out)
+    except ManifestError:
+        return None
+
+
+def _is_current(entry: ModelFile | None, recipe: str, out: Path) -> bool:
+    if entry is None or entry.recipe != recipe:
+        return False
+    path = out / entry.path
+    return path.is_file() and sha256_of(path) == entry.sha256
+
+
+def _collect(entries: dict[str, ModelFile], before: Manifest | None, fresh: set[str]) -> Manifest:
+    """Keep an entry that was not made now only if the same tools made it."""
+    same_tools = before is not None and before.versions == tool_versions()
+    order = list(MODELS)
+    variants = get_args(Variant)
+    kept = [file for path, file in entries.items() if path in fresh or same_tools]
+    kept.sort(key=lambda file: (order.index(file.model), variants.index(file.variant)))
+    return Manifest(files=tuple(kept), versions=tool_versions())
+
+
+def _remove_unlisted(out: Path, manifest: Manifest) -> None:
+    """Remove models that the manifest no longer names, and what a killed run left behind."""
+    listed = {file.path for file in manifest.files}
+    for path in out.glob("*.onnx"):
+        if path.name not in listed:
+            path.unlink()
+    for folder in out.glob(".new-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def print_table(
+    manifest: Manifest, fresh: set[str], console: Console, *, verbose: bool = False
+) -> None:
+    """Print what the folder holds."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("file", "bytes", "nodes", "error", "weights", ""):
+        numeric = heading in ("bytes", "nodes", "error")
+        table.add_column(heading, justify="right" if numeric else "left")
+    for file in manifest.files:
+        table.add_row(
+            file.path,
+            f"{file.bytes:,}".replace(",", " "),
+            str(file.nodes),
+            f"{max(file.error.values()):.1e}",
+            file.weights,
+            "made" if file.path in fresh else "unchanged",
+        )
+    console.print(table)
+    if verbose:
+        for file in manifest.files:
+            console.print(f"\n{file.path}: constants that came through every step", style="bold")
+            for guard in file.guards:
+                console.print(f"  {guard}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

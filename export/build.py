@@ -1,0 +1,201 @@
+"""One model → its files: load, trace, simplify, make variants, prove each, describe it."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, Model
+from export.constants import Constant, follow_constants
+from export.example import read_example
+from export.manifest import ModelFile, TensorInfo, Variant
+from export.quantize import ROUNDING, VARIANTS
+from export.simplify import simplify
+from export.weights import SEED, Weights
+
+TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
+"""What a file's bytes depend on."""
+EXAMPLE_SECONDS = 6.0
+"""Music on which the error is measured: both instruments and the melody enter, and it is quick."""
+
+Report = Callable[[str], None]
+"""Told what is being done, e.g. ``basicamt: simplify``."""
+
+
+class Options(NamedTuple):
+    """What the user may choose for all models."""
+
+    variants: tuple[Variant, ...]
+    epsilon: float
+    opset: int
+
+
+class NumberError(ValueError):
+    """A finished file gives something that is not a number; the message says which and where."""
+
+
+def build(
+    model: Model, weights: Weights, options: Options, folder: Path, report: Report
+) -> Iterator[ModelFile]:
+    """Write a model's variants into ``folder`` and describe each.
+
+    Raises CheckpointError, ConstantLostError or NumberError, all ValueErrors.
+    """
+    # torch takes seconds to import: not needed for --help, nor where nothing has changed.
+    import torch
+
+    from export.checkpoint import load_into, load_state
+    from export.trace import trace
+
+    report(f"{model.name}: load")
+    torch.manual_seed(SEED)
+    deployed = model.build(options.epsilon).eval()
+    if weights.path:
+        network = deployed.get_submodule("network")
+        load_into(network, load_state(weights.path), weights.path)
+
+    report(f"{model.name}: trace")
+    traced = trace(deployed, model.outputs, opset=options.opset)
+    follow_constants(traced.stock, traced.graph, f"{model.name}: trace")
+    report(f"{model.name}: simplify")
+    simple = simplify(traced.graph)
+    follow_constants(traced.stock, simple, f"{model.name}: simplify")
+
+    music = read_example(EXAMPLE_SECONDS)
+    with torch.no_grad():
+        truth = [y.numpy() for y in deployed.double()(torch.from_numpy(music).double())]
+    for variant in options.variants:
+        report(f"{model.name}: {variant}")
+        graph = onnx.ModelProto()
+        graph.CopyFrom(simple)
+        graph = VARIANTS[variant](graph)
+        path = folder / file_name(model, variant)
+        path.write_bytes(graph.SerializeToString(deterministic=True))
+        prove_constants(traced.stock, path, variant)
+        error = measure_error(path, model.outputs, music, truth)
+        yield describe(
+            model, variant, weights, options, path, graph, traced.stock, traced.parameters, error
+        )
+
+
+def file_name(model: Model, variant: Variant) -> str:
+    """fp32 has the name that noteDigger knows; the others say what they are."""
+    return f"{model.stem}.onnx" if variant == "fp32" else f"{model.stem}.{variant}.onnx"
+
+
+def prove_constants(stock: tuple[Constant, ...], path: Path, variant: Variant) -> None:
+    """Follow the constants into a file, and into what onnxruntime makes of it when it optimises."""
+    follow_constants(stock, onnx.load(path), f"{path.name}: variant {variant}", ROUNDING[variant])
+    with tempfile.TemporaryDirectory() as folder:
+        optimised = Path(folder) / "optimised.onnx"
+        options = ort.SessionOptions()
+        options.log_severity_level = 3  # it warns that the result is for this machine: it is
+        options.optimized_model_filepath = str(optimised)
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+        ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        step = f"{path.name}: onnxruntime's optimiser"
+        follow_constants(stock, onnx.load(optimised), step, ROUNDING[variant])
+
+
+def measure_error(
+    path: Path, outputs: tuple[str, ...], music: np.ndarray, truth: list[np.ndarray]
+) -> dict[str, float]:
+    """Largest distance to ``truth`` per output on ``music`` (1, 1, samples).
+
+    Raises NumberError where music, silence or a single sample gives what is not a number.
+    """
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for name, audio in {
+        "music": music,
+        "silence": np.zeros_like(music),
+        "one sample": music[:, :, :1],
+    }.items():
+        for output, values in zip(
+            outputs, session.run(list(outputs), {"audio": audio}), strict=True
+        ):
+            if not np.isfinite(values).all():
+                bad = int((~np.isfinite(values)).sum())
+                raise NumberError(f"{path.name}: {output} has {bad} NaN or infinities on {name}")
+    found = session.run(list(outputs), {"audio": music})
+    error = {}
+    for output, values, expected in zip(outputs, found, truth, strict=True):
+        if values.shape != expected.shape:
+            raise NumberError(f"{path.name}: {output} is {values.shape}, expected {expected.shape}")
+        error[output] = float(np.abs(values - expected).max())
+    return error
+
+
+def describe(
+    model: Model,
+    variant: Variant,
+    weights: Weights,
+    options: Options,
+    path: Path,
+    graph: onnx.ModelProto,
+    stock: tuple[Constant, ...],
+    parameters: int,
+    error: dict[str, float],
+) -> ModelFile:
+    """What the manifest says of a file."""
+    data = path.read_bytes()
+    return ModelFile(
+        model=model.name,
+        variant=variant,
+        path=path.name,
+        bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        nodes=len(graph.graph.node),
+        parameters=parameters,
+        opset=next(o.version for o in graph.opset_import if o.domain in ("", "ai.onnx")),
+        ir_version=graph.ir_version,
+        inputs=tuple(map(_describe_tensor, graph.graph.input)),
+        outputs=tuple(map(_describe_tensor, graph.graph.output)),
+        rate_hz=RATE_HZ,
+        network_rate_hz=NETWORK_RATE_HZ,
+        hop_samples=HOP_SAMPLES,
+        lowest_pitch=LOWEST_PITCH,
+        thresholds=model.thresholds,
+        weights=weights.source,
+        checkpoint_sha256=weights.sha256,
+        epsilon=options.epsilon,
+        recipe=make_recipe(model, variant, weights, options),
+        guards=tuple(map(str, stock)),
+        error=error,
+    )
+
+
+def _describe_tensor(value: onnx.ValueInfoProto) -> TensorInfo:
+    tensor = value.type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+    return TensorInfo(
+        value.name, str(dtype), tuple(dim.dim_param or dim.dim_value for dim in tensor.shape.dim)
+    )
+
+
+def make_recipe(model: Model, variant: Variant, weights: Weights, options: Options) -> str:
+    """SHA-256 over everything that a file is made from: weights, options, tools, this code."""
+    parts = [
+        repr(model),
+        variant,
+        weights.source,
+        str(weights.sha256),
+        repr((options.epsilon, options.opset)),
+        *(f"{tool} {number}" for tool, number in tool_versions().items()),
+    ]
+    digest = hashlib.sha256("\n".join(parts).encode())
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def tool_versions() -> dict[str, str]:
+    """Version by name of the tools that make the files; without a build's local label."""
+    return {tool: version(tool).partition("+")[0] for tool in TOOLS}

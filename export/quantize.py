@@ -1,0 +1,150 @@
+"""ONNX → variants: half precision, and eight-bit weights.
+
+Both leave alone what a network hears with. The front end, up to the logarithm, spans energies from
+1e-30 to 1e32, far outside float16 (6e-8 to 65 504), and eight bits would be heard as noise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from export.constants import FLOAT16_ROUNDING, FLOAT32_ROUNDING, read_scalars
+from export.manifest import Variant
+from export.simplify import infer_types, tidy
+
+HALF, FLOAT = TensorProto.FLOAT16, TensorProto.FLOAT
+HALF_OPERATORS = frozenset(
+    ["Conv", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Add", "Mul", "MatMul", "Gemm", "MaxPool", "Concat", "Slice", "Pad", "Squeeze", "Unsqueeze", "Transpose", "Reshape"]
+)
+"""What float16 does well: values near 1. Sums over a recording overflow it, roots of small
+variances vanish in it, and onnxruntime has no recurrent layers in it."""
+WEIGHTED_OPERATORS = ("Conv", "MatMul", "Gemm")
+
+
+def keep_float32(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model as it is: every number in float32."""
+    return model
+
+
+def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Weights and activations of the convolutional part in float16; inputs and outputs float32.
+
+    Written here, because onnxruntime.transformers.float16 (1.31) rounds the outputs of nodes that
+    it was told to leave in float32, orders nodes wrongly, and moves small constants to 1e-7.
+    """
+    kept = find_front_end(model) | _find_normalisation(model) | _find_small_guards(model)
+    types = infer_types(model)
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    names: dict[tuple[str, int], str] = {}  # a value's name in either type
+
+    def convert(name: str, wanted: int) -> str:
+        if (name, wanted) not in names:
+            names[name, wanted] = f"{name}.{'half' if wanted == HALF else 'float'}"
+            if name in weights:
+                half = numpy_helper.to_array(weights[name]).astype(np.float16)
+                model.graph.initializer.append(numpy_helper.from_array(half, names[name, wanted]))
+            else:
+                cast = helper.make_node("Cast", [name], [names[name, wanted]], to=wanted)
+                cast.name = f"{names[name, wanted]}/cast"
+                nodes.append(cast)
+        return names[name, wanted]
+
+    for node in model.graph.node:
+        wanted = HALF if node.op_type in HALF_OPERATORS and node.name not in kept else FLOAT
+        for index, name in enumerate(node.input):
+            if types.get(name) in (HALF, FLOAT) and types[name] != wanted:
+                node.input[index] = convert(name, wanted)
+        for name in node.output:
+            if types.get(name) == FLOAT:
+                types[name] = wanted
+        nodes.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return tidy(model)
+
+
+def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Weights in eight bits, activations quantised while running."""
+    heard = find_front_end(model)
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        target = Path(folder) / "int8.onnx"
+        quantize_dynamic(
+            model,
+            target,
+            op_types_to_quantize=list(WEIGHTED_OPERATORS),
+            nodes_to_exclude=sorted(heard),
+            weight_type=QuantType.QUInt8,
+        )
+        return tidy(onnx.load(target))
+
+
+VARIANTS: dict[Variant, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
+    "fp32": keep_float32,
+    "fp16": to_float16,
+    "int8": to_int8,
+}
+ROUNDING: dict[Variant, float] = {
+    "fp32": FLOAT32_ROUNDING,
+    "fp16": FLOAT16_ROUNDING,
+    "int8": FLOAT32_ROUNDING,
+}
+"""How far a variant may round the constants that ``constants`` follows."""
+
+
+def find_front_end(model: onnx.ModelProto) -> set[str]:
+    """Names of the nodes that lead to a logarithm, the logarithm included."""
+    makers = {output: node for node in model.graph.node for output in node.output}
+    front: set[str] = set()
+    waiting = [node for node in model.graph.node if node.op_type == "Log"]
+    while waiting:
+        node = waiting.pop()
+        if node.name not in front:
+            front.add(node.name)
+            waiting.extend(makers[name] for name in node.input if name in makers)
+    return front
+
+
+def _find_normalisation(model: onnx.ModelProto) -> set[str]:
+    """Names of the nodes after the last sigmoid or convolution on the way to each output."""
+    makers = {output: node for node in model.graph.node for output in node.output}
+    last: set[str] = set()
+    waiting = [makers[output.name] for output in model.graph.output]
+    while waiting:
+        node = waiting.pop()
+        if node.name in last or node.op_type in ("Sigmoid", "Tanh", "Conv"):
+            continue
+        last.add(node.name)
+        waiting.extend(makers[name] for name in node.input if name in makers)
+    return last
+
+
+def _find_small_guards(model: onnx.ModelProto) -> set[str]:
+    """Names of the nodes with a constant that float16 cannot hold."""
+    scalars = read_scalars(model)
+    with np.errstate(over="ignore"):  # too large becomes infinite, and is found by that
+        lost = {
+            name
+            for name, value in scalars.items()
+            if abs(float(np.float16(value)) - value) > FLOAT16_ROUNDING * abs(value)
+        }
+    return {node.name for node in model.graph.node if lost.intersection(node.input)}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence advice that does not apply (to preprocess; about infer_shapes)."""
+    logging.disable(logging.WARNING)
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
+    logging.disable(logging.NOTSET)
