@@ -24,7 +24,11 @@ from export.simplify import infer_types, tidy
 
 HALF, FLOAT = TensorProto.FLOAT16, TensorProto.FLOAT
 HALF_OPERATORS = frozenset(
-    ["Conv", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Add", "Mul", "MatMul", "Gemm", "MaxPool", "Concat", "Slice", "Pad", "Squeeze", "Unsqueeze", "Transpose", "Reshape"]
+    (
+        *("Conv", "MaxPool", "MatMul", "Gemm", "Add", "Mul"),
+        *("Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh"),
+        *("Concat", "Slice", "Pad", "Squeeze", "Unsqueeze", "Transpose", "Reshape"),
+    )
 )
 """What float16 does well: values near 1. Sums over a recording overflow it, roots of small
 variances vanish in it, and onnxruntime has no recurrent layers in it."""
