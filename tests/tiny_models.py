@@ -23,16 +23,24 @@ def weights(seed: int = 0) -> Array:
     return filters.astype(np.float32)
 
 
-def write(path: Path, *, seed: int = 0, epsilon: float = EPSILON, gain: float = 0.5) -> Path:
+def write(
+    path: Path,
+    *,
+    seed: int = 0,
+    epsilon: float = EPSILON,
+    gain: float = 0.5,
+    half_log: bool = False,
+) -> Path:
     """audio (1, 1, samples) to onset and frame (1, 84, frames): filters, log energy, sigmoid.
 
-    A second of silence gives log(epsilon): with epsilon 0 that is -inf, and the NaN after it.
+    Silence gives log(epsilon): with epsilon 0 that is -inf. With ``half_log`` the logarithm is
+    taken in float16.
     """
     nodes = [
         helper.make_node("Conv", ["audio", "filters"], ["bands"], strides=[HOP], pads=[0, HOP - 1]),
         helper.make_node("Mul", ["bands", "bands"], ["energy"]),
         helper.make_node("Add", ["energy", "epsilon"], ["guarded"]),
-        helper.make_node("Log", ["guarded"], ["level"]),
+        *(_half_log() if half_log else [helper.make_node("Log", ["guarded"], ["level"])]),
         helper.make_node("Mul", ["level", "gain"], ["scaled"], name="scale"),
         helper.make_node("Sigmoid", ["scaled"], ["frame"]),
         helper.make_node("Sub", ["scaled", "level"], ["rise"]),
@@ -58,6 +66,14 @@ def write(path: Path, *, seed: int = 0, epsilon: float = EPSILON, gain: float = 
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def _half_log() -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("Cast", ["guarded"], ["guarded16"], to=TensorProto.FLOAT16),
+        helper.make_node("Log", ["guarded16"], ["level16"]),
+        helper.make_node("Cast", ["level16"], ["level"], to=TensorProto.FLOAT),
+    ]
 
 
 def run(audio: Array, *, seed: int = 0, epsilon: float = EPSILON, gain: float = 0.5) -> Tensors:

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
-from playwright.async_api import Error, Page, async_playwright
+from playwright.async_api import BrowserType, Error, Page, async_playwright
 
 from verify import launch
 from verify.compare import Array
@@ -107,7 +107,7 @@ class BrowserRunner:
             )
         package = json.loads((self._dist.parent / "package.json").read_text(encoding="utf-8"))
         self.versions["onnxruntime-web"] = package["version"]
-        self._loop = asyncio.new_event_loop()
+        self._events = asyncio.Runner()
         self._server = Loopback({"page": self._folder, "ort": self._dist})
         self._server.__enter__()
         try:
@@ -125,7 +125,7 @@ class BrowserRunner:
     ) -> None:
         self._close()
         self._server.__exit__(kind, error, trace)
-        self._loop.close()
+        self._events.close()
 
     def load(self, file: Path) -> None:
         """Create a session in the page, in a fresh browser if the last step failed."""
@@ -181,9 +181,10 @@ class BrowserRunner:
 
     async def _open(self) -> Page:
         playwright = await self._stack.enter_async_context(async_playwright())
-        installed = launch.find(playwright, self._runtime.browser)
+        browser_type: BrowserType = getattr(playwright, self._runtime.browser)
+        installed = launch.find(self._runtime.browser, browser_type.executable_path)
         webgpu = self._webgpu if self._runtime.backend == "webgpu" else None
-        browser = await launch.launch(playwright, installed, webgpu=webgpu)
+        browser = await launch.launch(browser_type, installed, webgpu=webgpu)
         self._stack.push_async_callback(browser.close)
         self.versions[self._runtime.browser] = browser.version
         page = await browser.new_page()
@@ -201,7 +202,7 @@ class BrowserRunner:
     def _wait(self, what: str, limit: float, work: Coroutine[Any, Any, T]) -> T:
         error: type[RunnerError] = RunnerError
         try:
-            return self._loop.run_until_complete(asyncio.wait_for(work, limit))
+            return self._events.run(asyncio.wait_for(work, limit))
         except TimeoutError:
             error, problem = HangError, f"hung: could not {what} within {limit:g} s"
         except Error as cause:
@@ -216,6 +217,4 @@ class BrowserRunner:
     def _close(self) -> None:
         self._page = None
         with suppress(TimeoutError, Error):  # dead or hung: it goes with its driver
-            self._loop.run_until_complete(
-                asyncio.wait_for(self._stack.aclose(), self._limits.close)
-            )
+            self._events.run(asyncio.wait_for(self._stack.aclose(), self._limits.close))

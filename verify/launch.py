@@ -1,16 +1,14 @@
-"""Find a browser where it is, get it where it is missing, and start it."""
+"""Find a browser where it is, and start it."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.async_api import Browser, BrowserType, Playwright
+from playwright.async_api import Browser, BrowserType
 
 BrowserName = Literal["chromium", "firefox", "webkit"]
 
@@ -29,9 +27,6 @@ _APPLICATIONS: dict[BrowserName, tuple[str, ...]] = {
     "firefox": ("/Applications/Firefox.app/Contents/MacOS/firefox",),
     "webkit": (),
 }
-
-_PACKAGES = {"chromium": "chromium", "firefox": "firefox-esr"}
-"""Debian's names."""
 
 _QUIET = (
     "--disable-quic",
@@ -63,25 +58,28 @@ class BrowserMissingError(RuntimeError):
     """No browser of that kind is installed; the message says what to type."""
 
 
-def find(playwright: Playwright, browser: BrowserName) -> Installed:
-    """Playwright's own build, else the system's; BrowserMissingError if there is neither."""
-    bundled = Path(_type(playwright, browser).executable_path)
-    if bundled.is_file():
-        return Installed(browser, bundled, bundled=True)
+def find(browser: BrowserName, bundled: str) -> Installed:
+    """Playwright's own build, which would lie at ``bundled``, else the system's.
+
+    BrowserMissingError if there is neither.
+    """
+    if Path(bundled).is_file():
+        return Installed(browser, Path(bundled), bundled=True)
     for command in _COMMANDS[browser]:
         if path := shutil.which(command):
             return Installed(browser, Path(path), bundled=False)
     for application in _APPLICATIONS[browser]:
         if Path(application).is_file():
             return Installed(browser, Path(application), bundled=False)
-    raise BrowserMissingError(
-        f"{browser} is not installed; `make browsers` gets it"
-        + ("" if _PACKAGES.get(browser) else f" (or: playwright install {browser})")
-    )
+    get = f"playwright install {browser}" if browser == "webkit" else "make browsers"
+    raise BrowserMissingError(f"{browser} is not installed; `{get}` gets it")
 
 
 async def launch(
-    playwright: Playwright, installed: Installed, *, webgpu: Literal["software", "hardware"] | None
+    browser_type: BrowserType,
+    installed: Installed,
+    *,
+    webgpu: Literal["software", "hardware"] | None,
 ) -> Browser:
     """Start it without a window; playwright.async_api.Error where it does not start."""
     options: dict[str, Any] = {"headless": True}
@@ -97,29 +95,4 @@ async def launch(
     elif installed.browser == "firefox" and not installed.bundled:
         # A Firefox without Playwright's patches speaks WebDriver BiDi.
         options["channel"] = "moz-firefox"
-    return await _type(playwright, installed.browser).launch(**options)
-
-
-def install(browsers: list[BrowserName]) -> None:
-    """Get browsers: Playwright's download, else the system's packages.
-
-    BrowserMissingError if neither works.
-    """
-    command = [sys.executable, "-m", "playwright", "install", *browsers]
-    if subprocess.run(command, check=False).returncode == 0:
-        return
-    packages = [_PACKAGES[browser] for browser in browsers if browser in _PACKAGES]
-    if packages and shutil.which("apt-get"):
-        prefix = [] if os.geteuid() == 0 else ["sudo"]
-        command = [*prefix, "apt-get", "install", "--yes", *packages]
-        if subprocess.run(command, check=False).returncode == 0:
-            return
-    raise BrowserMissingError(
-        f"cannot get {', '.join(browsers)}: neither Playwright's download nor the system's "
-        f"packages ({', '.join(packages) or 'none'}) worked; install them by hand"
-    )
-
-
-def _type(playwright: Playwright, browser: BrowserName) -> BrowserType:
-    kind: BrowserType = getattr(playwright, browser)
-    return kind
+    return await browser_type.launch(**options)

@@ -59,8 +59,6 @@ class Report:
     subjects: Sequence[Subject]
     result: Result
     left_out: Sequence[LeftOut] = ()
-    promises: Sequence[Mapping[str, Any]] = ()
-    """Rows of the table of tolerances: variant, output, absolute, reason."""
     signals: Mapping[str, str] = field(default_factory=dict)
     """Why each signal is there, by name."""
     epsilon: Mapping[str, Any] | None = None
@@ -103,6 +101,24 @@ class Report:
                 rows.setdefault(verdict.signal, {})[verdict.runtime] = verdict
         return rows
 
+    def promises(self) -> list[dict[str, Any]]:
+        """Each tolerance in use, with the largest error that it met."""
+        rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for verdict in self.result.verdicts:
+            for deviation in verdict.deviations:
+                tolerance = deviation.tolerance
+                new = {
+                    "variant": verdict.variant,
+                    "output": deviation.output,
+                    "absolute": tolerance.absolute,
+                    "relative": tolerance.relative,
+                    "measured": 0.0,
+                    "reason": tolerance.reason,
+                }
+                row = rows.setdefault((verdict.variant, deviation.output, tolerance.reason), new)
+                row["measured"] = max(row["measured"], deviation.largest_absolute or 0.0)
+        return list(rows.values())
+
     def exhibits(self, subject: Subject) -> list[Exhibit]:
         """Pictures of the file's worst case."""
         evidence = self.result.worst.get((subject.model, subject.variant))
@@ -138,6 +154,7 @@ class Report:
             "left_out": [asdict(entry) for entry in self.left_out],
             "versions": {**self.versions, "runtimes": self.result.versions},
             "seconds": self.result.seconds,
+            "tolerances": self.promises(),
             "epsilon": self.epsilon,
             "verdicts": [asdict(verdict) for verdict in self.result.verdicts],
         }

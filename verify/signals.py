@@ -57,7 +57,7 @@ def standard(clip: Path = EXAMPLE) -> tuple[Signal, ...]:
     # Where the clip has settled: a WebGPU of software takes seconds for each frame.
     start = min(len(music.samples) // 2, RATE_HZ)
     excerpt = music.samples[start : start + _LENGTH]
-    short = Signal("music-short", excerpt, "a quarter of a second of music", True, True)
+    short = Signal("music-short", excerpt, "a quarter of a second of music", brief=True)
     return (music, short, *edges())
 
 

@@ -1,0 +1,147 @@
+"""The command: judge exported files in every runtime, and write the report.
+
+Exit status: 0 if everything that was asked for agrees, 1 if something does not, 2 where the
+command or the set-up is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from export.manifest import Manifest, ManifestError
+from verify import browsers, launch, networks, options, signals, subjects
+from verify.compare import Tolerance
+from verify.matrix import Plan, Result, Subject, Verdict, examine
+from verify.report import LeftOut, Report
+from verify.runners import RunnerError
+
+EPSILON_FILE = "epsilon.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit status."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        if argv[:1] == ["browsers"]:
+            return browsers.main(argv[1:])
+        return _matrix(options.parser().parse_args(argv))
+    except (
+        ManifestError,
+        RunnerError,
+        launch.BrowserMissingError,
+        signals.SignalError,
+        subjects.SubjectError,
+    ) as error:
+        errors.print(f"[bold red]error:[/] {error}", markup=True)
+        return 2
+    except KeyboardInterrupt:
+        errors.print("stopped; no report was written")
+        return 130
+
+
+def _matrix(args: argparse.Namespace) -> int:
+    console = Console(quiet=args.quiet, highlight=False)
+    if bool(args.model) != bool(args.reference):
+        raise subjects.SubjectError("--model and --reference go together")
+    with _progress(console) as progress:
+        if args.model:
+            tolerance = Tolerance(args.tolerance, "given on the command line", args.relative)
+            chosen = [subjects.stored(args.model, args.reference, tolerance)]
+            why, brief, behind = {}, None, None
+        else:
+            manifest = Manifest.read(args.folder)
+            files = subjects.choose(manifest, args.models, args.variants)
+            judged = [*signals.standard(), *(signals.load(path) for path in args.audio)]
+            if args.signals:
+                judged = list(signals.select(judged, args.signals))
+            why = {signal.name: signal.why for signal in judged}
+            # Who asks for a signal by name gets it on a slow backend as well.
+            brief = None if args.signals else frozenset(s.name for s in judged if s.brief)
+            behind = networks.behind(manifest, args.checkpoints)
+            models = {entry.model for entry in files}
+            task = progress.add_task("reference", total=len(models) * len(judged))
+
+            def told(name: str) -> None:
+                progress.update(task, advance=1, description=f"reference: {name}")
+
+            chosen = subjects.deployed(args.folder, files, judged, behind, told)
+        plans, left_out = options.plan(
+            args.runtimes,
+            args.without,
+            networks=behind,
+            installed=browsers.is_installed,
+            brief=brief,
+            time_limit_seconds=args.time_limit,
+            webgpu="hardware" if args.gpu else "software",
+        )
+        result = _examine(progress, chosen, plans)
+    report = Report(
+        chosen, result, left_out, why, _epsilon(args.out),
+        {"Python": platform.python_version(), "numpy": numpy.__version__,
+         "platform": platform.platform()},
+    )  # fmt: skip
+    report.write(args.out)
+    return _tell(Console(highlight=False), args.out, result, left_out)
+
+
+def _examine(progress: Progress, chosen: Sequence[Subject], plans: Sequence[Plan]) -> Result:
+    total = sum(
+        plan.takes(subject, case) for plan in plans for subject in chosen for case in subject.cases
+    )
+    task = progress.add_task("matrix", total=total)
+
+    def told(verdict: Verdict) -> None:
+        name = f"{verdict.runtime}: {verdict.model} {verdict.variant}"
+        progress.update(task, advance=1, description=name)
+        if verdict.status != "agrees":
+            progress.console.print(
+                f"{verdict.status}: {name} on {verdict.signal}: {verdict.message}", markup=False
+            )
+
+    return examine(chosen, plans, told)
+
+
+def _tell(console: Console, folder: Path, result: Result, left_out: Sequence[LeftOut]) -> int:
+    total = len(result.verdicts)
+    faults = [verdict for verdict in result.verdicts if verdict.status != "agrees"]
+    for entry in left_out:
+        console.print(f"left out: {entry.name} ({entry.reason})", markup=False)
+    page = folder / "index.html"
+    if result.passed:
+        console.print(f"[bold green]all {total} comparisons agree[/]; {page}")
+        return 0
+    console.print(f"[bold red]{len(faults)} of {total} comparisons do not agree[/]; {page}")
+    return 2 if all(verdict.status == "not started" for verdict in faults) else 1
+
+
+def _epsilon(folder: Path) -> Mapping[str, Any] | None:
+    path = folder / EPSILON_FILE
+    if not path.is_file():
+        return None
+    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<44}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
