@@ -39,8 +39,7 @@ def write(
     nodes = [
         helper.make_node("Conv", ["audio", "filters"], ["bands"], strides=[HOP], pads=[0, HOP - 1]),
         helper.make_node("Mul", ["bands", "bands"], ["energy"]),
-        helper.make_node("Add", ["energy", "epsilon"], ["guarded"]),
-        *(_half_log() if half_log else [helper.make_node("Log", ["guarded"], ["level"])]),
+        *(_half_log() if half_log else _log()),
         helper.make_node("Mul", ["level", "gain"], ["scaled"], name="scale"),
         helper.make_node("Sigmoid", ["scaled"], ["frame"]),
         helper.make_node("Sub", ["scaled", "level"], ["rise"]),
@@ -68,9 +67,18 @@ def write(
     return path
 
 
+def _log() -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("Add", ["energy", "epsilon"], ["guarded"]),
+        helper.make_node("Log", ["guarded"], ["level"]),
+    ]
+
+
 def _half_log() -> list[onnx.NodeProto]:
     return [
-        helper.make_node("Cast", ["guarded"], ["guarded16"], to=TensorProto.FLOAT16),
+        helper.make_node("Cast", ["energy"], ["energy16"], to=TensorProto.FLOAT16),
+        helper.make_node("Cast", ["epsilon"], ["epsilon16"], to=TensorProto.FLOAT16),
+        helper.make_node("Add", ["energy16", "epsilon16"], ["guarded16"]),
         helper.make_node("Log", ["guarded16"], ["level16"]),
         helper.make_node("Cast", ["level16"], ["level"], to=TensorProto.FLOAT),
     ]

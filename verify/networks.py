@@ -6,25 +6,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.catalog import MODELS
-from export.manifest import Manifest, ModelFile, sha256_of
+from export.manifest import Manifest, ModelFile
 from verify.subjects import Networks, SubjectError
 
 if TYPE_CHECKING:
     from torch import nn
 
-_SEED = 0
-"""Of the stand-in weights, as export draws them."""
-
 
 def behind(manifest: Manifest, checkpoints: Path | None) -> Networks:
-    """Rebuild networks from the checkpoints in a folder; it fails on a checkpoint of other bytes.
+    """Rebuild a file's network; ``checkpoints`` is the folder that export was given, if it was.
 
-    What it returns raises SubjectError where the checkpoint is not there or not the one.
+    What it returns raises SubjectError where the weights are not those of the manifest, and
+    export's own errors where they cannot be had.
     """
     entries = {entry.path: entry for entry in manifest.files}
 
     def build(file: Path) -> tuple[nn.Module, tuple[str, ...]]:
-        return _network(entries[file.name], checkpoints), MODELS[entries[file.name].model].outputs
+        entry = entries[file.name]
+        return _network(entry, checkpoints), MODELS[entry.model].outputs
 
     return build
 
@@ -32,25 +31,30 @@ def behind(manifest: Manifest, checkpoints: Path | None) -> Networks:
 def _network(entry: ModelFile, checkpoints: Path | None) -> nn.Module:
     import torch
 
-    from export.checkpoint import SUFFIXES, load_into, load_state
+    from export.checkpoint import CheckpointError, load_into, load_state
+    from export.weights import SEED, WeightsError, choose_source
 
-    torch.manual_seed(_SEED)
+    torch.manual_seed(SEED)
     network = MODELS[entry.model].build(entry.epsilon)
     if entry.checkpoint_sha256 is None:
         return network
-    stem = MODELS[entry.model].checkpoint
-    folder = checkpoints
-    if folder is None:
+    if entry.weights == "checkpoint" and checkpoints is None:
         raise SubjectError(
-            f"{entry.path} was made from a checkpoint ({entry.weights}); "
-            "say where it lies: make verify CHECKPOINTS=DIR"
+            f"{entry.path} was made from a checkpoint; say where it lies: "
+            "make verify CHECKPOINTS=DIR, or python -m verify --checkpoints DIR"
         )
-    for suffix in SUFFIXES:
-        path = folder / f"{stem}{suffix}"
-        if path.is_file() and sha256_of(path) == entry.checkpoint_sha256:
-            load_into(network.network, load_state(path), path)  # type: ignore[arg-type]  # nn.Module types its children as Tensor | Module
-            return network
-    raise SubjectError(
-        f"{folder} holds no {stem} with SHA-256 {entry.checkpoint_sha256[:12]}…, "
-        f"which {entry.path} was made from; give the folder that export was given"
-    )
+    stem = MODELS[entry.model].checkpoint
+    try:
+        weights = choose_source(checkpoints, None if checkpoints else entry.weights)(
+            MODELS[entry.model]
+        )
+        if weights is None or weights.path is None or weights.sha256 != entry.checkpoint_sha256:
+            found = weights.sha256[:12] if weights and weights.sha256 else "none"
+            raise SubjectError(
+                f"{entry.path} was made from {stem} with SHA-256 {entry.checkpoint_sha256[:12]}, "
+                f"found {found}; give the folder that export was given"
+            )
+        load_into(network.get_submodule("network"), load_state(weights.path), weights.path)
+    except (WeightsError, CheckpointError) as error:
+        raise SubjectError(str(error)) from None
+    return network

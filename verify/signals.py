@@ -15,11 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from export.catalog import HOP_SAMPLES, NETWORK_RATE_HZ, RATE_HZ
+from export.example import EXAMPLE
 
 Waveform = npt.NDArray[np.float32]
-
-EXAMPLE = Path(__file__).parent.parent / "export" / "example.flac"
-"""The bundled clip: this project's own music."""
 
 _HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
 """One frame in input samples: 512."""
