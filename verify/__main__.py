@@ -10,7 +10,7 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from export.manifest import Manifest, ManifestError
-from verify import browsers, launch, networks, options, signals, subjects
+from verify import bisect, browsers, epsilon, launch, networks, options, signals, subjects
 from verify.compare import Tolerance
 from verify.matrix import Plan, Result, Subject, Verdict, examine
 from verify.report import LeftOut, Report
 from verify.runners import RunnerError
 
-EPSILON_FILE = "epsilon.json"
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "browsers": browsers.main,
+    "bisect": bisect.main,
+    "epsilon": epsilon.main,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,11 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if arguments is None else arguments)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        if argv[:1] == ["browsers"]:
-            return browsers.main(argv[1:])
+        if argv and argv[0] in _COMMANDS:
+            return _COMMANDS[argv[0]](argv[1:])
         return _matrix(options.parser().parse_args(argv))
     except (
         ManifestError,
+        bisect.BisectError,
         RunnerError,
         launch.BrowserMissingError,
         signals.SignalError,
@@ -126,7 +131,7 @@ def _tell(console: Console, folder: Path, result: Result, left_out: Sequence[Lef
 
 
 def _epsilon(folder: Path) -> Mapping[str, Any] | None:
-    path = folder / EPSILON_FILE
+    path = folder / epsilon.FILE_NAME
     if not path.is_file():
         return None
     found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))

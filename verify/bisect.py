@@ -8,6 +8,7 @@ time instead, halving the graph.
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import helper
+from rich.console import Console
 
+from export.manifest import Manifest
 from verify.compare import Array
 from verify.runners import NativeRunner, Runner, Tensors
+from verify.signals import Signal, select, standard
 
 RELATIVE = 1e-4
 """Error allowed in a tensor, as a share of its largest magnitude: float32 leaves about 1e-6 a
@@ -232,3 +236,72 @@ def _origin(model: onnx.ModelProto, node: onnx.NodeProto) -> Iterator[str]:
         before = [makers[name] for maker in layer for name in maker.input if name in makers]
         layer = [maker for maker in before if id(maker) not in reached]
         reached |= {id(maker) for maker in layer}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; its exit status: 1 where a bad node was found."""
+    from verify import browsers, options
+
+    parser = argparse.ArgumentParser(
+        prog="python -m verify bisect",
+        description="Find the first node whose output is bad while its inputs are good.",
+    )
+    parser.add_argument("model", help="a name in the manifest, e.g. basicamt, or an .onnx file")
+    parser.add_argument("--variant", default="fp32", help="with a name (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, default=Path("dist/models"))
+    parser.add_argument("--runtime", required=True, help="e.g. chromium-wasm")
+    parser.add_argument(
+        "--against", type=Path, help="a good file with the same tensor names; for a variant: fp32"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--signals", type=options.names, default=[], help="default: brief ones")
+    which.add_argument("--input", type=Path, help="an .npz archive with the inputs by name")
+    parser.add_argument(
+        "--relative", type=float, help=f"error allowed of a tensor's range (default: {RELATIVE})"
+    )
+    args = parser.parse_args(arguments)
+    file, against = _files(args.model, args.variant, args.folder, args.against)
+    cases = _cases(file, args.signals, args.input)
+    plans, _ = options.plan(
+        [args.runtime], ["torch-float32"], networks=None, installed=browsers.is_installed,
+        brief=None, time_limit_seconds=300, webgpu="software",
+    )  # fmt: skip
+    console = Console(highlight=False)
+    with plans[0].make() as runner, console.status("") as status:
+        for name, inputs in cases.items():
+            status.update(f"{runner.name} on {name}")
+            found = find_bad_node(runner, file, inputs, against, args.relative or RELATIVE)
+            if found:
+                console.print(f"{runner.name}, {file.name}, on {name}:\n{found}", markup=False)
+                return 1
+    console.print(f"{plans[0].name}, {file.name}: outputs agree on {', '.join(cases)}")
+    return 0
+
+
+def _files(
+    model: str, variant: str, folder: Path, against: Path | None
+) -> tuple[Path, Path | None]:
+    if model.endswith(".onnx"):
+        if not Path(model).is_file():
+            raise BisectError(f"{model} does not exist")
+        return Path(model), against
+    manifest = Manifest.read(folder)
+    try:
+        file = folder / manifest.find(model, variant).path
+        return file, against or (folder / manifest.find(model).path if variant != "fp32" else None)
+    except KeyError as error:
+        raise BisectError(str(error.args[0])) from None
+
+
+def _cases(file: Path, signals: Sequence[str], archive: Path | None) -> dict[str, Tensors]:
+    if archive:
+        with np.load(archive) as arrays:
+            return {archive.stem: {name: arrays[name] for name in arrays.files}}
+    inputs = onnx.load(file, load_external_data=False).graph.input
+    if len(inputs) != 1:
+        raise BisectError(
+            f"{file.name} takes {len(inputs)} inputs: give them with --input FILE.npz"
+        )
+    chosen: tuple[Signal, ...] = standard()
+    chosen = select(chosen, signals) if signals else tuple(s for s in chosen if s.brief)
+    return {s.name: {inputs[0].name: s.samples.reshape(1, 1, -1)} for s in chosen}

@@ -45,11 +45,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where export found the checkpoints, for the reference in PyTorch",
     )
-    which.add_argument("--models", type=_names, default=[], metavar="A,B")
-    which.add_argument("--variants", type=_names, default=[], metavar="A,B")
+    which.add_argument("--models", type=names, default=[], metavar="A,B")
+    which.add_argument("--variants", type=names, default=[], metavar="A,B")
     which.add_argument(
         "--signals",
-        type=_names,
+        type=names,
         default=[],
         metavar="A,B",
         help="names or patterns, e.g. silence,length-*",
@@ -80,14 +80,14 @@ def parser() -> argparse.ArgumentParser:
     where = command.add_argument_group("where it runs")
     where.add_argument(
         "--runtimes",
-        type=_names,
+        type=names,
         default=[],
         metavar="A,B",
         help=f"names or patterns of: {', '.join(NAMES)}",
     )
     where.add_argument(
         "--without",
-        type=_names,
+        type=names,
         default=[],
         metavar="A,B",
         help="runtimes to leave out; the report says so",
@@ -114,7 +114,8 @@ def parser() -> argparse.ArgumentParser:
     return command
 
 
-def _names(text: str) -> list[str]:
+def names(text: str) -> list[str]:
+    """Split a comma-separated list."""
     return [name for name in text.split(",") if name]
 
 

@@ -10,7 +10,8 @@
 const TYPES = Object.freeze({
   float32: ["float32", Float32Array],
   float64: ["float64", Float64Array],
-  float16: ["float16", Uint16Array],
+  // 1.18.0 takes nothing but a Float16Array from an engine that has one; older engines have none.
+  float16: ["float16", globalThis.Float16Array ?? Uint16Array],
   int64: ["int64", BigInt64Array],
   uint64: ["uint64", BigUint64Array],
   int32: ["int32", Int32Array],
