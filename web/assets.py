@@ -1,0 +1,126 @@
+"""What a site is made of: path to bytes, before anything is written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from export.manifest import FILE_NAME, Manifest, ModelFile, sha256_of
+
+WEB = Path(__file__).parent
+NODE_MODULES = WEB / "node_modules"
+EXAMPLE = WEB.parent / "export" / "example.flac"
+
+MODELS = ("basicamt", "septimbre")
+"""The page's networks: all notes together, and by timbre (see web/page/main.js)."""
+
+RUNTIME = {
+    "wasm": ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
+    "webgpu": (
+        "ort.webgpu.min.mjs",
+        "ort-wasm-simd-threaded.asyncify.mjs",
+        "ort-wasm-simd-threaded.asyncify.wasm",
+    ),
+}
+"""onnxruntime-web's files for each backend, as in web/lib/session.js."""
+
+
+class SiteError(ValueError):
+    """The site cannot be built; the message says what to do."""
+
+
+def read_models(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+    """Read the page's models and a manifest of them alone.
+
+    Raises ManifestError where there is no manifest, SiteError where a file is missing or is not
+    the one that the manifest describes.
+    """
+    manifest = Manifest.read(folder)
+    kept: list[ModelFile] = []
+    contents = {}
+    for file in manifest.files:
+        if file.model not in MODELS or file.variant != "fp32":
+            continue
+        path = folder / file.path
+        if not path.is_file():
+            raise SiteError(f"{path} is missing; run `make export` again")
+        if sha256_of(path) != file.sha256:
+            raise SiteError(f"{path} is not what {FILE_NAME} describes; run `make export` again")
+        contents[path.name] = path.read_bytes()
+        kept.append(replace(file, path=path.name))
+    if not kept:
+        raise SiteError(
+            f"{folder} holds none of {', '.join(MODELS)} in fp32; run `make export` first"
+        )
+    return replace(manifest, files=tuple(kept)), contents
+
+
+def site_files(models: Path) -> dict[str, bytes]:
+    """Everything that is copied as it is: modules, styles, runtime, models, example."""
+    manifest, contents = read_models(models)
+    files = {f"models/{name}": content for name, content in contents.items()}
+    files[f"models/{FILE_NAME}"] = json.dumps(asdict(manifest)).encode()
+    for folder, pattern in (("lib", "*.js"), ("page", "*.js"), ("page", "*.css"), ("page", "*.svg")):
+        for path in sorted((WEB / folder).glob(pattern)):
+            files[f"{folder}/{path.name}"] = path.read_bytes()
+    for names in RUNTIME.values():
+        for name in names:
+            files[f"ort/{name}"] = read_runtime(name)
+    # midi-file is a CommonJS package; what lib/midi.js takes from it becomes an ES module.
+    files["vendor/midi-file.js"] = bundle('export { writeMidi } from "midi-file"')
+    files["example/example.flac"] = read_example()
+    return files
+
+
+def read_runtime(name: str) -> bytes:
+    """A file of onnxruntime-web; SiteError where it is not installed."""
+    path = NODE_MODULES / "onnxruntime-web" / "dist" / name
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise SiteError(f"{path} is missing; run `npm --prefix web ci` first") from None
+
+
+def read_example() -> bytes:
+    """The recording that the page offers; SiteError where it is missing."""
+    try:
+        return EXAMPLE.read_bytes()
+    except FileNotFoundError:
+        raise SiteError(f"{EXAMPLE} is missing from this checkout") from None
+
+
+def bundle(source: str) -> bytes:
+    """One ES module out of some and all that they import, by esbuild; paths are seen from web/."""
+    command = [str(NODE_MODULES / ".bin" / "esbuild"), "--bundle", "--format=esm", "--minify"]
+    command += ["--target=es2022", "--log-level=warning", "--legal-comments=inline"]
+    try:
+        done = subprocess.run(
+            command, input=source.encode(), cwd=WEB, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise SiteError("esbuild is not installed; run `npm --prefix web ci` first") from None
+    if done.returncode != 0:
+        raise SiteError(f"esbuild cannot bundle {source}: {done.stderr.decode().strip()}")
+    return done.stdout
+
+
+def texts() -> dict[str, dict[str, str]]:
+    """What the page says: language to key to text."""
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((WEB / "page" / "texts").glob("*.json"))
+    }
+
+
+def picture() -> Iterator[dict[str, int]]:
+    """Bars of an imaginary piano roll, for the page's backdrop: a canon in three voices."""
+    melody = (0, 2, 4, 5, 4, 2, 0, 4, 7, 9, 7, 5, 4, 2, 0, 2, 4, 0)
+    for voice in (1, 2, 3):
+        for beat, step in enumerate(melody):
+            x = 18 + 40 * beat + 80 * (voice - 1)
+            if x < 690:
+                width = 76 if (beat + voice) % 4 == 0 else 34
+                yield {"x": x, "y": 56 * voice - 6 * step + 14, "width": width, "voice": voice}

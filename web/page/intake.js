@@ -1,0 +1,111 @@
+/** Where recordings come from: a file picked or dropped, the microphone, the example. */
+
+import { element } from "./dom.js";
+import { clock, text } from "./texts.js";
+
+/**
+ * @typedef {object} Offer
+ * @property {string} name
+ * @property {() => Promise<Blob>} read
+ * @property {number} others files that came with it and are left aside
+ */
+
+/**
+ * @param {object} handlers
+ * @param {(offer: Offer) => void} handlers.onOffer
+ * @param {(error: unknown) => void} handlers.onMicrophoneError
+ * @param {() => Promise<Blob>} handlers.readExample
+ */
+export function startIntake({ onOffer, onMicrophoneError, readExample }) {
+  const offerFiles = (/** @type {FileList | null | undefined} */ files) => {
+    const file = files?.[0];
+    if (!file) return;
+    onOffer({ name: file.name, read: async () => file, others: files.length - 1 });
+  };
+  const input = element("file", HTMLInputElement);
+  input.addEventListener("change", () => {
+    offerFiles(input.files);
+    input.value = ""; // so that the same file can be chosen again
+  });
+  element("example", HTMLButtonElement).addEventListener("click", () =>
+    onOffer({ name: text("example_name"), read: readExample, others: 0 }),
+  );
+  acceptDrops(offerFiles);
+  offerRecordings(onOffer, onMicrophoneError);
+}
+
+/** @param {(files: FileList | undefined) => void} onFiles */
+function acceptDrops(onFiles) {
+  const area = element("intake", HTMLElement);
+  let depth = 0; // dragenter and dragleave come for every element that is crossed
+  const carriesFiles = (/** @type {DragEvent} */ event) =>
+    event.dataTransfer?.types.includes("Files") ?? false;
+  addEventListener("dragenter", (event) => {
+    if (!carriesFiles(event)) return;
+    depth++;
+    area.classList.add("over");
+  });
+  addEventListener("dragleave", () => {
+    depth = Math.max(0, depth - 1);
+    if (depth === 0) area.classList.remove("over");
+  });
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    depth = 0;
+    area.classList.remove("over");
+    onFiles(event.dataTransfer?.files);
+  });
+}
+
+/**
+ * @param {(offer: Offer) => void} onOffer
+ * @param {(error: unknown) => void} onError
+ */
+function offerRecordings(onOffer, onError) {
+  const button = element("record", HTMLButtonElement);
+  const label = element("record-text", HTMLElement);
+  if (!navigator.mediaDevices || typeof MediaRecorder === "undefined") {
+    button.hidden = true;
+    return;
+  }
+  /** @type {MediaRecorder | null} */
+  let recorder = null;
+  button.addEventListener("click", async () => {
+    if (recorder) {
+      recorder.stop();
+      return;
+    }
+    try {
+      const stream = await navigator.mediaDevices.getUserMedia({
+        // A telephone's improvements are a musician's damage.
+        audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+      });
+      const own = new MediaRecorder(stream);
+      recorder = own;
+      /** @type {Blob[]} */
+      const parts = [];
+      const startedMs = performance.now();
+      const show = () => {
+        const time = clock((performance.now() - startedMs) / 1000);
+        label.textContent = text("stop_recording", { time });
+      };
+      const timer = setInterval(show, 500);
+      button.classList.add("recording");
+      show();
+      own.addEventListener("dataavailable", ({ data }) => parts.push(data));
+      own.addEventListener("stop", () => {
+        clearInterval(timer);
+        stream.getTracks().forEach((track) => track.stop());
+        recorder = null;
+        button.classList.remove("recording");
+        label.textContent = text("record");
+        const blob = new Blob(parts, { type: own.mimeType });
+        onOffer({ name: text("recording"), read: async () => blob, others: 0 });
+      });
+      own.start();
+    } catch (error) {
+      onError(error);
+    }
+  });
+}

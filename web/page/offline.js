@@ -1,0 +1,42 @@
+/**
+ * The service worker's side of the page: offline use, and the headers that give threads.
+ *
+ * The page never reloads itself. Hosts that cannot set headers give one thread on the first
+ * visit, and all of them from the second on, when the service worker answers.
+ */
+
+import { element } from "./dom.js";
+import { isSingleFile } from "./place.js";
+import { text } from "./texts.js";
+
+/** @type {"" | "offline_saving" | "offline_ready" | "update"} */
+let status = "";
+
+/** Register, save what offline use needs, and say so when it is saved. */
+export async function startOffline() {
+  if (isSingleFile || !("serviceWorker" in navigator) || !window.isSecureContext) return;
+  try {
+    const registration = await navigator.serviceWorker.register("sw.js");
+    registration.addEventListener("updatefound", () => {
+      if (!registration.active) return;
+      const next = registration.installing;
+      next?.addEventListener("statechange", () => next.state === "installed" && show("update"));
+    });
+    navigator.serviceWorker.addEventListener("message", ({ data }) => {
+      if (data.offline === "ready" && status !== "update") show("offline_ready");
+      if (data.offline === "failed") show("");
+    });
+    const { active } = await navigator.serviceWorker.ready;
+    show("offline_saving");
+    active?.postMessage({ save: true });
+  } catch {
+    show(""); // without storage the page works as long as its server does
+  }
+}
+
+/** @param {typeof status} [next] */
+export function show(next = status) {
+  status = next;
+  element("offline", HTMLElement).textContent = status && text(status);
+  document.documentElement.dataset.offline = status === "offline_ready" ? "ready" : "";
+}

@@ -1,0 +1,160 @@
+/** Plays the recording, its notes, or both, from anywhere, and says where it is. */
+
+import { Synth } from "./synth.js";
+
+/** @typedef {"original" | "notes" | "both"} Source */
+/** @typedef {import("../lib/transcribe.js").Note} Note */
+
+/** Loudness of the recording and of the notes for each source. */
+const LEVELS = Object.freeze({ original: [1, 0], notes: [0, 1], both: [0.6, 0.75] });
+
+/** One recording and its notes, on one clock. */
+export class Player {
+  /** @param {() => void} onChange called when it starts, stops or reaches the end */
+  constructor(onChange) {
+    this.onChange = onChange;
+    this.length = 0;
+    this.playing = false;
+    /** @type {Source} */
+    this._source = "both";
+    this._offset = 0;
+    this._startedAt = 0;
+    /** @type {AudioBuffer | null} */
+    this._buffer = null;
+    /** @type {Note[]} */
+    this._notes = [];
+    /** @type {Set<number>} */
+    this._muted = new Set();
+    /** @type {AudioContext | null} */
+    this._context = null;
+    /** @type {AudioBufferSourceNode | null} */
+    this._recording = null;
+    this._timer = 0;
+  }
+
+  /** @param {AudioBuffer | null} buffer */
+  load(buffer) {
+    this.pause();
+    this._buffer = buffer;
+    this.length = buffer?.duration ?? 0;
+    this._offset = 0;
+    this._notes = [];
+  }
+
+  /**
+   * @param {Note[]} notes by start
+   * @param {Set<number>} muted timbres
+   */
+  setNotes(notes, muted) {
+    this._notes = notes;
+    this._muted = muted;
+    if (this.playing) this._restartNotes();
+  }
+
+  /** @param {Source} source */
+  setSource(source) {
+    this._source = source;
+    this._setLevels();
+  }
+
+  /** Seconds from the beginning. */
+  get time() {
+    if (!this.playing || !this._context) return this._offset;
+    const passed = this._context.currentTime - this._startedAt;
+    return Math.min(this.length, this._offset + Math.max(0, passed));
+  }
+
+  /** Start where it stands; from the beginning where it stands at the end. */
+  async play() {
+    if (!this._buffer || this.playing) return;
+    this._context ??= this._open();
+    const context = this._context;
+    this.playing = true;
+    this.onChange();
+    await context.resume();
+    if (!this.playing) return;
+    if (this._offset >= this.length - 0.01) this._offset = 0;
+    this._startedAt = context.currentTime + 0.05;
+    this._setLevels();
+    this._recording = new AudioBufferSourceNode(context, { buffer: this._buffer });
+    this._recording.connect(/** @type {GainNode} */ (this._original));
+    this._recording.start(this._startedAt, this._offset);
+    this._restartNotes();
+    this._timer = window.setInterval(() => this._tick(), 80);
+  }
+
+  pause() {
+    if (!this.playing) return;
+    this._offset = this.time;
+    this.playing = false;
+    this._stop();
+    this.onChange();
+  }
+
+  /** @param {number} seconds */
+  seek(seconds) {
+    const playing = this.playing;
+    if (playing) this._stop();
+    this.playing = false;
+    this._offset = Math.min(this.length, Math.max(0, seconds));
+    if (playing) void this.play();
+    else this.onChange();
+  }
+
+  _open() {
+    const context = new AudioContext();
+    const out = new DynamicsCompressorNode(context, { threshold: -12, ratio: 6 });
+    out.connect(context.destination);
+    this._original = new GainNode(context);
+    this._synthesised = new GainNode(context);
+    this._original.connect(out);
+    this._synthesised.connect(out);
+    this._synth = new Synth(this._synthesised);
+    return context;
+  }
+
+  _setLevels() {
+    const [original, notes] = LEVELS[this._source];
+    const now = this._context?.currentTime ?? 0;
+    this._original?.gain.setTargetAtTime(original, now, 0.02);
+    this._synthesised?.gain.setTargetAtTime(notes, now, 0.02);
+  }
+
+  _restartNotes() {
+    this._synth?.silence();
+    const now = this.time;
+    this._next = this._notes.findIndex((note) => note.end > now);
+    if (this._next < 0) this._next = this._notes.length;
+    this._schedule();
+  }
+
+  _tick() {
+    if (this.time >= this.length) {
+      this.playing = false;
+      this._offset = 0;
+      this._stop();
+      this.onChange();
+    } else this._schedule();
+  }
+
+  /** Hand over what begins soon: far enough ahead for a page whose timers are slowed. */
+  _schedule() {
+    const horizon = this.time + 1.5;
+    while (this._next !== undefined && this._next < this._notes.length) {
+      const note = this._notes[this._next];
+      if (note.start > horizon) return;
+      this._next++;
+      if (this._muted.has(note.timbre) || note.end <= this.time) continue;
+      const at = this._startedAt + Math.max(0, note.start - this._offset);
+      this._synth?.sound(note, at, this._startedAt + note.end - this._offset);
+    }
+  }
+
+  _stop() {
+    window.clearInterval(this._timer);
+    this._recording?.stop();
+    this._recording?.disconnect();
+    this._recording = null;
+    this._synth?.silence();
+  }
+}

@@ -1,0 +1,57 @@
+/** How far the work is, in the place where the recording was chosen. */
+
+import { element } from "./dom.js";
+import { duration, text } from "./texts.js";
+
+const panel = element("progress", HTMLElement);
+const stage = element("stage", HTMLElement);
+const bar = element("bar", HTMLElement);
+const left = element("left", HTMLElement);
+
+let stageStartedMs = 0;
+let fraction = 0;
+let current = "";
+let ticking = 0;
+
+/**
+ * @param {"decode" | "download" | "start" | "run" | "notes"} name
+ * @param {{done?: number, total?: number}} [amount] bytes, or seconds of audio
+ */
+export function showProgress(name, { done = 0, total = 0 } = {}) {
+  panel.hidden = false;
+  if (name !== current) {
+    current = name;
+    stageStartedMs = performance.now();
+    window.clearInterval(ticking);
+    ticking = window.setInterval(showTime, 1000);
+  }
+  fraction = total > 0 ? Math.min(1, done / total) : 0;
+  const megabytes = (/** @type {number} */ bytes) => (bytes / 1e6).toFixed(1);
+  /** @type {Record<string, string>} */
+  const values =
+    name === "download"
+      ? { done: megabytes(done), total: megabytes(total) }
+      : { total: duration(total) };
+  stage.textContent = text(`stage_${name}`, values);
+  if (fraction > 0) {
+    bar.setAttribute("aria-valuenow", String(Math.round(100 * fraction)));
+    bar.style.setProperty("--done", String(fraction));
+  } else bar.removeAttribute("aria-valuenow");
+  showTime();
+}
+
+export function hideProgress() {
+  panel.hidden = true;
+  current = "";
+  window.clearInterval(ticking);
+}
+
+/** Time left where it can be known, time passed where it cannot. */
+function showTime() {
+  const passed = (performance.now() - stageStartedMs) / 1000;
+  if (passed < 1) left.textContent = "";
+  else if (fraction > 0.02) {
+    const time = duration(Math.ceil((passed * (1 - fraction)) / fraction));
+    left.textContent = text("left", { time });
+  } else left.textContent = text("elapsed", { time: duration(Math.floor(passed)) });
+}

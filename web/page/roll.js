@@ -1,0 +1,342 @@
+/** The piano roll: pitch over time, drawn on canvas, only what is in view. */
+
+import { LOWEST_PITCH, PITCHES, SECONDS_PER_FRAME } from "../lib/notes.js";
+import { ActivationMap } from "./activation-map.js";
+import { element } from "./dom.js";
+import { clock, pitchName } from "./texts.js";
+
+/** @typedef {import("../lib/transcribe.js").Note} Note */
+
+const RULER_PIXELS = 24;
+const MOST_PIXELS_PER_SECOND = 900;
+/** Fewest pitches in view: fewer would make bricks of notes. */
+const FEWEST_PITCHES = 30;
+/** Colours of timbres in the style sheet. */
+export const COLOURS = 6;
+/** Seconds between marks of the ruler, of which the closest that leaves room is taken. */
+const MARKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
+
+const isBlack = (/** @type {number} */ pitch) => [1, 3, 6, 8, 10].includes(pitch % 12);
+
+export class Roll {
+  /** @param {{onSeek: (seconds: number) => void}} handlers */
+  constructor({ onSeek }) {
+    this._keys = element("keys", HTMLCanvasElement);
+    this._scroller = element("scroller", HTMLElement);
+    this._span = element("span", HTMLElement);
+    this._sheet = element("sheet", HTMLCanvasElement);
+    this._cursor = element("cursor", HTMLCanvasElement);
+    /** @type {Note[]} */
+    this._notes = [];
+    this._longest = 0;
+    this._length = 1;
+    this._time = 0;
+    this._scale = 100; // pixels a second
+    this._low = 48;
+    this._high = 84;
+    /** @type {Set<number>} */
+    this._muted = new Set();
+    this._map = new ActivationMap();
+    this._mapShown = false;
+    this._queued = false;
+    this._paint = readColours();
+    this._map.setColour(this._paint.ink);
+    this._scroller.addEventListener("scroll", () => this.redraw(), { passive: true });
+    this._scroller.addEventListener("click", (event) => onSeek(this._secondsAt(event.clientX)));
+    this._scroller.addEventListener(
+      "wheel",
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey) return; // the page scrolls as ever
+        event.preventDefault();
+        this.zoom(Math.exp(-event.deltaY / 200), event.clientX);
+      },
+      { passive: false },
+    );
+    new ResizeObserver(() => {
+      this.zoom(1);
+      this.redraw();
+    }).observe(this._scroller);
+  }
+
+  /**
+   * Show another recording.
+   * @param {number} lengthSeconds
+   * @param {Uint8Array} activation PITCHES × frames, 255 for 1
+   * @param {number} frames
+   */
+  open(lengthSeconds, activation, frames) {
+    this._length = Math.max(0.5, lengthSeconds);
+    this._map.open(activation, frames);
+    this._low = LOWEST_PITCH + PITCHES;
+    this._high = 0;
+    this._time = 0;
+    this._notes = [];
+    this._scale = Math.max(this._scroller.clientWidth / this._length, 56);
+    this._scroller.scrollLeft = 0;
+    this.zoom(1);
+  }
+
+  /**
+   * @param {Note[]} notes by start
+   * @param {Set<number>} muted timbres
+   */
+  setNotes(notes, muted) {
+    this._notes = notes;
+    this._muted = muted;
+    this._longest = 0;
+    let low = this._low;
+    let high = this._high;
+    for (const { pitch, start, end } of notes) {
+      low = Math.min(low, pitch - 3);
+      high = Math.max(high, pitch + 3);
+      this._longest = Math.max(this._longest, end - start);
+    }
+    if (low > high) [low, high] = [52, 80];
+    const missing = Math.max(0, FEWEST_PITCHES - (high - low + 1));
+    this._low = Math.max(LOWEST_PITCH, low - Math.ceil(missing / 2));
+    this._high = Math.min(LOWEST_PITCH + PITCHES - 1, high + Math.floor(missing / 2));
+    this.redraw();
+  }
+
+  /** @param {boolean} shown */
+  showMap(shown) {
+    this._mapShown = shown;
+    this.redraw();
+  }
+
+  /**
+   * Move the cursor; follow it where it leaves the view.
+   * @param {number} seconds
+   * @param {boolean} follow
+   */
+  setTime(seconds, follow) {
+    this._time = seconds;
+    if (follow) {
+      const x = seconds * this._scale - this._scroller.scrollLeft;
+      const width = this._scroller.clientWidth;
+      if (x < 0 || x > width * 0.92) {
+        this._scroller.scrollLeft = Math.max(0, seconds * this._scale - width * 0.12);
+      }
+    }
+    this._drawCursor();
+  }
+
+  /**
+   * @param {number} factor
+   * @param {number} [clientX] what stays where it is; the middle, unless told
+   */
+  zoom(factor, clientX) {
+    const { left, width } = this._scroller.getBoundingClientRect();
+    const x = clientX === undefined ? width / 2 : clientX - left;
+    const seconds = (this._scroller.scrollLeft + x) / this._scale;
+    const whole = this._scroller.clientWidth / this._length;
+    this._scale = Math.min(
+      Math.max(MOST_PIXELS_PER_SECOND, whole),
+      Math.max(whole, this._scale * factor),
+    );
+    this._span.style.width = `${Math.floor(this._length * this._scale)}px`;
+    if (factor !== 1) this._scroller.scrollLeft = seconds * this._scale - x;
+    this.redraw();
+  }
+
+  /** Read the colours again: the theme changed. */
+  recolour() {
+    this._paint = readColours();
+    this._map.setColour(this._paint.ink);
+    this.redraw();
+  }
+
+  /** Draw at the next frame. */
+  redraw() {
+    if (this._queued) return;
+    this._queued = true;
+    requestAnimationFrame(() => {
+      this._queued = false;
+      if (this._scroller.clientWidth === 0) return;
+      this._drawSheet();
+      this._drawKeys();
+      this._drawCursor();
+    });
+  }
+
+  /** @param {number} clientX */
+  _secondsAt(clientX) {
+    const { left } = this._scroller.getBoundingClientRect();
+    return Math.min(this._length, (clientX - left + this._scroller.scrollLeft) / this._scale);
+  }
+
+  get _rowHeight() {
+    return (this._scroller.clientHeight - RULER_PIXELS) / (this._high - this._low + 1);
+  }
+
+  /** @param {number} pitch its upper edge */
+  _y(pitch) {
+    return RULER_PIXELS + (this._high - pitch) * this._rowHeight;
+  }
+
+  /**
+   * A canvas of the wanted size in CSS pixels, cleared.
+   * @param {HTMLCanvasElement} canvas
+   * @param {number} width
+   * @param {number} height
+   */
+  _prepare(canvas, width, height) {
+    const ratio = window.devicePixelRatio || 1;
+    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (canvas.width !== w || canvas.height !== h) {
+      canvas.width = w;
+      canvas.height = h;
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.clearRect(0, 0, width, height);
+    context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
+    context.textBaseline = "middle";
+    return context;
+  }
+
+  _drawSheet() {
+    const { clientWidth: width, clientHeight: height, scrollLeft } = this._scroller;
+    const context = this._prepare(this._sheet, width, height);
+    const { card, lane, line, soft } = this._paint;
+    const row = this._rowHeight;
+    context.fillStyle = card;
+    context.fillRect(0, 0, width, height);
+    context.fillStyle = lane;
+    for (let pitch = this._low; pitch <= this._high; pitch++) {
+      if (isBlack(pitch)) context.fillRect(0, this._y(pitch), width, row);
+    }
+    if (this._mapShown) {
+      this._map.draw(context, {
+        start: scrollLeft / this._scale / SECONDS_PER_FRAME,
+        end: (scrollLeft + width) / this._scale / SECONDS_PER_FRAME,
+        low: this._low - LOWEST_PITCH,
+        high: this._high - LOWEST_PITCH,
+        top: RULER_PIXELS,
+        width,
+        height: height - RULER_PIXELS,
+      });
+    }
+    context.fillStyle = line;
+    for (let pitch = this._low; pitch <= this._high; pitch++) {
+      if (pitch % 12 === 0) context.fillRect(0, Math.round(this._y(pitch) + row) - 1, width, 1);
+    }
+    const step = MARKS.find((mark) => mark * this._scale >= 64) ?? 600;
+    for (let i = Math.floor(scrollLeft / this._scale / step); ; i++) {
+      const x = i * step * this._scale - scrollLeft;
+      if (x > width) break;
+      context.fillStyle = line;
+      context.fillRect(Math.round(x), RULER_PIXELS - 7, 1, height);
+      context.fillStyle = soft;
+      const label = step < 1 ? `${(i * step).toFixed(1)}` : clock(i * step);
+      context.fillText(label, x + 5, RULER_PIXELS / 2);
+    }
+    this._drawNotes(context, scrollLeft / this._scale, (scrollLeft + width) / this._scale);
+  }
+
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} from seconds
+   * @param {number} to seconds
+   */
+  _drawNotes(context, from, to) {
+    const row = this._rowHeight;
+    const gap = row > 6 ? 1 : 0;
+    for (let i = this._firstAfter(from - this._longest); i < this._notes.length; i++) {
+      const note = this._notes[i];
+      if (note.start > to) break;
+      if (note.end < from) continue;
+      const x = (note.start - from) * this._scale;
+      const width = Math.max(1.5, (note.end - note.start) * this._scale - 1);
+      context.fillStyle = this._paint.timbres[note.timbre % COLOURS];
+      context.globalAlpha = this._muted.has(note.timbre) ? 0.13 : 0.38 + 0.62 * note.velocity;
+      context.beginPath();
+      if (width > 5 && row > 5) {
+        context.roundRect(x, this._y(note.pitch) + gap, width, row - 2 * gap, Math.min(3, row / 3));
+      } else context.rect(x, this._y(note.pitch) + gap, width, row - 2 * gap);
+      context.fill();
+    }
+    context.globalAlpha = 1;
+  }
+
+  /**
+   * Index of the first note that starts at or after a time.
+   * @param {number} seconds
+   */
+  _firstAfter(seconds) {
+    let low = 0;
+    let high = this._notes.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this._notes[middle].start < seconds) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  _drawKeys() {
+    const width = this._keys.parentElement?.clientWidth ?? 0;
+    const context = this._prepare(this._keys, width, this._scroller.clientHeight);
+    const { card, line, soft, ink } = this._paint;
+    const row = this._rowHeight;
+    for (let pitch = this._low; pitch <= this._high; pitch++) {
+      const y = this._y(pitch);
+      context.fillStyle = card;
+      context.fillRect(0, y, width, row);
+      if (isBlack(pitch)) {
+        context.fillStyle = ink;
+        context.globalAlpha = 0.82;
+        context.fillRect(0, y + 0.5, width * 0.46, row - 1);
+        context.globalAlpha = 1;
+      }
+      if (pitch % 12 === 0 || pitch % 12 === 5) {
+        context.fillStyle = line;
+        context.fillRect(0, Math.round(y + row) - 1, width, 1);
+      }
+      if (pitch % 12 === 0) {
+        context.fillStyle = soft;
+        context.fillText(pitchName(pitch), width * 0.52, y + row / 2);
+      }
+    }
+  }
+
+  _drawCursor() {
+    const { clientWidth: width, clientHeight: height, scrollLeft } = this._scroller;
+    if (width === 0) return;
+    const context = this._prepare(this._cursor, width, height);
+    const x = this._time * this._scale - scrollLeft;
+    if (x < -8 || x > width + 8) return;
+    context.strokeStyle = this._paint.ink;
+    context.lineWidth = 1.5;
+    // What sounds now is outlined.
+    for (let i = this._firstAfter(this._time - this._longest); i < this._notes.length; i++) {
+      const { start, end, pitch, timbre } = this._notes[i];
+      if (start > this._time) break;
+      if (end < this._time || this._time === 0 || this._muted.has(timbre)) continue;
+      const left = start * this._scale - scrollLeft;
+      context.strokeRect(left, this._y(pitch), (end - start) * this._scale - 1, this._rowHeight);
+    }
+    context.fillStyle = this._paint.warm;
+    context.fillRect(x - 0.75, 6, 1.5, height);
+    context.beginPath();
+    context.arc(x, 7, 5, 0, 2 * Math.PI);
+    context.fill();
+  }
+}
+
+/** The style sheet's colours, which change with the theme. */
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  const read = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    card: read("card"),
+    lane: read("lane"),
+    line: read("line"),
+    ink: read("ink"),
+    soft: read("soft"),
+    warm: read("warm"),
+    timbres: Array.from({ length: COLOURS }, (_, i) => read(`timbre-${i + 1}`)),
+  };
+}

@@ -1,0 +1,88 @@
+"""A static web server on this machine, like any static host: no headers but the usual ones."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ISOLATION = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""What gives a page WebAssembly threads, on hosts that can set headers."""
+
+
+class SiteServer:
+    """Serves a folder on 127.0.0.1 while its block lasts.
+
+    ``prefix`` is the path that the site lies under; ``isolated`` adds ISOLATION. ``requests``
+    lists the paths that were asked for.
+    """
+
+    def __init__(
+        self, folder: Path, *, port: int = 0, prefix: str = "/", isolated: bool = False
+    ) -> None:
+        self.folder = folder
+        self.prefix = prefix
+        self.headers = ISOLATION if isolated else {}
+        self.requests: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
+        self._server.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        """Where the site is, ending in a slash."""
+        return f"http://127.0.0.1:{self._server.server_port}{self.prefix}"
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    extensions_map = {  # noqa: RUF012  # as in the class that it overrides
+        ".html": "text/html; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".mjs": "text/javascript; charset=utf-8",
+        ".css": "text/css; charset=utf-8",
+        ".json": "application/json",
+        ".svg": "image/svg+xml",
+        ".wasm": "application/wasm",
+        "": "application/octet-stream",
+    }
+
+    def __init__(self, site: SiteServer, *arguments: object) -> None:
+        self.site = site
+        super().__init__(*arguments, directory=str(site.folder))  # type: ignore[arg-type]  # passed on
+
+    def translate_path(self, path: str) -> str:
+        """Take the prefix away; what is outside it does not exist."""
+        self.site.requests.append(path)
+        if not path.startswith(self.site.prefix):
+            return str(self.site.folder / "outside the prefix")
+        return super().translate_path("/" + path.removeprefix(self.site.prefix))
+
+    def end_headers(self) -> None:
+        """Add what every answer carries."""
+        for header, value in self.site.headers.items():
+            self.send_header(header, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the requests are in ``requests``."""

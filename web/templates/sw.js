@@ -1,0 +1,102 @@
+/*
+ * Makes the site work offline, and gives its pages the headers that WebAssembly threads need,
+ * on hosts that cannot set them.
+ *
+ * Every file is checked against the hash that it had when the site was built. The first
+ * installation is quick and saves nothing; a page then asks for saving. A newer version saves
+ * everything before it takes over, with the next visit.
+ */
+
+const VERSION = "{{ version }}";
+/** Path to [integrity, whether offline use needs it]. */
+const ASSETS = new Map({{ assets }});
+
+const CACHE = `tiny-amt ${self.registration.scope} ${VERSION}`;
+const HEADERS = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+
+self.addEventListener("install", (event) => {
+  if (self.registration.active) event.waitUntil(save());
+  else self.skipWaiting();
+});
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(dropOldVersions().then(() => self.clients.claim()));
+});
+
+self.addEventListener("message", (event) => {
+  if (!event.data?.save) return;
+  const tell = (offline) => event.source?.postMessage({ offline });
+  event.waitUntil(
+    save().then(
+      () => tell("ready"),
+      () => tell("failed"),
+    ),
+  );
+});
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" || !request.url.startsWith(self.registration.scope)) return;
+  event.respondWith(answer(request).then(isolated));
+});
+
+/** Fetch and keep whatever offline use needs and is not kept yet. */
+async function save() {
+  const cache = await caches.open(CACHE);
+  for (const [path, [, needed]] of ASSETS) {
+    if (needed && !(await cache.match(url(path)))) await fetchAsset(cache, path);
+  }
+}
+
+/** The kept file, else the fresh one, kept if its hash is right. */
+async function answer(request) {
+  const path = pathOf(request.url);
+  if (!ASSETS.has(path)) return fetch(request);
+  const cache = await caches.open(CACHE);
+  const kept = await cache.match(url(path));
+  if (kept) return kept;
+  try {
+    return await fetchAsset(cache, path);
+  } catch {
+    return fetch(request); // the site is being replaced: better new than nothing
+  }
+}
+
+/** Rejects where the file does not arrive or is not the one that was built. */
+async function fetchAsset(cache, path) {
+  const [integrity] = ASSETS.get(path);
+  const response = await fetch(url(path), { integrity });
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  await cache.put(url(path), response.clone());
+  return response;
+}
+
+async function dropOldVersions() {
+  const prefix = `tiny-amt ${self.registration.scope} `;
+  const names = await caches.keys();
+  const old = names.filter((name) => name.startsWith(prefix) && name !== CACHE);
+  await Promise.all(old.map((name) => caches.delete(name)));
+}
+
+function isolated(response) {
+  if (response.type === "opaque" || response.type === "error") return response;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
+  const { status, statusText } = response;
+  const body = [101, 204, 205, 304].includes(status) ? null : response.body;
+  return new Response(body, { status, statusText, headers });
+}
+
+function url(path) {
+  return new URL(path, self.registration.scope).href;
+}
+
+/** Relative to the site, without what follows "?" or "#"; the folder itself is its index. */
+function pathOf(address) {
+  const path = address.slice(self.registration.scope.length).replace(/[?#].*$/s, "");
+  return path === "" ? "index.html" : path;
+}
