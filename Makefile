@@ -20,6 +20,15 @@ ARGS ?=
 export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, or the bundled weights
 	$(BIN)/python -m export --out "$(OUT)" $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
 
+##@ Page
+.PHONY: page
+page: $(READY) $(NPM_READY) ## write the demo page to dist/site; SINGLE_FILE=1: one .html that opens from disk
+	$(BIN)/python -m web build --models "$(OUT)" $(if $(SINGLE_FILE),--single-file) $(ARGS)
+
+.PHONY: serve
+serve: $(READY) ## serve dist/site on this machine, PORT=8000
+	$(BIN)/python -m web serve $(if $(PORT),--port $(PORT)) $(ARGS)
+
 ##@ Development
 .PHONY: test
 test: $(READY) $(NPM_READY) ## run every test: pytest and node's runner

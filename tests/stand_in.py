@@ -98,6 +98,7 @@ def _write_model(folder: Path, name: str) -> ModelFile:
         checkpoint_sha256=None,
         epsilon=EPSILON,
         guards=(),
+        recipe="stand-in",
         error={out: 0.0 for out in model.outputs},
     )
 

@@ -63,7 +63,12 @@ def site_files(models: Path) -> dict[str, bytes]:
     manifest, contents = read_models(models)
     files = {f"models/{name}": content for name, content in contents.items()}
     files[f"models/{FILE_NAME}"] = json.dumps(asdict(manifest)).encode()
-    for folder, pattern in (("lib", "*.js"), ("page", "*.js"), ("page", "*.css"), ("page", "*.svg")):
+    for folder, pattern in (
+        ("lib", "*.js"),
+        ("page", "*.js"),
+        ("page", "*.css"),
+        ("page", "*.svg"),
+    ):
         for path in sorted((WEB / folder).glob(pattern)):
             files[f"{folder}/{path.name}"] = path.read_bytes()
     for names in RUNTIME.values():

@@ -135,7 +135,9 @@ def _pack(content: bytes) -> str:
 
 def _replace_folder(out: Path, files: Mapping[str, bytes]) -> None:
     """Write beside, then move into place; only a folder that is a site of ours is replaced."""
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "sw.js").is_file())):
+    if out.exists() and (
+        not out.is_dir() or (any(out.iterdir()) and not (out / "sw.js").is_file())
+    ):
         raise assets.SiteError(f"{out} is not a site built by this tool; give another --out")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as beside:

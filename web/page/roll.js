@@ -279,26 +279,25 @@ export class Roll {
   _drawKeys() {
     const width = this._keys.parentElement?.clientWidth ?? 0;
     const context = this._prepare(this._keys, width, this._scroller.clientHeight);
-    const { card, line, soft, ink } = this._paint;
+    const { keyWhite, keyBlack, card, ink } = this._paint;
     const row = this._rowHeight;
     for (let pitch = this._low; pitch <= this._high; pitch++) {
       const y = this._y(pitch);
-      context.fillStyle = card;
-      context.fillRect(0, y, width, row);
+      context.fillStyle = keyWhite;
+      context.fillRect(0, y, width, row + 0.5);
       if (isBlack(pitch)) {
-        context.fillStyle = ink;
-        context.globalAlpha = 0.82;
-        context.fillRect(0, y + 0.5, width * 0.46, row - 1);
-        context.globalAlpha = 1;
+        context.fillStyle = keyBlack;
+        context.fillRect(0, y + 0.5, width * 0.48, row - 1);
       }
       if (pitch % 12 === 0 || pitch % 12 === 5) {
-        context.fillStyle = line;
+        context.fillStyle = card === keyWhite ? this._paint.line : card;
         context.fillRect(0, Math.round(y + row) - 1, width, 1);
       }
-      if (pitch % 12 === 0) {
-        context.fillStyle = soft;
-        context.fillText(pitchName(pitch), width * 0.52, y + row / 2);
-      }
+    }
+    context.fillStyle = ink;
+    for (let pitch = this._low; pitch <= this._high; pitch++) {
+      if (pitch % 12 !== 0) continue;
+      context.fillText(pitchName(pitch), width * 0.54, this._y(pitch) + row / 2);
     }
   }
 
@@ -337,6 +336,8 @@ function readColours() {
     ink: read("ink"),
     soft: read("soft"),
     warm: read("warm"),
+    keyWhite: read("key-white"),
+    keyBlack: read("key-black"),
     timbres: Array.from({ length: COLOURS }, (_, i) => read(`timbre-${i + 1}`)),
   };
 }

@@ -1,0 +1,97 @@
+"""The page as a person uses it: open, choose, wait, look, take home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+SETTLED = "html:is([data-state=done],[data-state=empty],[data-state=error])"
+WAIT_MS = 90_000
+
+
+class PageDriver:
+    """A tab with the page open, and everything that it complained about.
+
+    The page's Content-Security-Policy forbids eval, which Playwright's wait_for_function needs:
+    selectors wait instead.
+    """
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        context.on("request", lambda request: self.requests.append(request.url))
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(WAIT_MS)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: (
+                self.complaints.append(message.text) if message.type == "error" else None
+            ),
+        )
+        self.page.goto(url)
+
+    def pick(self, *files: Path) -> None:
+        """Choose files in the picker; more than one as if they were chosen together."""
+        self.page.set_input_files("#file", files[0])
+
+    def settle(self) -> str:
+        """Wait until something came out; the state."""
+        self.page.wait_for_selector(SETTLED)
+        return self.state
+
+    def transcribe(self, file: Path) -> str:
+        """Pick a file and wait."""
+        self.pick(file)
+        self.wait("html:is([data-state=loading],[data-state=working],[data-state=done])")
+        return self.settle()
+
+    def wait(self, selector: str) -> None:
+        """Wait until the selector matches something, seen or not."""
+        self.page.wait_for_selector(selector, state="attached")
+
+    @property
+    def state(self) -> str:
+        """What data-state says."""
+        return self.page.locator("html").get_attribute("data-state") or ""
+
+    @property
+    def message(self) -> str:
+        """What the page says in words; empty where it says nothing."""
+        shown = self.page.locator("#message")
+        return (shown.text_content() or "") if shown.is_visible() else ""
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        """What window.transcription.notes holds."""
+        notes: list[dict[str, Any]] = self.page.evaluate("window.transcription.notes")
+        return notes
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What ran."""
+        facts: dict[str, Any] = self.page.evaluate("window.transcription.facts")
+        return facts
+
+    def by_timbre(self, count: str = "auto") -> None:
+        """Ask for timbres."""
+        self.page.locator("input[value=timbre]").check(force=True)
+        self.page.select_option("#count", count)
+
+    def set_slider(self, name: str, value: float) -> None:
+        """Move a slider as a hand would: the page hears an input event."""
+        self.page.locator(f"#{name}").evaluate(
+            "(slider, value) => { slider.value = value;"
+            " slider.dispatchEvent(new Event('input', {bubbles: true})); }",
+            value,
+        )
+
+    def take(self, kind: str, folder: Path) -> Path:
+        """Click a download link; the file."""
+        with self.page.expect_download() as download:
+            self.page.click(f"#download-{kind}")
+        path = folder / download.value.suggested_filename
+        download.value.save_as(path)
+        return path

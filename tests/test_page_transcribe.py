@@ -1,0 +1,230 @@
+"""From a recording to notes on the page and in files, in real browsers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser
+
+from tests.browsers import BROWSERS, open_browser
+from tests.page_driver import PageDriver
+from tests.stand_in import TUNE, make_tune, write_models, write_tune
+from verify.launch import BrowserName
+from web.build import build_site
+from web.serve import SiteServer
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteServer]:
+    folder = tmp_path_factory.mktemp("page")
+    build_site(write_models(folder / "models"), folder / "site")
+    with SiteServer(folder / "site") as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=BROWSERS)
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    name: BrowserName = request.param
+    with open_browser(name) as opened:
+        yield opened
+
+
+@pytest.fixture
+def driver(browser: Browser, site: SiteServer) -> Iterator[PageDriver]:
+    context = browser.new_context(locale="en-GB")
+    driver = PageDriver(context, site.url)
+    yield driver
+    context.close()
+    assert not [one for one in driver.requests if not one.startswith((site.url, "blob:", "data:"))]
+
+
+@pytest.fixture(scope="module")
+def tune(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tune(tmp_path_factory.mktemp("tune") / "a tune.wav")
+
+
+def check_tune(driver: PageDriver) -> None:
+    """The notes are those that the recording was made of."""
+    notes = driver.notes
+    assert [note["pitch"] for note in notes] == [pitch for _, _, pitch, _ in TUNE]
+    for note, (start, end, _, _) in zip(notes, TUNE, strict=True):
+        assert abs(note["start"] - start) < 0.05
+        assert abs(note["end"] - end) < 0.1
+        assert 0 < note["velocity"] <= 1
+
+
+def test_the_example_gives_notes(driver: PageDriver) -> None:
+    driver.page.click("#example")
+    assert driver.settle() == "done"
+    assert len(driver.notes) > 0
+    assert driver.facts["model"] == "basicamt"
+    assert driver.complaints == []
+
+
+def test_a_picked_file_gives_its_notes_and_they_can_be_taken_home(
+    driver: PageDriver, tune: Path, tmp_path: Path
+) -> None:
+    assert driver.state == "idle"
+    assert driver.transcribe(tune) == "done"
+    check_tune(driver)
+    notes = driver.notes
+    midi = mido.MidiFile(driver.take("mid", tmp_path))
+    assert midi_notes(midi) == [
+        (round(note["start"], 6), round(note["end"], 6), note["pitch"], 0) for note in notes
+    ]
+    with driver.take("csv", tmp_path).open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [int(row["pitch"]) for row in rows] == [note["pitch"] for note in notes]
+    assert float(rows[0]["start_seconds"]) == pytest.approx(notes[0]["start"], abs=1e-6)
+    path = driver.take("json", tmp_path)
+    assert path.name == "a tune.json"
+    assert json.loads(path.read_text(encoding="utf-8"))["notes"] == notes
+    assert driver.complaints == []
+
+
+def midi_notes(midi: mido.MidiFile) -> list[tuple[float, float, int, int]]:
+    """(start, end, pitch, channel) with times in seconds to the microsecond, by start."""
+    time, sounding, notes = 0.0, {}, []
+    for message in midi:
+        time += message.time
+        if message.type == "note_on":
+            sounding[message.channel, message.note] = time
+        elif message.type == "note_off":
+            start = sounding.pop((message.channel, message.note))
+            notes.append((round(start, 6), round(time, 6), message.note, message.channel))
+    assert not sounding
+    return sorted(notes)
+
+
+def test_a_dropped_file_gives_its_notes(driver: PageDriver, tune: Path) -> None:
+    drop(driver, [tune])
+    assert driver.settle() == "done"
+    check_tune(driver)
+
+
+def drop(driver: PageDriver, files: list[Path]) -> None:
+    contents = [[file.name, list(file.read_bytes())] for file in files]
+    driver.page.evaluate(
+        """files => {
+            const data = new DataTransfer();
+            for (const [name, bytes] of files) {
+                data.items.add(new File([Uint8Array.from(bytes)], name));
+            }
+            const area = document.querySelector("#intake");
+            for (const type of ["dragenter", "dragover", "drop"]) {
+                area.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true }));
+            }
+        }""",
+        contents,
+    )
+
+
+def test_of_two_files_the_first_is_taken_and_the_page_says_so(
+    driver: PageDriver, tune: Path, tmp_path: Path
+) -> None:
+    other = write_tune(tmp_path / "other.wav", tune=TUNE[:2])
+    drop(driver, [tune, other])
+    assert driver.settle() == "done"
+    check_tune(driver)
+    assert "a tune.wav" in driver.message
+
+
+def test_timbres_are_told_apart_and_counted(driver: PageDriver, tune: Path, tmp_path: Path) -> None:
+    driver.by_timbre()
+    assert driver.transcribe(tune) == "done"
+    assert driver.facts["model"] == "septimbre"
+    voices = [voice for _, _, _, voice in TUNE]
+    assert [note["timbre"] for note in driver.notes] == voices
+    assert driver.page.locator(".chip").count() == 2
+    midi = mido.MidiFile(driver.take("mid", tmp_path))
+    assert len(midi.tracks) == 3
+    assert [channel for _, _, _, channel in midi_notes(midi)] == voices
+    runs = len([one for one in driver.requests if one.endswith(".onnx")])
+    driver.page.select_option("#count", "3")
+    driver.wait(".chip:nth-child(3)")
+    assert {note["timbre"] for note in driver.notes} == {0, 1, 2}
+    assert len([one for one in driver.requests if one.endswith(".onnx")]) == runs
+
+
+def test_thresholds_change_the_notes_without_the_network(driver: PageDriver, tune: Path) -> None:
+    driver.transcribe(tune)
+    asked = len(driver.requests)
+    driver.set_slider("onset-threshold", 0.98)
+    driver.set_slider("frame-threshold", 0.98)
+    driver.set_slider("minimum-length", 40)
+    driver.wait("html[data-state=empty]")
+    assert driver.notes == []
+    assert "No notes found" in driver.message
+    assert driver.page.locator("#download-mid").get_attribute("href") is None
+    driver.page.click("#reset")
+    driver.wait("html[data-state=done]")
+    check_tune(driver)
+    assert driver.message == ""
+    assert not [one for one in driver.requests[asked:] if one.endswith((".onnx", ".wasm"))]
+
+
+@pytest.mark.parametrize("rate_hz", [22_050, 48_000])
+def test_any_rate_gives_the_same_notes(driver: PageDriver, tmp_path: Path, rate_hz: int) -> None:
+    assert driver.transcribe(write_tune(tmp_path / "tune.flac", rate_hz=rate_hz)) == "done"
+    check_tune(driver)
+
+
+def test_silence_is_no_error(driver: PageDriver, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(44_100), 44_100)
+    assert driver.transcribe(tmp_path / "silence.wav") == "empty"
+    assert driver.notes == []
+    assert "silent" in driver.message
+
+
+@pytest.mark.parametrize("samples", [1, 511, 44_100])
+def test_short_recordings_are_borne(driver: PageDriver, tmp_path: Path, samples: int) -> None:
+    soundfile.write(tmp_path / "short.wav", make_tune()[11_025 : 11_025 + samples], 44_100)
+    assert driver.transcribe(tmp_path / "short.wav") == ("done" if samples > 1000 else "empty")
+
+
+def test_what_cannot_be_read_is_said_and_the_next_file_works(
+    driver: PageDriver, tune: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"this is no music" * 999)
+    driver.pick(broken)
+    driver.wait("html[data-state=error]")
+    assert "cannot be read" in driver.message
+    (tmp_path / "empty.wav").write_bytes(b"")
+    driver.pick(tmp_path / "empty.wav")
+    driver.wait("#message:has-text('empty')")
+    assert driver.transcribe(tune) == "done"
+    check_tune(driver)
+    assert driver.message == ""
+
+
+def test_a_second_file_takes_the_place_of_the_first(
+    driver: PageDriver, tune: Path, tmp_path: Path
+) -> None:
+    long = write_tune(tmp_path / "long.wav", tune=[(30 * i, 30 * i + 1, 60, 0) for i in range(8)])
+    driver.pick(long)
+    driver.wait("html[data-state=working]")
+    driver.pick(tune)
+    driver.wait("#name:has-text('a tune.wav')")
+    assert driver.settle() == "done"
+    check_tune(driver)
+
+
+def test_a_run_can_be_cancelled_and_another_started(
+    driver: PageDriver, tune: Path, tmp_path: Path
+) -> None:
+    long = write_tune(tmp_path / "long.wav", tune=[(30 * i, 30 * i + 1, 60, 0) for i in range(16)])
+    driver.pick(long)
+    driver.wait("html[data-state=working]")
+    driver.page.click("#cancel", timeout=1000)
+    driver.page.wait_for_selector("html[data-state=idle]", timeout=1000)
+    assert "Cancelled" in driver.message
+    assert driver.transcribe(tune) == "done"
+    check_tune(driver)
