@@ -21,8 +21,8 @@ class PageDriver:
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        context.on("request", lambda request: self.requests.append(request.url))
         self.page: Page = context.new_page()
+        self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.set_default_timeout(WAIT_MS)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on(

@@ -11,7 +11,7 @@ import mido
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.browsers import BROWSERS, open_browser
 from tests.page_driver import PageDriver
@@ -36,12 +36,18 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One visitor, who comes again for every test: the runtime is fetched once."""
+    with browser.new_context(locale="en-GB") as opened:
+        yield opened
+
+
 @pytest.fixture
-def driver(browser: Browser, site: SiteServer) -> Iterator[PageDriver]:
-    context = browser.new_context(locale="en-GB")
+def driver(context: BrowserContext, site: SiteServer) -> Iterator[PageDriver]:
     driver = PageDriver(context, site.url)
     yield driver
-    context.close()
+    driver.page.close()
     assert not [one for one in driver.requests if not one.startswith((site.url, "blob:", "data:"))]
 
 
