@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from playwright.async_api import Playwright as AsyncPlaywright
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from verify.launch import _QUIET, BrowserMissingError, BrowserName, find
@@ -21,8 +20,7 @@ def open_browser(name: BrowserName) -> Iterator[Browser]:
     """A browser without a window, or a skipped test where it is not installed."""
     with sync_playwright() as playwright:
         try:
-            # Both APIs of Playwright name their browsers and paths alike.
-            installed = find(cast(AsyncPlaywright, playwright), name)
+            installed = find(name, getattr(playwright, name).executable_path)
         except BrowserMissingError as error:
             pytest.skip(str(error))
         options: dict[str, Any] = {}
