@@ -206,7 +206,7 @@ def print_table(
             str(file.nodes),
             f"{max(file.error.values()):.1e}",
             file.weights,
-            "made" if file.path in fresh else "unchanged",
+            "made" if file.path in fresh else "kept",
         )
     console.print(table)
     if verbose:

@@ -15,6 +15,9 @@ from export.nets.front_end import CQT, stack_harmonics
 
 DECIBELS = 10 / torch.log(torch.tensor(10.0)).item()
 """Decibels of power per unit of natural logarithm."""
+FLAT = 0.01
+"""Span in decibels up to which there is silence. A recording at -100 dB has it, because epsilon
+covers it; stretched to [0, 1] a few thousandths of it would be the rounding of float32."""
 
 
 class BasicPitch(nn.Module):
@@ -47,10 +50,11 @@ class BasicPitch(nn.Module):
     def measure_level(self, cqt: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 2, 288, F) → decibels scaled to [0, 1] (B, 1, 288, F), sounding (B, 1, 1)."""
         energy = (cqt * cqt).sum(dim=1, keepdim=True)
-        level = DECIBELS * torch.log(energy + self.epsilon)
-        above = level - level.amin(dim=(2, 3), keepdim=True)
+        guarded = energy + self.epsilon
+        # One logarithm of a ratio keeps the digits that the difference of two loses in quiet music.
+        above = DECIBELS * torch.log(guarded / guarded.amin(dim=(2, 3), keepdim=True))
         span = above.amax(dim=(2, 3), keepdim=True)
-        sounding = (span > 0).to(span.dtype)
+        sounding = (span > FLAT).to(span.dtype)
         return above / (span + self.epsilon), sounding.squeeze(1)
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -29,7 +29,8 @@ LOUDEST = 2.0**50
 """Amplitude above which a recording is scaled down: its energy's sum would leave float32."""
 FLOAT32_MAX = 3.4028234663852886e38
 SILENT = 1e-30
-"""Frame energy (-300 dB) up to which a recording is silence; float32 has subnormals from 1e-38."""
+"""Frame energy (-300 dB) that a deviation is measured against where the largest is even fainter:
+so it counts as none, long before float32 runs out of digits (at 1e-38)."""
 STEADY = 1e-5
 """Deviation, relative to the largest frame energy, up to which there is none: float32 sums of 288
 energies are only that exact. A recording reaches it only if it has very few frames."""
@@ -131,7 +132,7 @@ def measure_deviation(frames: Tensor) -> tuple[Tensor, Tensor]:
     centred = relative - relative.mean(dim=3, keepdim=True)
     degrees = torch.sym_max(frames.shape[3] - 1, 1)  # type: ignore[no-untyped-call]
     deviation = torch.sqrt((centred * centred).sum(dim=3, keepdim=True) / degrees)
-    sounding = ((largest > SILENT) & (deviation > STEADY)).to(frames.dtype)
+    sounding = (deviation > STEADY).to(frames.dtype)
     return scale * deviation.clamp(min=STEADY), sounding
 
 
@@ -150,4 +151,4 @@ def clean_audio(audio: Tensor) -> Tensor:
     """(B, 1, N) → the same, finite: a NaN or infinite sample is 0, a deafening recording softer."""
     audio = torch.where(audio.abs() <= FLOAT32_MAX, audio, 0.0)
     loudest = audio.abs().amax(dim=2, keepdim=True)
-    return audio * (LOUDEST / loudest.clamp(min=LOUDEST))
+    return audio / (loudest / LOUDEST).clamp(min=1.0)
