@@ -10,9 +10,9 @@ import onnx
 import pytest
 
 from tests import tiny_models
-from verify.bisect import BisectError, expose, find_bad_node, tensor_names
 from verify.browser import RUNTIMES, BrowserRunner
 from verify.compare import Array
+from verify.nodes import BisectError, expose, find_bad_node, tensor_names
 from verify.runners import NativeRunner, Runner, Tensors
 
 NOISE = {"audio": np.random.default_rng(0).normal(0, 0.1, (1, 1, 3000)).astype(np.float32)}

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from export.manifest import Manifest, ManifestError
-from verify import bisect, browsers, epsilon, launch, networks, options, signals, subjects
+from verify import bisect, browsers, epsilon, launch, networks, nodes, options, signals, subjects
 from verify.compare import Tolerance
 from verify.matrix import Plan, Result, Subject, Verdict, examine
 from verify.report import LeftOut, Report
@@ -42,13 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _matrix(options.parser().parse_args(argv))
     except (
         ManifestError,
-        bisect.BisectError,
+        nodes.BisectError,
         RunnerError,
         launch.BrowserMissingError,
         signals.SignalError,
         subjects.SubjectError,
     ) as error:
-        errors.print(f"[bold red]error:[/] {error}", markup=True)
+        errors.print("[bold red]error:[/]", escape(str(error)))
         return 2
     except KeyboardInterrupt:
         errors.print("stopped; no report was written")
@@ -56,48 +57,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _matrix(args: argparse.Namespace) -> int:
-    console = Console(quiet=args.quiet, highlight=False)
     if bool(args.model) != bool(args.reference):
         raise subjects.SubjectError("--model and --reference go together")
-    with _progress(console) as progress:
-        if args.model:
-            tolerance = Tolerance(args.tolerance, "given on the command line", args.relative)
-            chosen = [subjects.stored(args.model, args.reference, tolerance)]
-            why, brief, behind = {}, None, None
-        else:
-            manifest = Manifest.read(args.folder)
-            files = subjects.choose(manifest, args.models, args.variants)
-            judged = [*signals.standard(), *(signals.load(path) for path in args.audio)]
-            if args.signals:
-                judged = list(signals.select(judged, args.signals))
-            why = {signal.name: signal.why for signal in judged}
-            # Who asks for a signal by name gets it on a slow backend as well.
-            brief = None if args.signals else frozenset(s.name for s in judged if s.brief)
-            behind = networks.behind(manifest, args.checkpoints)
-            models = {entry.model for entry in files}
-            task = progress.add_task("reference", total=len(models) * len(judged))
-
-            def told(name: str) -> None:
-                progress.update(task, advance=1, description=f"reference: {name}")
-
-            chosen = subjects.deployed(args.folder, files, judged, behind, told)
-        plans, left_out = options.plan(
-            args.runtimes,
-            args.without,
-            networks=behind,
-            installed=browsers.is_installed,
-            brief=brief,
-            time_limit_seconds=args.time_limit,
-            webgpu="hardware" if args.gpu else "software",
-        )
-        result = _examine(progress, chosen, plans)
-    report = Report(
-        chosen, result, left_out, why, _epsilon(args.out),
-        {"Python": platform.python_version(), "numpy": numpy.__version__,
-         "platform": platform.platform()},
-    )  # fmt: skip
+    judge = _stored if args.model else _deployed
+    with _progress(Console(quiet=args.quiet, highlight=False)) as progress:
+        report = judge(args, progress)
     report.write(args.out)
-    return _tell(Console(highlight=False), args.out, result, left_out)
+    return _tell(Console(highlight=False, soft_wrap=True), args.out, report)
+
+
+def _stored(args: argparse.Namespace, progress: Progress) -> Report:
+    plans, left_out = _plan(args, None, None)
+    try:
+        tolerance = Tolerance(args.tolerance, "given on the command line", args.relative)
+    except ValueError as error:
+        raise subjects.SubjectError(str(error)) from None
+    chosen = [subjects.stored(args.model, args.reference, tolerance)]
+    result = _examine(progress, chosen, plans)
+    return Report(chosen, result, left_out, versions=_versions())
+
+
+def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
+    manifest = Manifest.read(args.folder)
+    files = subjects.choose(manifest, args.models, args.variants)
+    judged = [*signals.standard(), *(signals.load(path) for path in args.audio)]
+    judged = list(signals.select(judged, args.signals or ["*"]))
+    # Who asks for a signal by name gets it on a slow backend as well.
+    brief = None if args.signals else frozenset(s.name for s in judged if s.brief)
+    behind = networks.behind(manifest, args.checkpoints)
+    plans, left_out = _plan(args, behind, brief)
+    models = {entry.model for entry in files}
+    task = progress.add_task("reference", total=len(models) * len(judged))
+
+    def told(name: str) -> None:
+        progress.update(task, advance=1, description=f"reference: {name}")
+
+    chosen = subjects.deployed(args.folder, files, judged, behind, told)
+    result = _examine(progress, chosen, plans)
+    why = {signal.name: signal.why for signal in judged}
+    return Report(chosen, result, left_out, why, _epsilon(args.out), _versions())
+
+
+def _plan(
+    args: argparse.Namespace, behind: subjects.Networks | None, brief: frozenset[str] | None
+) -> tuple[list[Plan], list[LeftOut]]:
+    return options.plan(
+        args.runtimes,
+        args.without,
+        networks=behind,
+        installed=browsers.is_installed,
+        brief=brief,
+        time_limit_seconds=args.time_limit,
+        webgpu="hardware" if args.gpu else "software",
+    )
 
 
 def _examine(progress: Progress, chosen: Sequence[Subject], plans: Sequence[Plan]) -> Result:
@@ -117,17 +129,26 @@ def _examine(progress: Progress, chosen: Sequence[Subject], plans: Sequence[Plan
     return examine(chosen, plans, told)
 
 
-def _tell(console: Console, folder: Path, result: Result, left_out: Sequence[LeftOut]) -> int:
+def _tell(console: Console, folder: Path, report: Report) -> int:
+    result = report.result
     total = len(result.verdicts)
     faults = [verdict for verdict in result.verdicts if verdict.status != "agrees"]
-    for entry in left_out:
-        console.print(f"left out: {entry.name} ({entry.reason})", markup=False)
+    for reason, names in report.left_out_by_reason().items():
+        console.print(f"left out: {', '.join(names)} ({reason})", markup=False)
     page = folder / "index.html"
     if result.passed:
         console.print(f"[bold green]all {total} comparisons agree[/]; {page}")
         return 0
     console.print(f"[bold red]{len(faults)} of {total} comparisons do not agree[/]; {page}")
     return 2 if all(verdict.status == "not started" for verdict in faults) else 1
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "Python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "platform": platform.platform(),
+    }
 
 
 def _epsilon(folder: Path) -> Mapping[str, Any] | None:

@@ -1,247 +1,24 @@
-"""The first bad node: where, in the runtime that fails, good inputs become a bad output.
-
-Every intermediate tensor is exposed as an output, in the runtime under suspicion and in native
-onnxruntime without optimisation, and compared in graph order. To expose a tensor keeps the
-runtime from fusing the nodes around it; where that hides the fault, tensors are exposed one at a
-time instead, halving the graph.
-"""
+"""The command that finds the first bad node: python -m verify bisect."""
 
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper
 from rich.console import Console
 
 from export.manifest import Manifest
-from verify.compare import Array
-from verify.runners import NativeRunner, Runner, Tensors
+from verify import browsers, options
+from verify.nodes import RELATIVE, BisectError, find_bad_node
+from verify.runners import Tensors
 from verify.signals import Signal, select, standard
-
-RELATIVE = 1e-4
-"""Error allowed in a tensor, as a share of its largest magnitude: float32 leaves about 1e-6 a
-node, and errors add up; a logarithm in float16 leaves 5e-4."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """What a tensor holds."""
-
-    name: str
-    shape: tuple[int, ...]
-    smallest: float
-    """Of the finite values; NaN where there is none."""
-    largest: float
-    nonfinite: int
-
-    def __str__(self) -> str:
-        """One line."""
-        shape = "x".join(map(str, self.shape)) or "scalar"
-        bad = f", {self.nonfinite} not finite" if self.nonfinite else ""
-        return f"{self.name} {shape} in [{self.smallest:.4g}, {self.largest:.4g}]{bad}"
-
-
-@dataclass(frozen=True)
-class BadNode:
-    """A node that makes a bad output from good inputs."""
-
-    node: str
-    """Its name, or its first output where it has none."""
-    operator: str
-    position: int
-    """In graph order, from 0."""
-    fault: str
-    inputs: tuple[Range, ...]
-    output: Range
-    reference: Range | None
-    origin: str
-    """Where in the network it comes from, as far as the file says."""
-
-    def __str__(self) -> str:
-        """Several lines, for people."""
-        lines = [
-            f"node {self.position}, {self.operator} {self.node}: {self.fault}",
-            *(f"  takes {value}" for value in self.inputs),
-            f"  gives {self.output}",
-        ]
-        if self.reference:
-            lines.append(f"  ought to give {self.reference}")
-        return "\n".join([*lines, f"  from {self.origin}"])
-
-
-class BisectError(ValueError):
-    """Nothing can be searched; the message says why."""
-
-
-def find_bad_node(
-    runner: Runner,
-    file: Path,
-    inputs: Mapping[str, Array],
-    against: Path | None = None,
-    relative: float = RELATIVE,
-) -> BadNode | None:
-    """Search a file in an entered runner; None where every output agrees.
-
-    ``against`` is a file known to be good with the same tensor names, this file itself if None.
-    Raises RunnerError where something does not run, and BisectError where the two files share no
-    tensor, or the outputs differ and every tensor seen on its own is good.
-    """
-    model = onnx.load(file)
-    good = onnx.load(against) if against else model
-    outputs = [value.name for value in model.graph.output]
-    names = tensor_names(model)
-    with NativeRunner("off") as native:
-        truth = _run(native, good, inputs, tensor_names(good))
-    shared = [name for name in names if name in truth]
-    if not set(shared) & set(outputs):
-        raise BisectError(f"{file.name} and {against} share no output: nothing to compare")
-
-    seen = _run(runner, model, inputs, outputs)
-    if not _bad(seen, truth, outputs, relative):
-        return None
-    exposed = _run(runner, model, inputs, names)
-    if _bad(exposed, truth, outputs, relative):
-        return _first(model, exposed | dict(inputs), truth, relative)
-
-    def is_bad(index: int) -> bool:
-        seen.update(_run(runner, model, inputs, [*outputs, shared[index]]))
-        return bool(_bad(seen, truth, [shared[index]], relative))
-
-    low, high = 0, len(shared) - 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_bad(middle) else (middle + 1, high)
-    node = next(node for node in model.graph.node if shared[low] in node.output)
-    seen.update(_run(runner, model, inputs, [*outputs, *set(node.input).intersection(names)]))
-    return _describe(model, node, shared[low], seen | dict(inputs), truth, relative)
-
-
-def tensor_names(model: onnx.ModelProto) -> list[str]:
-    """Outputs of all nodes of the main graph, in its order."""
-    return [name for node in model.graph.node for name in node.output if name]
-
-
-def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """Copy a model, its outputs replaced by the named tensors."""
-    exposed = onnx.ModelProto()
-    exposed.CopyFrom(model)
-    typed = onnx.shape_inference.infer_shapes(model).graph
-    known = {value.name: value for value in (*typed.value_info, *typed.output)}
-    del exposed.graph.output[:]
-    for name in dict.fromkeys(names):
-        value = known.get(name) or helper.make_empty_tensor_value_info(name)
-        if value.type.HasField("tensor_type"):
-            # A runtime warns about, or stops at, a shape that inference has only guessed.
-            element = value.type.tensor_type.elem_type
-            value = helper.make_tensor_value_info(name, element, None)
-        exposed.graph.output.append(value)
-    return exposed
-
-
-def _run(
-    runner: Runner, model: onnx.ModelProto, inputs: Mapping[str, Array], names: Sequence[str]
-) -> Tensors:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "exposed.onnx"
-        path.write_bytes(expose(model, names).SerializeToString())
-        runner.load(path)
-        return runner.run(inputs)
-
-
-def _bad(seen: Tensors, truth: Tensors, names: Sequence[str], relative: float) -> list[str]:
-    return [
-        name for name in names if name in seen and _fault(seen[name], truth.get(name), relative)
-    ]
-
-
-def _fault(value: Array, truth: Array | None, relative: float) -> str | None:
-    """What is wrong with a tensor, in words. Of whole numbers each must be equal."""
-    is_float = value.dtype.kind == "f"
-    if is_float and (bad := int(np.count_nonzero(~np.isfinite(value)))):
-        return f"{bad} of {value.size} elements are not finite"
-    if truth is None or not np.isfinite(truth.astype(np.float64)).all():
-        return None
-    if value.shape != truth.shape:
-        return f"shape is {list(value.shape)}, expected {list(truth.shape)}"
-    if not value.size:
-        return None
-    error = float(np.abs(value.astype(np.float64) - truth.astype(np.float64)).max())
-    size = float(np.abs(truth.astype(np.float64)).max())
-    if error > (relative * size if is_float else 0):
-        return f"largest error {error:.3g}, {error / max(size, 1e-300):.2g} of its range"
-    return None
-
-
-def _first(
-    model: onnx.ModelProto, seen: Tensors, truth: Tensors, relative: float
-) -> BadNode | None:
-    for node in model.graph.node:
-        good = not _bad(seen, truth, node.input, relative)
-        for name in node.output:
-            if good and name in seen and _fault(seen[name], truth.get(name), relative):
-                return _describe(model, node, name, seen, truth, relative)
-    raise BisectError("an output is bad, but no node makes a bad one from good inputs")
-
-
-def _describe(
-    model: onnx.ModelProto,
-    node: onnx.NodeProto,
-    name: str,
-    seen: Tensors,
-    truth: Tensors,
-    relative: float,
-) -> BadNode:
-    constants = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
-    values = {**constants, **seen}
-    return BadNode(
-        node.name or name,
-        node.op_type,
-        list(model.graph.node).index(node),
-        _fault(seen[name], truth.get(name), relative) or "",
-        tuple(_range(given, values[given]) for given in node.input if given in values),
-        _range(name, seen[name]),
-        _range(name, truth[name]) if name in truth else None,
-        "; ".join(_origin(model, node)) or "an unnamed part: the file keeps no names",
-    )
-
-
-def _range(name: str, value: Array) -> Range:
-    numbers = value.astype(np.float64)
-    finite = numbers[np.isfinite(numbers)]
-    smallest, largest = (finite.min(), finite.max()) if finite.size else (np.nan, np.nan)
-    bad = int(numbers.size - finite.size)
-    return Range(name, value.shape, float(smallest), float(largest), bad)
-
-
-def _origin(model: onnx.ModelProto, node: onnx.NodeProto) -> Iterator[str]:
-    """The module that torch noted, and the nearest trained weights before the node."""
-    noted = {entry.key: entry.value for entry in node.metadata_props}
-    if scope := noted.get("pkg.torch.onnx.name_scopes") or node.doc_string:
-        yield scope.strip().splitlines()[-1]
-    makers = {name: maker for maker in model.graph.node for name in maker.output}
-    weights = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) > 1}
-    layer, reached = [node], {id(node)}
-    while layer:
-        if named := [name for maker in layer for name in maker.input if name in weights]:
-            yield f"weights {', '.join(dict.fromkeys(named))}" + (
-                "" if layer == [node] else " before it"
-            )
-            return
-        before = [makers[name] for maker in layer for name in maker.input if name in makers]
-        layer = [maker for maker in before if id(maker) not in reached]
-        reached |= {id(maker) for maker in layer}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; its exit status: 1 where a bad node was found."""
-    from verify import browsers, options
-
     parser = argparse.ArgumentParser(
         prog="python -m verify bisect",
         description="Find the first node whose output is bad while its inputs are good.",
@@ -294,14 +71,17 @@ def _files(
 
 
 def _cases(file: Path, signals: Sequence[str], archive: Path | None) -> dict[str, Tensors]:
+    graph = onnx.load(file, load_external_data=False).graph
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value.name for value in graph.input if value.name not in constants]
     if archive:
-        with np.load(archive) as arrays:
-            return {archive.stem: {name: arrays[name] for name in arrays.files}}
-    inputs = onnx.load(file, load_external_data=False).graph.input
+        try:
+            with np.load(archive) as arrays:
+                return {archive.stem: {name: arrays[name] for name in inputs}}
+        except (OSError, ValueError, KeyError) as error:
+            raise BisectError(f"{archive} does not hold {', '.join(inputs)} ({error})") from None
     if len(inputs) != 1:
-        raise BisectError(
-            f"{file.name} takes {len(inputs)} inputs: give them with --input FILE.npz"
-        )
+        raise BisectError(f"{file.name} takes {', '.join(inputs)}: give them with --input FILE.npz")
     chosen: tuple[Signal, ...] = standard()
     chosen = select(chosen, signals) if signals else tuple(s for s in chosen if s.brief)
-    return {s.name: {inputs[0].name: s.samples.reshape(1, 1, -1)} for s in chosen}
+    return {s.name: {inputs[0]: s.samples.reshape(1, 1, -1)} for s in chosen}

@@ -59,11 +59,23 @@ class Report:
     subjects: Sequence[Subject]
     result: Result
     left_out: Sequence[LeftOut] = ()
-    signals: Mapping[str, str] = field(default_factory=dict)
+    why: Mapping[str, str] = field(default_factory=dict)
     """Why each signal is there, by name."""
     epsilon: Mapping[str, Any] | None = None
     """What ``python -m verify epsilon`` found."""
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def left_out_by_reason(self) -> dict[str, list[str]]:
+        """Names that share a reason."""
+        reasons: dict[str, list[str]] = {}
+        for entry in self.left_out:
+            reasons.setdefault(entry.reason, []).append(entry.name)
+        return reasons
+
+    @property
+    def signals(self) -> int:
+        """How many different ones were judged."""
+        return len({verdict.signal for verdict in self.result.verdicts})
 
     @property
     def runtimes(self) -> list[str]:

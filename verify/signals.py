@@ -138,12 +138,17 @@ def load(path: Path) -> Signal:
 
 
 def select(signals: Iterable[Signal], patterns: Iterable[str]) -> tuple[Signal, ...]:
-    """Those whose name matches one of the shell patterns; SignalError where a pattern has none."""
+    """Those whose name matches one of the shell patterns.
+
+    SignalError where a pattern matches none, or two signals have one name.
+    """
     signals, patterns = tuple(signals), tuple(patterns)
+    names = [signal.name for signal in signals]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise SignalError(f"two signals are called {', '.join(twice)}; rename the recording")
     for pattern in patterns:
         if not any(fnmatchcase(signal.name, pattern) for signal in signals):
-            names = ", ".join(signal.name for signal in signals)
-            raise SignalError(f"no signal is called {pattern}; there are: {names}")
+            raise SignalError(f"no signal is called {pattern}; there are: {', '.join(names)}")
     return tuple(s for s in signals if any(fnmatchcase(s.name, p) for p in patterns))
 
 
