@@ -14,6 +14,12 @@ CHECKPOINTS ?=
 WEIGHTS ?=
 OUT ?= dist/models
 ARGS ?=
+QUICK ?=
+
+# Both networks with published weights, every browser, what breaks numbers, minutes on two cores.
+QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
+	--signals "music-short,silence,noise,amplitude-1e+18,nan,length-1,length-513" \
+	--without "*-threads,firefox-wasm-1.18"
 
 ##@ Models
 .PHONY: export
@@ -29,9 +35,22 @@ page: $(READY) $(NPM_READY) ## write the demo page to dist/site; SINGLE_FILE=1: 
 serve: $(READY) ## serve dist/site on this machine, PORT=8000
 	$(BIN)/python -m web serve $(if $(PORT),--port $(PORT)) $(ARGS)
 
+##@ Proof
+.PHONY: verify
+verify: $(READY) $(NPM_READY) browsers ## judge dist/models in every runtime and browser: dist/report; QUICK=1: the small matrix of CI
+	$(BIN)/python -m verify $(if $(QUICK),$(QUICK_MATRIX)) --folder "$(OUT)" $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(ARGS)
+
+.PHONY: epsilon
+epsilon: $(READY) $(NPM_READY) browsers ## which exporter or runtime drops a small constant; the next report shows it
+	$(BIN)/python -m verify epsilon $(ARGS)
+
+.PHONY: browsers
+browsers: $(READY) ## find Chromium and Firefox, get those that are missing
+	$(BIN)/python -m verify browsers
+
 ##@ Development
 .PHONY: test
-test: $(READY) $(NPM_READY) ## run every test: pytest and node's runner
+test: $(READY) $(NPM_READY) browsers ## run every test: pytest and node's runner
 	$(BIN)/python -m pytest $(ARGS)
 	npm --prefix web test
 

@@ -1,7 +1,7 @@
 """Verdicts as people, publishers and continuous integration read them.
 
 ``index.html`` is one file that opens from disk; ``report.json`` says which file hashes passed
-where, and publishing reads it; ``junit.xml`` is what build servers summarise.
+where, and publishing reads it; ``junit.xml`` and ``summary.md`` are what build servers show.
 """
 
 from __future__ import annotations
@@ -204,6 +204,23 @@ class Report:
         ET.indent(root)
         return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
+    def to_markdown(self) -> str:
+        """Write the matrix alone, for the summary of a build."""
+        lines = [
+            "| file | " + " | ".join(self.runtimes) + " |",
+            "| --- " * (len(self.runtimes) + 1) + "|",
+        ]
+        for subject in self.subjects:
+            cells = (self.cell(subject, runtime) for runtime in self.runtimes)
+            words = (
+                f"{cell.status}, {_times(cell.worst)} × tolerance" if cell else "not taken"
+                for cell in cells
+            )
+            lines.append(f"| {subject.name} | " + " | ".join(words) + " |")
+        left_out = self.left_out_by_reason().items()
+        lines += ["", *(f"Left out: {', '.join(names)} ({reason})." for reason, names in left_out)]
+        return "\n".join(lines) + "\n"
+
     def to_html(self) -> str:
         """One page that needs nothing beside it."""
         environment = jinja2.Environment(
@@ -221,12 +238,13 @@ class Report:
         )
 
     def write(self, folder: Path) -> None:
-        """Write all three; each appears whole or not at all."""
+        """Write all of them; each appears whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in (
             ("index.html", self.to_html()),
             ("report.json", self.to_json()),
             ("junit.xml", self.to_junit()),
+            ("summary.md", self.to_markdown()),
         ):
             beside = folder / f".{name}.new"
             beside.write_text(text, encoding="utf-8")
