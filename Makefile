@@ -18,7 +18,7 @@ QUICK ?=
 
 # Both networks with published weights, every browser, what breaks numbers, minutes on two cores.
 QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
-	--signals "music-short,silence,noise,amplitude-1e+18,nan,length-1,length-513" \
+	--signals "example,music-short,silence,noise,amplitude-1e+18,nan,length-1,length-513" \
 	--without "*-threads,firefox-wasm-1.18"
 
 ##@ Models

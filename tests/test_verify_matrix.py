@@ -68,7 +68,7 @@ def test_a_good_file_agrees_everywhere_and_the_worst_case_is_kept(tiny: Subject)
     assert {(v.runtime, v.signal) for v in seen} == {
         (plan.name, case.signal) for plan in plans for case in tiny.cases
     }
-    worst = result.worst["tiny", "fp32"]
+    (worst,) = result.worst["tiny", "fp32"]
     assert worst.verdict.in_tolerances == max(v.in_tolerances for v in seen)
     assert worst.candidate["frame"].dtype == np.float32
     assert set(result.versions) == set(result.seconds) == {"native-off", "native-full"}
@@ -109,7 +109,7 @@ def test_another_checkpoint_disagrees(tiny: Subject) -> None:
     result = run(tiny, NativeRunner("off"))
     statuses = {verdict.signal: verdict.status for verdict in result.verdicts}
     assert statuses == {"silence": "agrees", "noise": "disagrees", "short": "disagrees"}
-    assert result.worst["tiny", "fp32"].verdict.status == "disagrees"
+    assert result.worst["tiny", "fp32"][-1].verdict.status == "disagrees"
 
 
 def test_a_file_that_does_not_load_fails_for_every_signal_at_one_attempt(tiny: Subject) -> None:

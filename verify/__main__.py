@@ -82,8 +82,7 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     files = subjects.choose(manifest, args.models, args.variants)
     judged = [*signals.standard(), *(signals.load(path) for path in args.audio)]
     judged = list(signals.select(judged, args.signals or ["*"]))
-    # Who asks for a signal by name gets it on a slow backend as well.
-    brief = None if args.signals else frozenset(s.name for s in judged if s.brief)
+    brief = frozenset(s.name for s in judged if s.brief) or None
     behind = networks.behind(manifest, args.checkpoints)
     plans, left_out = _plan(args, behind, brief)
     models = {entry.model for entry in files}

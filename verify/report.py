@@ -131,16 +131,16 @@ class Report:
                 row["measured"] = max(row["measured"], deviation.largest_absolute or 0.0)
         return list(rows.values())
 
-    def exhibits(self, subject: Subject) -> list[Exhibit]:
-        """Pictures of the file's worst case."""
-        evidence = self.result.worst.get((subject.model, subject.variant))
-        if evidence is None:
-            return []
-        shown = (
-            exhibit(d, evidence.candidate[d.output], evidence.reference[d.output])
-            for d in evidence.verdict.deviations
-        )
-        return [picture for picture in shown if picture]
+    def exhibits(self, subject: Subject) -> list[tuple[Verdict, list[Exhibit]]]:
+        """Pictures of the file's worst music and worst case."""
+        shown = []
+        for evidence in self.result.worst.get((subject.model, subject.variant), []):
+            pictures = (
+                exhibit(d, evidence.candidate[d.output], evidence.reference[d.output])
+                for d in evidence.verdict.deviations
+            )
+            shown.append((evidence.verdict, [picture for picture in pictures if picture]))
+        return shown
 
     def to_json(self) -> str:
         """Everything but the pictures."""
