@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TRAIN_READY := $(VENV)/.ready-train
 NPM_READY := web/node_modules/.ready
 
 # What the user may set: make export CHECKPOINTS=DIR WEIGHTS=timbreamt OUT=DIR ARGS="--models basicamt"
@@ -48,6 +49,18 @@ epsilon: $(READY) $(NPM_READY) browsers ## which exporter or runtime drops a sma
 browsers: $(READY) ## find Chromium and Firefox, get those that are missing
 	$(BIN)/python -m verify browsers
 
+##@ Weights of our own
+.PHONY: train
+train: $(TRAIN_READY) ## render music, train both networks, write export/weights; hours, and it resumes
+	$(BIN)/python -m train render
+	$(BIN)/python -m train learn notes
+	$(BIN)/python -m train learn timbre
+	$(BIN)/python -m train ship
+
+.PHONY: evaluate
+evaluate: $(TRAIN_READY) ## compare the bundled weights with CHECKPOINTS=DIR; ARGS="--real DIR" adds recordings
+	$(BIN)/python -m train evaluate $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(ARGS)
+
 ##@ Development
 .PHONY: test
 test: $(READY) $(NPM_READY) browsers ## run every test: pytest and node's runner
@@ -73,6 +86,10 @@ help: ## this list
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@touch $@
+
+$(TRAIN_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	@touch $@
 
 $(NPM_READY): web/package.json web/package-lock.json

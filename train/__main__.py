@@ -1,0 +1,185 @@
+"""The command: render, train, evaluate, ship."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from train.batches import Recipe
+from train.sampled import FONTS, fetch_salamander
+from train.shards import make_shards, read_shard, shard_path
+from train.ship import ship
+from train.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
+
+WEIGHTS = Path(__file__).parents[1] / "export" / "weights"
+SAVE_EVERY = 100
+TASKS: dict[str, tuple[type[Task], Recipe, float, int]] = {
+    "notes": (NoteTask, Recipe(), 4e-3, 4000),
+    "timbre": (TimbreTask, Recipe(frames=400, crops=3), 3e-3, 1500),
+}
+"""Task, recipe, peak learning rate and steps of each part."""
+
+console = Console(stderr=True, highlight=False)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return the exit status: 0, or 2 (usage, set-up)."""
+    options = parse(arguments)
+    torch.set_num_threads(options.threads)
+    command: Callable[[argparse.Namespace], None] = options.command
+    try:
+        command(options)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from the last checkpoint")
+        return 2
+    except (ValueError, OSError, RuntimeError, ModuleNotFoundError) as error:
+        console.print(f"error: {error}", style="bold red", markup=False)
+        return 2
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line; exits with status 2 on bad usage."""
+    parser = argparse.ArgumentParser(
+        prog="python -m train", description="Train, judge and ship weights of our own."
+    )
+    parser.add_argument("--cache", type=Path, default=Path(".cache/train"), metavar="DIR")
+    parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    render = commands.add_parser("render", help="make the training pieces (resumes)")
+    render.add_argument("--pieces", type=int, default=700)
+    render.add_argument("--workers", type=int, default=2)
+    render.set_defaults(command=run_render)
+
+    learn = commands.add_parser("learn", help="train one part (resumes)")
+    learn.add_argument("task", choices=TASKS)
+    learn.add_argument("--pieces", type=int, default=700)
+    learn.add_argument("--steps", type=int, default=None)
+    learn.add_argument("--eps", type=float, default=None, help="default: the catalogue's")
+    learn.set_defaults(command=run_learn)
+
+    bundle = commands.add_parser("ship", help="write export/weights from the last checkpoints")
+    bundle.add_argument("--out", type=Path, default=WEIGHTS, metavar="DIR")
+    bundle.set_defaults(command=run_ship)
+
+    judge = commands.add_parser("evaluate", help="compare with the published weights")
+    judge.add_argument("--weights", type=Path, default=WEIGHTS, metavar="DIR")
+    judge.add_argument("--checkpoints", type=Path, metavar="DIR", help="the published weights")
+    judge.add_argument("--real", type=Path, metavar="DIR", help="recordings with .tsv or .mid")
+    judge.add_argument("--basic-pitch", type=Path, metavar="FILE", help="its nmp.onnx")
+    judge.add_argument("--pieces", type=int, default=24, help="of each synthetic set")
+    judge.add_argument("--out", type=Path, default=Path("dist/evaluation.json"), metavar="FILE")
+    judge.set_defaults(command=run_evaluate)
+    return parser.parse_args(arguments)
+
+
+def run_render(options: argparse.Namespace) -> None:
+    """Render the pieces that are missing."""
+    _require_fonts("fluid", "musescore")
+    console.print("fetching the piano's samples (once, about 40 MB)")
+    salamander = fetch_salamander(options.cache)
+    folder = options.cache / "shards"
+    made = make_shards(folder, "train", options.pieces, salamander, options.workers)
+    missing = sum(not shard_path(folder, "train", i).exists() for i in range(options.pieces))
+    with _progress() as progress:
+        task = progress.add_task("pieces", total=missing)
+        for _ in made:
+            progress.advance(task)
+
+
+def run_learn(options: argparse.Namespace) -> None:
+    """Train one part, saving every 100 steps."""
+    make_task, recipe, rate, steps = TASKS[options.task]
+    if options.eps is not None:
+        recipe = Recipe(**{**recipe.__dict__, "epsilon": options.eps})
+    paths = [shard_path(options.cache / "shards", "train", i) for i in range(options.pieces)]
+    absent = sum(not p.exists() for p in paths)
+    if absent:
+        raise FileNotFoundError(
+            f"{absent} of {len(paths)} pieces are missing; run `python -m train render` first"
+        )
+    plan = Plan(options.steps or steps, peak_rate=rate)
+    torch.manual_seed(plan.seed)
+    checkpoint = options.cache / f"{options.task}.pt"
+    with _progress() as progress:
+        reading = progress.add_task("reading", total=len(paths))
+        shards = []
+        for path in paths:
+            shards.append(read_shard(path))
+            progress.advance(reading)
+        trainer = Trainer(make_task(), plan, recipe, shards)
+        if checkpoint.exists():
+            trainer.load(checkpoint)
+        learning: TaskID = progress.add_task(options.task, total=plan.steps, completed=trainer.step)
+        smooth = None
+        for step, loss in trainer.run():
+            smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
+            progress.update(
+                learning, completed=step, description=f"{options.task} loss {smooth:.3f}"
+            )
+            if step % SAVE_EVERY == 0:
+                trainer.save(checkpoint)
+        trainer.save(checkpoint)
+
+
+def run_ship(options: argparse.Namespace) -> None:
+    """Write the bundled weights."""
+    parts = [options.cache / f"{task}.pt" for task in TASKS]
+    for path in parts:
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is missing; run `python -m train learn {path.stem}`")
+    for path in ship(parts[0], parts[1], options.out):
+        console.print(f"wrote {path}")
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """Judge every network that is given, print tables, write the figures."""
+    from train.compare import compare_notes, compare_timbres, print_notes, print_timbres
+
+    _require_fonts("csound", "timgm")
+    notes = compare_notes(options, console)
+    timbres = compare_timbres(options, console)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps({"notes": notes, "timbres": timbres}, indent=2) + "\n")
+    print_notes(notes)
+    print_timbres(timbres)
+
+
+def _require_fonts(*names: str) -> None:
+    absent = [str(FONTS[name]) for name in names if not FONTS[name].exists()]
+    if absent:
+        raise FileNotFoundError(
+            f"missing {', '.join(absent)}; apt-get install fluidsynth fluid-soundfont-gm "
+            "musescore-general-soundfont csound-soundfont timgm6mb-soundfont"
+        )
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Shards to training batches: mixing, transposing and colouring in the CQT domain.
+
+The transform is linear, so stems are mixed after it; a semitone is three bins, so transposing is a
+shift. Every batch follows from (seed, step) alone: a resumed run sees what an unbroken one would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from export.catalog import EPSILON, HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, PITCHES
+from export.nets.front_end import BINS
+
+from .shards import SCALE, Shard
+
+FRAMES_PER_SECOND = NETWORK_RATE_HZ / HOP_SAMPLES
+ONSET_SMEAR = ((-1, 0.25), (0, 1.0), (1, 0.6))
+"""Onset target in the frames around an attack."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How much is varied."""
+
+    frames: int = 128
+    crops: int = 8
+    epsilon: float = EPSILON
+    transpose: int = 7
+    """Semitones either way."""
+    equaliser_db: float = 4.0
+    level_jitter: float = 0.3
+    """Deviation of the logarithm of the normalising deviation."""
+    noise_db: tuple[float, float] = (-100.0, -50.0)
+    blend: float = 0.25
+    """Share of crops that get a stranger's stem on top."""
+
+
+@dataclass(frozen=True)
+class Sounding:
+    """What one stem of a mixture plays within the crop, for the encoder: rows of note, stem."""
+
+    spans: NDArray[np.int64]
+    """(notes, 4): stem, output row, first frame, end frame (exclusive)."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Log energies (B, 1, 288, F), targets (B, 84, F), and who plays what (one entry a crop)."""
+
+    energy: Tensor
+    frame: Tensor
+    onset: Tensor
+    sounding: list[Sounding]
+
+
+def draw_batch(shards: list[Shard], recipe: Recipe, seed: int, step: int) -> Batch:
+    """Batch ``step`` for the note branch: pieces as they are, some with a stranger on top."""
+    rng = np.random.default_rng([seed, step])
+    crops = []
+    for _ in range(recipe.crops):
+        shard = shards[int(rng.integers(len(shards)))]
+        stems = [(shard, i, 1.0) for i in range(len(shard.timbres))]
+        if len(stems) > 1 and rng.random() < 0.4:
+            kept = rng.permutation(len(stems))[: int(rng.integers(1, len(stems)))]
+            stems = [stems[i] for i in kept]
+        if rng.random() < recipe.blend:
+            stems.append(_stranger(shards, rng))
+        crops.append(_crop(stems, recipe, rng))
+    return _collate(crops)
+
+
+def draw_mixtures(
+    shards: list[Shard], recipe: Recipe, seed: int, step: int, timbres: tuple[int, int] = (2, 4)
+) -> Batch:
+    """Batch ``step`` for the encoder: 2 to 4 stems of different timbres, of one piece or of any."""
+    rng = np.random.default_rng([seed, step, 1])
+    ensembles = [s for s in shards if len(s.timbres) > 1]
+    crops = []
+    for _ in range(recipe.crops):
+        wanted = int(rng.integers(timbres[0], timbres[1] + 1))
+        stems: list[tuple[Shard, int, float]] = []
+        if ensembles and rng.random() < 0.6:
+            shard = ensembles[int(rng.integers(len(ensembles)))]
+            order = rng.permutation(len(shard.timbres))[:wanted]
+            stems = [(shard, int(i), float(10 ** (rng.normal(0, 3) / 20))) for i in order]
+        while len(stems) < wanted:
+            stems.append(_stranger(shards, rng))
+        crops.append(_crop(_distinct(stems), recipe, rng))
+    return _collate(crops)
+
+
+def _stranger(shards: list[Shard], rng: np.random.Generator) -> tuple[Shard, int, float]:
+    shard = shards[int(rng.integers(len(shards)))]
+    return shard, int(rng.integers(len(shard.timbres))), float(10 ** (rng.normal(-2, 5) / 20))
+
+
+def _distinct(stems: list[tuple[Shard, int, float]]) -> list[tuple[Shard, int, float]]:
+    """Stems of different timbres: the first of each."""
+    first = {shard.timbres[i]: (shard, i, gain) for shard, i, gain in reversed(stems)}
+    return list(first.values())
+
+
+_Crop = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], Sounding]
+
+
+def _crop(stems: list[tuple[Shard, int, float]], recipe: Recipe, rng: np.random.Generator) -> _Crop:
+    length = min(shard.cqt.shape[-1] for shard, _, _ in stems)
+    width = min(recipe.frames, length)
+    start = int(rng.integers(0, length - width + 1))
+    piece = np.zeros((2, BINS, (length + 3) // 4), np.float32)  # every fourth frame
+    crop = np.zeros((2, BINS, width), np.float32)
+    for shard, i, gain in stems:
+        piece += np.float32(gain / SCALE) * shard.cqt[i, :, :, :length:4]
+        crop += np.float32(gain / SCALE) * shard.cqt[i, :, :, start : start + width]
+    shift = 0
+    if rng.random() < 0.7:
+        shift = int(np.round(rng.triangular(-recipe.transpose, 0, recipe.transpose)))
+    gain_db = _smooth_gain(rng, recipe.equaliser_db) + rng.uniform(-12, 6)
+    floor = 10 ** (rng.uniform(*recipe.noise_db) / 20)
+    whole = _energy(piece, shift, gain_db)
+    energy = _energy(crop, shift, gain_db)
+    hiss = rng.normal(0, 1, (2, BINS, width)).astype(np.float32)
+    energy += (floor**2) * (hiss**2).sum(0) * 10 ** (_smooth_gain(rng, 6) / 10)[:, None]
+    deviation = float(np.std(whole.sum(0), ddof=1)) + 1e-12
+    jitter = rng.normal(0, recipe.level_jitter)
+    log = np.log((energy + recipe.epsilon) / deviation) + jitter
+    notes = [shard.notes[i] for shard, i, _ in stems]
+    frame, onset, sounding = draw_targets(notes, shift, start, width)
+    return log.astype(np.float32)[None], frame, onset, sounding
+
+
+def _energy(
+    cqt: NDArray[np.float32], semitones: int, gain_db: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """(2, 288, F) → energies (288, F), transposed, with a response over the bins."""
+    energy = (cqt**2).sum(0)
+    bins = 3 * semitones
+    moved = np.zeros_like(energy)
+    if bins >= 0:
+        moved[bins:] = energy[: BINS - bins]
+    else:
+        moved[:bins] = energy[-bins:]
+    return np.asarray(moved * np.float32(10) ** (gain_db / 10)[:, None].astype(np.float32))
+
+
+def _smooth_gain(rng: np.random.Generator, depth_db: float) -> NDArray[np.float64]:
+    knots = rng.normal(0, depth_db, 9)
+    return np.interp(np.arange(BINS), np.linspace(0, BINS - 1, 9), knots)
+
+
+def draw_targets(
+    stems: list[NDArray[np.float32]], semitones: int, start: int, width: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], Sounding]:
+    """Notes of each stem → frame and onset targets (84, width), and the spans of every note."""
+    frame = np.zeros((PITCHES, width), np.float32)
+    onset = np.zeros((PITCHES, width), np.float32)
+    spans = []
+    for stem, notes in enumerate(stems):
+        first = np.round(notes[:, 0] * FRAMES_PER_SECOND).astype(int) - start
+        last = np.round(notes[:, 1] * FRAMES_PER_SECOND).astype(int) - start
+        rows = notes[:, 2].astype(int) + semitones - LOWEST_PITCH
+        near = (last > 0) & (first < width + 1) & (rows >= 0) & (rows < PITCHES)
+        for a, b, row in zip(first[near], last[near], rows[near], strict=True):
+            b = max(b, a + 1)
+            frame[row, max(a, 0) : b] = 1
+            for offset, value in ONSET_SMEAR:
+                at = a + offset
+                if 0 <= at < width:
+                    onset[row, at] = max(onset[row, at], value)
+            if min(b, width) - max(a, 0) >= 3:
+                spans.append((stem, row, max(a, 0), min(b, width)))
+    return frame, onset, Sounding(np.array(spans, np.int64).reshape(-1, 4))
+
+
+def _collate(crops: list[_Crop]) -> Batch:
+    energy, frame, onset, sounding = zip(*crops, strict=True)
+    return Batch(
+        torch.from_numpy(np.stack(energy)),
+        torch.from_numpy(np.stack(frame)),
+        torch.from_numpy(np.stack(onset)),
+        list(sounding),
+    )
