@@ -75,11 +75,20 @@ class NoteTask:
 
 
 class TimbreTask:
-    """septimbre's encoder."""
+    """septimbre's encoder, which may start with the ears of a trained note branch.
 
-    def __init__(self) -> None:
+    Its early convolutions have the same shapes; what they learned of harmonics is a better start
+    than noise.
+    """
+
+    def __init__(self, listener: NoteBranch | None = None) -> None:
         self.network = Encoder()
-        self.network.b = nn.Parameter(torch.tensor(1.0))
+        if listener is None:
+            return
+        learned, fresh = listener.state_dict(), self.network.state_dict()
+        for ours, theirs in _EARS.items():
+            fresh[ours] = learned[theirs]
+        self.network.load_state_dict(fresh)
 
     def draw(self, shards: list[Shard], recipe: Recipe, seed: int, step: int) -> Batch:
         """The batch of ``step``."""
@@ -90,6 +99,16 @@ class TimbreTask:
         embedding = encode(self.network, stack_harmonics(batch.energy))
         return contrast(embedding, batch.sounding)
 
+
+_EARS = {
+    "k": "k",
+    "b": "b",
+    "early_conv.0.weight": "early_conv.0.conv.weight",
+    "early_conv.3.weight": "early_conv.1.weight",
+    "early_conv.3.bias": "early_conv.1.bias",
+    "neck.1.weight": "neck.conv.weight",
+}
+"""Parameters of the encoder and those of the note branch that they start from."""
 
 Task = NoteTask | TimbreTask
 
