@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from export.nets.basicamt import NoteBranch
 from train.batches import Recipe
 from train.sampled import FONTS, fetch_salamander
 from train.shards import make_shards, read_shard, shard_path
@@ -28,11 +30,11 @@ from train.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
 
 WEIGHTS = Path(__file__).parents[1] / "export" / "weights"
 SAVE_EVERY = 100
-TASKS: dict[str, tuple[type[Task], Recipe, float, int]] = {
-    "notes": (NoteTask, Recipe(), 4e-3, 4000),
-    "timbre": (TimbreTask, Recipe(frames=400, crops=3), 3e-3, 1500),
+TASKS: dict[str, tuple[Recipe, float, int]] = {
+    "notes": (Recipe(), 4e-3, 4000),
+    "timbre": (Recipe(frames=300, crops=3), 3e-3, 1500),
 }
-"""Task, recipe, peak learning rate and steps of each part."""
+"""Recipe, peak learning rate and steps of each part."""
 
 console = Console(stderr=True, highlight=False)
 
@@ -105,9 +107,9 @@ def run_render(options: argparse.Namespace) -> None:
 
 def run_learn(options: argparse.Namespace) -> None:
     """Train one part, saving every 100 steps."""
-    make_task, recipe, rate, steps = TASKS[options.task]
+    recipe, rate, steps = TASKS[options.task]
     if options.eps is not None:
-        recipe = Recipe(**{**recipe.__dict__, "epsilon": options.eps})
+        recipe = replace(recipe, epsilon=options.eps)
     paths = [shard_path(options.cache / "shards", "train", i) for i in range(options.pieces)]
     absent = sum(not p.exists() for p in paths)
     if absent:
@@ -116,6 +118,9 @@ def run_learn(options: argparse.Namespace) -> None:
         )
     plan = Plan(options.steps or steps, peak_rate=rate)
     torch.manual_seed(plan.seed)
+    task: Task = NoteTask()
+    if options.task == "timbre":
+        task = TimbreTask(_trained_branch(options.cache / "notes.pt"))
     checkpoint = options.cache / f"{options.task}.pt"
     with _progress() as progress:
         reading = progress.add_task("reading", total=len(paths))
@@ -123,7 +128,7 @@ def run_learn(options: argparse.Namespace) -> None:
         for path in paths:
             shards.append(read_shard(path))
             progress.advance(reading)
-        trainer = Trainer(make_task(), plan, recipe, shards)
+        trainer = Trainer(task, plan, recipe, shards)
         if checkpoint.exists():
             trainer.load(checkpoint)
         learning: TaskID = progress.add_task(options.task, total=plan.steps, completed=trainer.step)
@@ -136,6 +141,14 @@ def run_learn(options: argparse.Namespace) -> None:
             if step % SAVE_EVERY == 0:
                 trainer.save(checkpoint)
         trainer.save(checkpoint)
+
+
+def _trained_branch(checkpoint: Path) -> NoteBranch:
+    if not checkpoint.exists():
+        raise FileNotFoundError(f"{checkpoint} is missing; run `python -m train learn notes` first")
+    branch = NoteBranch()
+    branch.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    return branch
 
 
 def run_ship(options: argparse.Namespace) -> None:

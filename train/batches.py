@@ -17,6 +17,7 @@ from export.catalog import EPSILON, HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, 
 from export.nets.front_end import BINS
 
 from .shards import SCALE, Shard
+from .stems import PIANO_SOURCES
 
 FRAMES_PER_SECOND = NETWORK_RATE_HZ / HOP_SAMPLES
 ONSET_SMEAR = ((-1, 0.25), (0, 1.0), (1, 0.6))
@@ -36,6 +37,8 @@ class Recipe:
     level_jitter: float = 0.3
     """Deviation of the logarithm of the normalising deviation."""
     noise_db: tuple[float, float] = (-100.0, -50.0)
+    piano_share: float = 0.75
+    """Share of crops from piano pieces, where there are any (of the note branch's crops)."""
     blend: float = 0.25
     """Share of crops that get a stranger's stem on top."""
 
@@ -61,9 +64,12 @@ class Batch:
 def draw_batch(shards: list[Shard], recipe: Recipe, seed: int, step: int) -> Batch:
     """Batch ``step`` for the note branch: pieces as they are, some with a stranger on top."""
     rng = np.random.default_rng([seed, step])
+    pianos = [s for s in shards if s.timbres[0] in PIANO_SOURCES] or shards
+    ensembles = [s for s in shards if s.timbres[0] not in PIANO_SOURCES] or shards
     crops = []
     for _ in range(recipe.crops):
-        shard = shards[int(rng.integers(len(shards)))]
+        pool = pianos if rng.random() < recipe.piano_share else ensembles
+        shard = pool[int(rng.integers(len(pool)))]
         stems = [(shard, i, 1.0) for i in range(len(shard.timbres))]
         if len(stems) > 1 and rng.random() < 0.4:
             kept = rng.permutation(len(stems))[: int(rng.integers(1, len(stems)))]

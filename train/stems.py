@@ -18,6 +18,8 @@ from .scores import Note, write_ensemble, write_piano
 from .tones import RATE_HZ, Instrument, ModelledPiano, RandomTimbre, Wave
 
 PIECE_SECONDS = 24.0
+PIANO_SOURCES = {"salamander": 0.4, "modelled": 0.3, "musescore": 0.15, "fluid": 0.15}
+"""Where the pianos of the training pieces come from, and how often."""
 _SALTS = {"train": 1, "validation": 2, "test": 3}
 _INAUDIBLE_DB = -42.0
 _LAYER = 6  # velocities of one layer share a tone
@@ -59,9 +61,7 @@ class Studio:
         notes = write_piano(rng, PIECE_SECONDS)
         if split != "train":
             return self._from_font(rng, _held_out(split), int(rng.choice(PIANOS)), notes)
-        source = str(
-            rng.choice(["salamander", "modelled", "musescore", "fluid"], p=[0.4, 0.3, 0.15, 0.15])
-        )
+        source = str(rng.choice(list(PIANO_SOURCES), p=list(PIANO_SOURCES.values())))
         if source in FONTS:
             stem = self._from_font(rng, source, int(rng.choice(PIANOS)), notes)
             notes, wave = stem.notes, stem.wave
