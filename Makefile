@@ -73,6 +73,7 @@ check: $(READY) $(NPM_READY) ## formatter, linter, type checks
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	npm --prefix web run check
+	web/node_modules/.bin/tsc --project verify/page
 
 .PHONY: clean
 clean: ## remove what was made, keep what was installed

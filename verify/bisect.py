@@ -17,26 +17,31 @@ from verify.runners import Tensors
 from verify.signals import Signal, select, standard
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit status: 1 where a bad node was found."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    command = argparse.ArgumentParser(
         prog="python -m verify bisect",
         description="Find the first node whose output is bad while its inputs are good.",
     )
-    parser.add_argument("model", help="a name in the manifest, e.g. basicamt, or an .onnx file")
-    parser.add_argument("--variant", default="fp32", help="with a name (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, default=Path("dist/models"))
-    parser.add_argument("--runtime", required=True, help="e.g. chromium-wasm")
-    parser.add_argument(
+    command.add_argument("model", help="a name in the manifest, e.g. basicamt, or an .onnx file")
+    command.add_argument("--variant", default="fp32", help="with a name (default: %(default)s)")
+    command.add_argument("--folder", type=Path, default=Path("dist/models"))
+    command.add_argument("--runtime", required=True, help="e.g. chromium-wasm")
+    command.add_argument(
         "--against", type=Path, help="a good file with the same tensor names; for a variant: fp32"
     )
-    which = parser.add_mutually_exclusive_group()
+    which = command.add_mutually_exclusive_group()
     which.add_argument("--signals", type=options.names, default=[], help="default: brief ones")
     which.add_argument("--input", type=Path, help="an .npz archive with the inputs by name")
-    parser.add_argument(
+    command.add_argument(
         "--relative", type=float, help=f"error allowed of a tensor's range (default: {RELATIVE})"
     )
-    args = parser.parse_args(arguments)
+    return command
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; its exit status: 1 where a bad node was found."""
+    args = parser().parse_args(arguments)
     file, against = _files(args.model, args.variant, args.folder, args.against)
     cases = _cases(file, args.signals, args.input)
     plans, _ = options.plan(

@@ -17,6 +17,10 @@ function read(path) {
   return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
+/**
+ * @type {{ onset: string, frame: string, embedding: string | null, frames: number,
+ *   thresholds: import("../../web/lib/notes.js").Thresholds, counts: number[] }}
+ */
 const request = JSON.parse(readFileSync(0, "utf8"));
 const { frames, thresholds, counts } = request;
 const frame = read(request.frame);
