@@ -42,7 +42,7 @@ class Constant:
     """Where in the network, e.g. ``encoder.emb.0``; in a graph, the node's name."""
 
     def __str__(self) -> str:
-        return f"{self.role} {self.value:.9g} in {self.layer or 'the deployed form'}"
+        return f"{self.role} {np.float32(self.value)} in {self.layer or 'the deployed form'}"
 
 
 def follow_constants(
@@ -58,19 +58,27 @@ def follow_constants(
         found.setdefault(constant.role, []).append(constant)
     lost = []
     for needed in stock:
+        if _vanishes(needed, rounding):
+            continue
         candidates = found.get(needed.role, [])
         nearest = min(candidates, key=lambda c: _distance(needed.value, c.value), default=None)
         if nearest is not None and _distance(needed.value, nearest.value) <= rounding:
             candidates.remove(nearest)
             continue
         same_layer = [c for c in candidates if needed.layer and c.layer.startswith(needed.layer)]
-        instead = f", now {same_layer[0].value:.9g}" if same_layer else ""
+        instead = f", now {np.float32(same_layer[0].value)}" if same_layer else ""
         lost.append(f"{needed}{instead}")
     if lost:
         counted = "; ".join(
             f"{text} (×{n})" if n > 1 else text for text, n in Counter(lost).items()
         )
         raise ConstantLostError(f"step {step!r} dropped or changed: {counted}")
+
+
+def _vanishes(needed: Constant, rounding: float) -> bool:
+    """Tell whether a coarser precision makes a factor exactly 1, which anyone may drop."""
+    coarse = rounding > FLOAT32_ROUNDING
+    return coarse and needed.role == "scale" and abs(needed.value - 1) <= rounding / 2
 
 
 def _distance(needed: float, found: float) -> float:

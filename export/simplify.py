@@ -16,9 +16,15 @@ from onnx import TensorProto, helper, numpy_helper
 IR_VERSION = 10
 """The newest that onnxruntime-web 1.18.0 reads."""
 PRODUCER = "tiny-amt"
-HARMFUL = ["fuse_consecutive_reduce"]
-"""Optimisers of onnxsim that change the numbers. A mean that is taken in two stages is taken so for
-its accuracy: in one, onnxruntime adds up 88 000 float32 values one after the other."""
+HARMFUL = [
+    # A mean that is taken in two stages is taken so for its accuracy: in one, onnxruntime adds up
+    # 88 000 float32 values one after the other.
+    "fuse_consecutive_reduce",
+    # A constant that moves into a kernel can no longer be followed, and nothing is gained.
+    "fuse_mul_into_conv",
+    "fuse_preceding_mul_into_conv",
+]
+"""Optimisers of onnxsim that change the numbers, or hide them."""
 
 
 def simplify(graph: onnx.ModelProto) -> onnx.ModelProto:
