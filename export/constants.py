@@ -42,7 +42,7 @@ class Constant:
     """Where in the network, e.g. ``encoder.emb.0``; in a graph, the node's name."""
 
     def __str__(self) -> str:
-        return f"{self.role} {np.float32(self.value)} in {self.layer or 'the deployed form'}"
+        return f"{self.role} {np.float32(self.value)!s} in {self.layer or 'the deployed form'}"
 
 
 def follow_constants(
@@ -66,7 +66,7 @@ def follow_constants(
             candidates.remove(nearest)
             continue
         same_layer = [c for c in candidates if needed.layer and c.layer.startswith(needed.layer)]
-        instead = f", now {np.float32(same_layer[0].value)}" if same_layer else ""
+        instead = f", now {np.float32(same_layer[0].value)!s}" if same_layer else ""
         lost.append(f"{needed}{instead}")
     if lost:
         counted = "; ".join(

@@ -78,7 +78,7 @@ def test_the_exporters_optimiser_is_caught(epsilon: float) -> None:
     traced = trace_guarded(epsilon, optimize=True)
     with pytest.raises(ConstantLostError) as caught:
         follow_constants(traced.stock, traced.graph, "trace")
-    assert f"add {np.float32(epsilon)}" in str(caught.value)
+    assert f"add {np.float32(epsilon)!s}" in str(caught.value)
     assert "scale 1.00000" in str(caught.value)
     assert "step 'trace'" in str(caught.value)
 
