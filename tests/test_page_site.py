@@ -232,7 +232,7 @@ def test_a_recording_from_the_microphone(folder: Path) -> None:
         with SiteServer(folder / "site") as server:
             driver = PageDriver(context, server.url)
             driver.page.click("#record")
-            driver.wait("#record-text:has-text('0:02')")
+            driver.wait("#record-text:has-text('Stop'):not(:has-text('0:00'))")
             driver.page.click("#record")
             driver.wait("#name:has-text('Recording')")
             assert driver.settle() in ("done", "empty")

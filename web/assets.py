@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Literal
 
 from export.manifest import FILE_NAME, Manifest, ModelFile, sha256_of
 
@@ -97,10 +98,15 @@ def read_example() -> bytes:
         raise SiteError(f"{EXAMPLE} is missing from this checkout") from None
 
 
-def bundle(source: str) -> bytes:
-    """One ES module out of some and all that they import, by esbuild; paths are seen from web/."""
-    command = [str(NODE_MODULES / ".bin" / "esbuild"), "--bundle", "--format=esm", "--minify"]
-    command += ["--target=es2022", "--log-level=warning", "--legal-comments=inline"]
+def bundle(source: str, form: Literal["esm", "iife"] = "esm") -> bytes:
+    """One module or classic script out of modules, by esbuild; paths are seen from web/."""
+    command = [str(NODE_MODULES / ".bin" / "esbuild"), "--bundle", f"--format={form}", "--minify"]
+    command += [
+        "--define:import.meta.url=self.location.href",
+        "--target=es2022",
+        "--log-level=warning",
+        "--legal-comments=inline",
+    ]
     try:
         done = subprocess.run(
             command, input=source.encode(), cwd=WEB, capture_output=True, check=False

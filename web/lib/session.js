@@ -6,10 +6,10 @@ import { messageOf, TranscriptionError } from "./errors.js";
 /** @typedef {"wasm" | "webgpu"} Backend */
 
 /**
- * @typedef {object} RuntimeFiles where onnxruntime-web lies: its `dist` folder, or single files
- * @property {string} [folder] URL ending in "/"
- * @property {string} [module] URL of an ES module that needs no glue file beside it
- * @property {ArrayBuffer} [wasm] the WebAssembly binary itself
+ * @typedef {object} RuntimeFiles where onnxruntime-web is
+ * @property {string} [folder] URL of its `dist` folder, ending in "/"
+ * @property {ArrayBuffer} [wasm] instead, the WebAssembly binary itself, for a worker whose bundle
+ *   carries the runtime as `globalThis.onnxruntime`
  */
 
 /**
@@ -98,13 +98,11 @@ function threadCount(wanted) {
  */
 async function start(model, files, backend, threads, note) {
   try {
-    const url = files.module ?? new URL(RUNTIME_FILES[backend].module, files.folder).href;
-    /** @type {Runtime} */
-    const runtime = await import(/* @vite-ignore */ /* webpackIgnore: true */ url);
+    const runtime = await load(files, backend);
     runtime.env.logLevel = "error";
     runtime.env.wasm.numThreads = threads;
-    if (files.wasm) runtime.env.wasm.wasmBinary = files.wasm;
-    else runtime.env.wasm.wasmPaths = files.folder;
+    runtime.env.wasm.wasmBinary = files.wasm;
+    runtime.env.wasm.wasmPaths = files.folder;
     const session = await runtime.InferenceSession.create(model, {
       executionProviders: [backend],
       graphOptimizationLevel: "all",
@@ -118,4 +116,15 @@ async function start(model, files, backend, threads, note) {
       { cause: error },
     );
   }
+}
+
+/**
+ * @param {RuntimeFiles} files
+ * @param {Backend} backend
+ * @returns {Promise<Runtime>}
+ */
+async function load(files, backend) {
+  if (files.wasm) return /** @type {any} */ (globalThis).onnxruntime;
+  const url = new URL(RUNTIME_FILES[backend].module, files.folder).href;
+  return import(/* @vite-ignore */ /* webpackIgnore: true */ url);
 }

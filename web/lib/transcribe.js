@@ -25,7 +25,7 @@ import { checkThresholds } from "./notes.js";
 
 /**
  * @typedef {object} Embedded
- * @property {string} worker URL of the bundled lib/worker.js
+ * @property {string} worker URL of lib/worker.js, bundled into a classic script
  * @property {import("./manifest.js").Manifest} manifest
  * @property {(path: string) => Promise<Uint8Array<ArrayBuffer>>} readModel by the manifest's path
  * @property {() => Promise<import("./session.js").RuntimeFiles>} readRuntime
@@ -183,8 +183,9 @@ async function readAudio(audio) {
 class WorkerClient {
   /** @param {string} [url] of the bundled worker; the module beside this one, unless told */
   constructor(url) {
+    // Chromium 156 starts no module worker from a blob: URL in a page opened from disk.
     this._worker = url
-      ? new Worker(url, { type: "module" })
+      ? new Worker(url)
       : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this._next = 0;
     /** @type {Set<(reason: unknown) => void>} */

@@ -50,11 +50,12 @@ function chip(timbre, count, onChange) {
   swatch.style.background = `var(--timbre-${(timbre % COLOURS) + 1})`;
   const mute = document.createElement("button");
   mute.className = "mute";
-  mute.append(swatch, text("timbre", { number }), ` · ${count}`);
-  mute.setAttribute("aria-label", `${text("mute", { number })} (${count})`);
+  const name = `${text("timbre", { number })} · ${count}`;
+  mute.append(swatch, name);
+  mute.setAttribute("aria-label", `${name}: ${text("mute", { number })}`);
   const only = document.createElement("button");
   only.className = "solo";
-  only.textContent = "S";
+  only.append(headphones());
   only.setAttribute("aria-label", text("solo", { number }));
   only.title = text("solo", { number });
   mute.title = text("mute", { number });
@@ -74,4 +75,17 @@ function chip(timbre, count, onChange) {
   });
   box.append(mute, only);
   return box;
+}
+
+/** The sign for "listen to this alone". */
+function headphones() {
+  const space = "http://www.w3.org/2000/svg";
+  const icon = document.createElementNS(space, "svg");
+  icon.setAttribute("viewBox", "0 0 16 16");
+  icon.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", "M2 13V8.5a6 6 0 0 1 12 0V13h-3.2V8.8h1.5a4.4 4.4 0 0 0-8.6 0h1.5V13z");
+  path.setAttribute("fill", "currentColor");
+  icon.append(path);
+  return icon;
 }

@@ -3,13 +3,13 @@
 /** @typedef {import("../lib/transcribe.js").Place} Place */
 
 /**
- * What `python -m web --single-file` puts into the page: base64 of gzip, by element id.
- * @param {string} id
+ * What `python -m web --single-file` puts into the page: base64 of gzip, by name.
+ * @param {string} name
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  */
-async function unpack(id) {
-  const packed = document.getElementById(id)?.textContent?.trim();
-  if (!packed) throw new Error(`this page carries no ${id}`);
+async function unpack(name) {
+  const packed = document.getElementById(`packed-${name}`)?.textContent?.trim();
+  if (!packed) throw new Error(`this page carries no ${name}`);
   const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
@@ -21,26 +21,21 @@ export const isSingleFile = document.getElementById("packed-worker") !== null;
 /** @returns {Promise<Place>} */
 export async function findPlace() {
   if (!isSingleFile) return { models: "models/", runtime: "ort/" };
-  const script = (/** @type {Uint8Array<ArrayBuffer>} */ bytes) =>
-    URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
-  const [worker, module, manifest] = await Promise.all(
-    ["packed-worker", "packed-runtime", "packed-manifest"].map(unpack),
-  );
-  const moduleUrl = script(module);
+  const [worker, manifest] = await Promise.all(["worker", "manifest"].map(unpack));
   return {
     models: location.href,
     embedded: {
-      worker: script(worker),
+      worker: URL.createObjectURL(new Blob([worker], { type: "text/javascript" })),
       manifest: JSON.parse(new TextDecoder().decode(manifest)),
-      readModel: (path) => unpack(`packed-${path}`),
-      readRuntime: async () => ({ module: moduleUrl, wasm: (await unpack("packed-wasm")).buffer }),
+      readModel: unpack,
+      readRuntime: async () => ({ wasm: (await unpack("wasm")).buffer }),
     },
   };
 }
 
 /** @returns {Promise<Blob>} */
 export async function readExample() {
-  if (isSingleFile) return new Blob([await unpack("packed-example")]);
+  if (isSingleFile) return new Blob([await unpack("example")]);
   const response = await fetch("example/example.flac");
   if (!response.ok) throw new TypeError(`the example did not arrive (${response.status})`);
   return response.blob();
