@@ -1,7 +1,7 @@
 /** A chip for each timbre: its colour, how many notes it has, mute and solo. */
 
+import { COLOURS } from "./canvas.js";
 import { element } from "./dom.js";
-import { COLOURS } from "./roll.js";
 import { text } from "./texts.js";
 
 const legend = element("legend", HTMLElement);

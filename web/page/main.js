@@ -4,17 +4,18 @@ import { decodeFile, TranscriptionError } from "../lib/index.js";
 import { analyse } from "../lib/transcribe.js";
 import { chosen, element } from "./dom.js";
 import { offerDownloads } from "./downloads.js";
-import { showFacts } from "./facts.js";
 import { startIntake } from "./intake.js";
+import { startKeyboard } from "./keyboard.js";
 import { clearMutes, mutedTimbres, showLegend } from "./legend.js";
 import { show as showOffline, startOffline } from "./offline.js";
 import { findPlace, readExample } from "./place.js";
 import { Player } from "./player.js";
 import { hideProgress, showProgress } from "./progress.js";
 import { Roll } from "./roll.js";
-import { clock, pitchName, startTexts, text } from "./texts.js";
+import { clock, startTexts, text } from "./texts.js";
 import { startTheme } from "./theme.js";
 import { showValues, startTuner, tunedThresholds, tuneFor } from "./tuner.js";
+import { complaintAbout, describe } from "./words.js";
 
 /** @typedef {import("../lib/transcribe.js").Analysis} Analysis */
 /** @typedef {"idle" | "loading" | "working" | "done" | "empty" | "error"} State */
@@ -46,6 +47,7 @@ const work = {
 const player = new Player(() => {
   element("play", HTMLButtonElement).setAttribute("aria-pressed", String(player.playing));
   if (player.playing) requestAnimationFrame(follow);
+  if (player.playing && player.silent) say(text("no_output"));
   showTime(false);
 });
 const roll = new Roll({ onSeek: (seconds) => player.seek(seconds) });
@@ -202,29 +204,11 @@ function hush() {
 /** Everything that is said about the result, in the present language. */
 function showWords() {
   showValues();
-  const { analysis, notes, timbres } = work;
+  const { analysis } = work;
   if (!analysis) return;
-  const { facts } = analysis;
-  element("name", HTMLElement).textContent = work.name;
-  element("length", HTMLElement).textContent = clock(player.length);
-  element("summary", HTMLElement).textContent = summary();
-  showFacts(facts);
-  if (notes.length === 0) say(text(analysis.frames === 0 ? "silent" : "none"));
-  else if (facts.fallback) say(text("fallback", { reason: facts.fallback }));
-  else if (facts.repairedSamples > 0) say(text("repaired", { count: facts.repairedSamples }));
-  else if (document.documentElement.dataset.state === "empty") say("");
-
-  function summary() {
-    if (notes.length === 0) return "";
-    if (notes.length === 1) return text("found_one");
-    const pitches = notes.map((note) => note.pitch);
-    return text(timbres > 1 ? "found_timbres" : "found", {
-      count: notes.length,
-      timbres,
-      low: pitchName(pitches.reduce((a, b) => Math.min(a, b))),
-      high: pitchName(pitches.reduce((a, b) => Math.max(a, b))),
-    });
-  }
+  describe({ ...work, facts: analysis.facts, length: player.length });
+  const complaint = complaintAbout(analysis, work.notes);
+  if (complaint || document.documentElement.dataset.state === "empty") say(complaint);
 }
 
 /** @param {unknown} error */
@@ -272,26 +256,6 @@ function follow() {
   requestAnimationFrame(follow);
 }
 
-/** @param {KeyboardEvent} event */
-function onKey(event) {
-  if (result.hidden || event.ctrlKey || event.metaKey || event.altKey) return;
-  const on = /** @type {HTMLElement} */ (event.target);
-  if (event.key === " " && !on.closest("button, a, input, select, textarea, label")) toggle();
-  else if (on.id === "scroller") {
-    const step = event.shiftKey ? 5 : 1;
-    const { time, length } = player;
-    if (event.key === "ArrowRight") player.seek(time + step);
-    else if (event.key === "ArrowLeft") player.seek(time - step);
-    else if (event.key === "Home") player.seek(0);
-    else if (event.key === "End") player.seek(length);
-    else if (event.key === "+" || event.key === "=") roll.zoom(1.4);
-    else if (event.key === "-") roll.zoom(1 / 1.4);
-    else return;
-    roll.setTime(player.time, true);
-  } else return;
-  event.preventDefault();
-}
-
 function toggle() {
   if (player.playing) player.pause();
   else void player.play();
@@ -316,7 +280,7 @@ function start() {
   element("zoom-out", HTMLButtonElement).addEventListener("click", () => roll.zoom(1 / 1.4));
   const map = element("map", HTMLInputElement);
   map.addEventListener("change", () => roll.showMap(map.checked));
-  addEventListener("keydown", onKey);
+  startKeyboard({ player, roll, toggle, isOpen: () => !result.hidden });
   element("options", HTMLFormElement).addEventListener("change", ({ target }) => {
     element("count-field", HTMLElement).hidden = chosen("mode") !== "timbre";
     if (!work.buffer) return;

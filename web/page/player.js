@@ -5,6 +5,8 @@ import { Synth } from "./synth.js";
 /** @typedef {"original" | "notes" | "both"} Source */
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
+/** Milliseconds that the sound output may take to start; after that the clock runs without it. */
+const OUTPUT_MS = 1500;
 /** Loudness of the recording and of the notes for each source. */
 const LEVELS = Object.freeze({ original: [1, 0], notes: [0, 1], both: [0.6, 0.75] });
 
@@ -30,6 +32,8 @@ export class Player {
     /** @type {AudioBufferSourceNode | null} */
     this._recording = null;
     this._timer = 0;
+    /** Whether there is no sound output, so that only the cursor moves. */
+    this.silent = false;
   }
 
   /** @param {AudioBuffer | null} buffer */
@@ -48,7 +52,7 @@ export class Player {
   setNotes(notes, muted) {
     this._notes = notes;
     this._muted = muted;
-    if (this.playing) this._restartNotes();
+    if (this.playing && !this.silent) this._restartNotes();
   }
 
   /** @param {Source} source */
@@ -59,8 +63,8 @@ export class Player {
 
   /** Seconds from the beginning. */
   get time() {
-    if (!this.playing || !this._context) return this._offset;
-    const passed = this._context.currentTime - this._startedAt;
+    if (!this.playing || this._startedAt === Infinity) return this._offset;
+    const passed = this._clock() - this._startedAt;
     return Math.min(this.length, this._offset + Math.max(0, passed));
   }
 
@@ -70,17 +74,19 @@ export class Player {
     this._context ??= this._open();
     const context = this._context;
     this.playing = true;
+    this._startedAt = Infinity;
+    this.silent = !(await startsSoon(context));
     this.onChange();
-    await context.resume();
     if (!this.playing) return;
     if (this._offset >= this.length - 0.01) this._offset = 0;
-    this._startedAt = context.currentTime + 0.05;
+    this._startedAt = this._clock() + 0.05;
+    this._timer = window.setInterval(() => this._tick(), 80);
+    if (this.silent) return;
     this._setLevels();
     this._recording = new AudioBufferSourceNode(context, { buffer: this._buffer });
     this._recording.connect(/** @type {GainNode} */ (this._original));
     this._recording.start(this._startedAt, this._offset);
     this._restartNotes();
-    this._timer = window.setInterval(() => this._tick(), 80);
   }
 
   pause() {
@@ -99,6 +105,11 @@ export class Player {
     this._offset = Math.min(this.length, Math.max(0, seconds));
     if (playing) void this.play();
     else this.onChange();
+  }
+
+  /** Seconds on the clock that playback follows. */
+  _clock() {
+    return this.silent || !this._context ? performance.now() / 1000 : this._context.currentTime;
   }
 
   _open() {
@@ -134,7 +145,7 @@ export class Player {
       this._offset = 0;
       this._stop();
       this.onChange();
-    } else this._schedule();
+    } else if (!this.silent) this._schedule();
   }
 
   /** Hand over what begins soon: far enough ahead for a page whose timers are slowed. */
@@ -157,4 +168,16 @@ export class Player {
     this._recording = null;
     this._synth?.silence();
   }
+}
+
+/**
+ * Whether the sound output starts. Firefox without one never answers `resume`.
+ * @param {AudioContext} context
+ * @returns {Promise<boolean>}
+ */
+function startsSoon(context) {
+  return Promise.race([
+    context.resume().then(() => true),
+    new Promise((resolve) => setTimeout(() => resolve(context.state === "running"), OUTPUT_MS)),
+  ]);
 }

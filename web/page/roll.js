@@ -2,8 +2,10 @@
 
 import { LOWEST_PITCH, PITCHES, SECONDS_PER_FRAME } from "../lib/notes.js";
 import { ActivationMap } from "./activation-map.js";
+import { COLOURS, prepare, readColours } from "./canvas.js";
 import { element } from "./dom.js";
-import { clock, pitchName } from "./texts.js";
+import { drawKeys, isBlack } from "./piano-keys.js";
+import { clock } from "./texts.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
@@ -11,12 +13,8 @@ const RULER_PIXELS = 24;
 const MOST_PIXELS_PER_SECOND = 900;
 /** Fewest pitches in view: fewer would make bricks of notes. */
 const FEWEST_PITCHES = 30;
-/** Colours of timbres in the style sheet. */
-export const COLOURS = 6;
 /** Seconds between marks of the ruler, of which the closest that leaves room is taken. */
 const MARKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
-
-const isBlack = (/** @type {number} */ pitch) => [1, 3, 6, 8, 10].includes(pitch % 12);
 
 export class Roll {
   /** @param {{onSeek: (seconds: number) => void}} handlers */
@@ -154,7 +152,12 @@ export class Roll {
       this._queued = false;
       if (this._scroller.clientWidth === 0) return;
       this._drawSheet();
-      this._drawKeys();
+      drawKeys(this._keys, this._paint, {
+        low: this._low,
+        high: this._high,
+        top: RULER_PIXELS,
+        row: this._rowHeight,
+      });
       this._drawCursor();
     });
   }
@@ -174,32 +177,9 @@ export class Roll {
     return RULER_PIXELS + (this._high - pitch) * this._rowHeight;
   }
 
-  /**
-   * A canvas of the wanted size in CSS pixels, cleared.
-   * @param {HTMLCanvasElement} canvas
-   * @param {number} width
-   * @param {number} height
-   */
-  _prepare(canvas, width, height) {
-    const ratio = window.devicePixelRatio || 1;
-    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (canvas.width !== w || canvas.height !== h) {
-      canvas.width = w;
-      canvas.height = h;
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
-    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    context.font = `11px ${getComputedStyle(document.body).fontFamily}`;
-    context.textBaseline = "middle";
-    return context;
-  }
-
   _drawSheet() {
     const { clientWidth: width, clientHeight: height, scrollLeft } = this._scroller;
-    const context = this._prepare(this._sheet, width, height);
+    const context = prepare(this._sheet, width, height);
     const { card, lane, line, soft } = this._paint;
     const row = this._rowHeight;
     context.fillStyle = card;
@@ -276,35 +256,10 @@ export class Roll {
     return low;
   }
 
-  _drawKeys() {
-    const width = this._keys.parentElement?.clientWidth ?? 0;
-    const context = this._prepare(this._keys, width, this._scroller.clientHeight);
-    const { keyWhite, keyBlack, card, ink } = this._paint;
-    const row = this._rowHeight;
-    for (let pitch = this._low; pitch <= this._high; pitch++) {
-      const y = this._y(pitch);
-      context.fillStyle = keyWhite;
-      context.fillRect(0, y, width, row + 0.5);
-      if (isBlack(pitch)) {
-        context.fillStyle = keyBlack;
-        context.fillRect(0, y + 0.5, width * 0.48, row - 1);
-      }
-      if (pitch % 12 === 0 || pitch % 12 === 5) {
-        context.fillStyle = card === keyWhite ? this._paint.line : card;
-        context.fillRect(0, Math.round(y + row) - 1, width, 1);
-      }
-    }
-    context.fillStyle = ink;
-    for (let pitch = this._low; pitch <= this._high; pitch++) {
-      if (pitch % 12 !== 0) continue;
-      context.fillText(pitchName(pitch), width * 0.54, this._y(pitch) + row / 2);
-    }
-  }
-
   _drawCursor() {
     const { clientWidth: width, clientHeight: height, scrollLeft } = this._scroller;
     if (width === 0) return;
-    const context = this._prepare(this._cursor, width, height);
+    const context = prepare(this._cursor, width, height);
     const x = this._time * this._scale - scrollLeft;
     if (x < -8 || x > width + 8) return;
     context.strokeStyle = this._paint.ink;
@@ -323,21 +278,4 @@ export class Roll {
     context.arc(x, 7, 5, 0, 2 * Math.PI);
     context.fill();
   }
-}
-
-/** The style sheet's colours, which change with the theme. */
-function readColours() {
-  const style = getComputedStyle(document.documentElement);
-  const read = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
-  return {
-    card: read("card"),
-    lane: read("lane"),
-    line: read("line"),
-    ink: read("ink"),
-    soft: read("soft"),
-    warm: read("warm"),
-    keyWhite: read("key-white"),
-    keyBlack: read("key-black"),
-    timbres: Array.from({ length: COLOURS }, (_, i) => read(`timbre-${i + 1}`)),
-  };
 }
