@@ -27,6 +27,10 @@ QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
 export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, or the bundled weights
 	$(BIN)/python -m export --out "$(OUT)" $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
 
+.PHONY: readme
+readme: $(READY) ## write the table of dist/models into the README, in both languages
+	$(BIN)/python -m export.readme "$(OUT)" README.md README.zh.md
+
 ##@ Page
 .PHONY: page
 page: $(READY) $(NPM_READY) ## write the demo page to dist/site; SINGLE_FILE=1: one .html that opens from disk
