@@ -90,10 +90,14 @@ export function leadingEigen(apply, start, count, tolerance = 1e-10) {
   const basis = [];
   /** @type {Float64Array[]} */
   const images = [];
-  let block = start.concat(unitVectors(length, count));
+  let block = start;
   // The basis holds the whole space at the latest when it has `length` vectors.
   for (;;) {
     const fresh = block.filter((vector) => orthonormalise(vector, basis));
+    if (basis.length < count) {
+      const more = unitVectors(length, count);
+      fresh.push(...more.filter((vector) => orthonormalise(vector, basis)));
+    }
     images.push(...(fresh.length > 0 ? apply(fresh) : []));
     const size = basis.length;
     const projected = new Float64Array(size * size);
