@@ -13,7 +13,7 @@ from tests import tiny_models
 from verify.browser import RUNTIMES, BrowserRunner
 from verify.compare import Array
 from verify.nodes import BisectError, expose, find_bad_node, tensor_names
-from verify.runners import NativeRunner, Runner, Tensors
+from verify.runners import NativeRunner, Runner, RunnerError, Tensors
 
 NOISE = {"audio": np.random.default_rng(0).normal(0, 0.1, (1, 1, 3000)).astype(np.float32)}
 SILENCE = {"audio": np.zeros((1, 1, 3000), np.float32)}
@@ -43,6 +43,7 @@ def test_a_removed_epsilon_is_found_at_the_logarithm(runner: Runner, tmp_path: P
         found = find_bad_node(runner, file, SILENCE)
     assert found is not None
     assert (found.operator, found.position) == ("Log", 3)
+    assert found.output is not None
     assert found.output.nonfinite == 84 * 6
     assert (found.inputs[0].smallest, found.inputs[0].largest) == (0, 0)
     assert "not finite" in found.fault
@@ -75,6 +76,7 @@ def test_a_logarithm_in_float16_is_found(runner: Runner, tmp_path: Path) -> None
     with runner:
         found = find_bad_node(runner, file, SILENCE, good)
     assert found is not None
+    assert found.output is not None
     assert (found.operator, found.output.name) == ("Log", "level16")
     assert found.inputs[0].largest == 0, "1.01e-8 is no number of float16"
 
@@ -94,7 +96,27 @@ def test_a_fault_that_hides_when_all_is_exposed_is_found_by_halving(good: Path) 
     with Fused("full") as runner:
         found = find_bad_node(runner, good, NOISE)
     assert found is not None
+    assert found.output is not None
     assert (found.operator, found.output.name) == ("Log", "level")
+    assert [value.name for value in found.inputs] == ["guarded"]
+
+
+class Stops(NativeRunner):
+    """A runtime that dies in the logarithm and after it."""
+
+    def run(self, inputs: Mapping[str, Array]) -> Tensors:
+        outputs = super().run(inputs)
+        if {"level", "scaled", "frame", "rise", "onset"} & set(outputs):
+            raise RunnerError("stops: memory access out of bounds")
+        return outputs
+
+
+def test_a_runtime_that_stops_is_searched_for_the_node_where_it_does(good: Path) -> None:
+    with Stops("full") as runner:
+        found = find_bad_node(runner, good, NOISE)
+    assert found is not None
+    assert (found.operator, found.position, found.output) == ("Log", 3, None)
+    assert "memory access out of bounds" in str(found)
     assert [value.name for value in found.inputs] == ["guarded"]
 
 

@@ -14,6 +14,7 @@ from tests import tiny_models
 from verify import browsers, epsilon, launch
 from verify.__main__ import main
 from verify.browser import RUNTIMES
+from verify.matrix import Case, Subject
 from verify.options import NAMES, plan
 from verify.runners import NativeRunner
 from verify.subjects import SubjectError
@@ -234,3 +235,26 @@ def test_browsers_that_are_missing_are_got_or_named(monkeypatch: pytest.MonkeyPa
     assert browsers.main([]) == 2
     assert asked == [["chromium", "firefox"]]
     assert not browsers.is_installed("webkit")
+
+
+def test_the_old_runtime_is_spared_float16_of_one_frame_and_nothing_else(tiny: Path) -> None:
+    plans, left_out = plan(
+        ["chromium-wasm-1.18"],
+        [],
+        networks=None,
+        installed=lambda browser: True,
+        brief=None,
+        time_limit_seconds=1,
+        webgpu="software",
+    )
+    assert "chromium-wasm-1.18, float16 of one frame" in {entry.name for entry in left_out}
+    taken = {
+        (variant, frames)
+        for variant in ("fp32", "fp16", "int8")
+        for frames in (1, 2)
+        if plans[0].takes(
+            Subject("tiny", variant, tiny, "0", ()),
+            Case("any", {}, {"frame": np.zeros((1, 84, frames))}, {}),
+        )
+    }
+    assert taken == {("fp32", 1), ("fp32", 2), ("fp16", 2), ("int8", 1), ("int8", 2)}

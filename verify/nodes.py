@@ -9,7 +9,8 @@ time instead, halving the graph.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import onnx
 from onnx import helper
 
 from verify.compare import Array
-from verify.runners import NativeRunner, Runner, Tensors
+from verify.runners import NativeRunner, Runner, RunnerError, Tensors
 
 RELATIVE = 1e-4
 """Error allowed in a tensor, as a share of its largest magnitude: float32 leaves about 1e-6 a
@@ -54,7 +55,8 @@ class BadNode:
     """In graph order, from 0."""
     fault: str
     inputs: tuple[Range, ...]
-    output: Range
+    output: Range | None
+    """None where the runtime stops at this node."""
     reference: Range | None
     origin: str
     """Where in the network it comes from, as far as the file says."""
@@ -64,8 +66,9 @@ class BadNode:
         lines = [
             f"node {self.position}, {self.operator} {self.node}: {self.fault}",
             *(f"  takes {value}" for value in self.inputs),
-            f"  gives {self.output}",
         ]
+        if self.output:
+            lines.append(f"  gives {self.output}")
         if self.reference:
             lines.append(f"  ought to give {self.reference}")
         return "\n".join([*lines, f"  from {self.origin}"])
@@ -85,8 +88,9 @@ def find_bad_node(
     """Search a file in an entered runner; None where every output agrees.
 
     ``against`` is a file known to be good with the same tensor names, this file itself if None.
-    Raises RunnerError where something does not run, and BisectError where the two files share no
-    tensor, or the outputs differ and every tensor seen on its own is good.
+    A runtime that stops is searched for the node where it does. Raises RunnerError where the
+    reference does not run, and BisectError where the two files share no output, or where every
+    tensor seen on its own is good.
     """
     model = onnx.load(file)
     good = onnx.load(against) if against else model
@@ -98,24 +102,66 @@ def find_bad_node(
     if not set(shared) & set(outputs):
         raise BisectError(f"{file.name} and {against} share no output: nothing to compare")
 
-    seen = _run(runner, model, inputs, outputs)
+    try:
+        seen = _run(runner, model, inputs, outputs)
+    except RunnerError as error:
+        return _find_stop(runner, model, inputs, names, str(error))
     if not _bad(seen, truth, outputs, relative):
         return None
     exposed = _run(runner, model, inputs, names)
     if _bad(exposed, truth, outputs, relative):
         return _first(model, exposed | dict(inputs), truth, relative)
 
-    def is_bad(index: int) -> bool:
-        seen.update(_run(runner, model, inputs, [*outputs, shared[index]]))
-        return bool(_bad(seen, truth, [shared[index]], relative))
+    def is_bad(name: str) -> bool:
+        seen.update(_run(runner, model, inputs, [*outputs, name]))
+        return bool(_bad(seen, truth, [name], relative))
 
-    low, high = 0, len(shared) - 1
+    name = _halve(shared, is_bad)
+    node = _maker(model, name)
+    seen.update(_run(runner, model, inputs, [*outputs, *set(node.input).intersection(names)]))
+    return _describe(model, node, name, seen | dict(inputs), truth, relative)
+
+
+def _find_stop(
+    runner: Runner,
+    model: onnx.ModelProto,
+    inputs: Mapping[str, Array],
+    names: Sequence[str],
+    problem: str,
+) -> BadNode:
+    """Search a file that does not even run: the first tensor that cannot be had by itself."""
+
+    def stops(name: str) -> bool:
+        try:
+            _run(runner, model, inputs, [name])
+        except RunnerError:
+            return True
+        return False
+
+    name = _halve(names, stops)
+    if not stops(name):
+        raise BisectError(f"each tensor can be had by itself, the whole cannot: {problem}")
+    node = _maker(model, name)
+    seen: Tensors = {}
+    for given in set(node.input).intersection(names):
+        with suppress(RunnerError):  # a neighbour may stop it as well: then its range is unknown
+            seen |= _run(runner, model, inputs, [given])
+    fault = f"the runtime stops: {problem}"
+    return _describe(model, node, name, seen | dict(inputs), {}, 0, fault)
+
+
+def _halve(names: Sequence[str], is_bad: Callable[[str], bool]) -> str:
+    """The first bad name, where every one after a bad one is bad."""
+    low, high = 0, len(names) - 1
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if is_bad(middle) else (middle + 1, high)
-    node = next(node for node in model.graph.node if shared[low] in node.output)
-    seen.update(_run(runner, model, inputs, [*outputs, *set(node.input).intersection(names)]))
-    return _describe(model, node, shared[low], seen | dict(inputs), truth, relative)
+        low, high = (low, middle) if is_bad(names[middle]) else (middle + 1, high)
+    return names[low]
+
+
+def _maker(model: onnx.ModelProto, name: str) -> onnx.NodeProto:
+    node: onnx.NodeProto = next(node for node in model.graph.node if name in node.output)
+    return node
 
 
 def tensor_names(model: onnx.ModelProto) -> list[str]:
@@ -124,12 +170,22 @@ def tensor_names(model: onnx.ModelProto) -> list[str]:
 
 
 def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """Copy a model, its outputs replaced by the named tensors."""
+    """Copy a model, its outputs replaced by the named tensors, without what these do not need.
+
+    onnxruntime runs every node, whether or not an output depends on it.
+    """
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)
     typed = onnx.shape_inference.infer_shapes(model).graph
     known = {value.name: value for value in (*typed.value_info, *typed.output)}
     del exposed.graph.output[:]
+    needed = set(names)
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            needed.update(_takes(node))
+    kept = [node for node in model.graph.node if needed.intersection(node.output)]
+    del exposed.graph.node[:]
+    exposed.graph.node.extend(kept)
     for name in dict.fromkeys(names):
         value = known.get(name) or helper.make_empty_tensor_value_info(name)
         if value.type.HasField("tensor_type"):
@@ -138,6 +194,14 @@ def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
             value = helper.make_tensor_value_info(name, element, None)
         exposed.graph.output.append(value)
     return exposed
+
+
+def _takes(node: onnx.NodeProto) -> Iterator[str]:
+    """Names of a node's inputs, those of the graphs inside it included."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _takes(inner)
 
 
 def _run(
@@ -192,6 +256,7 @@ def _describe(
     seen: Tensors,
     truth: Tensors,
     relative: float,
+    fault: str = "",
 ) -> BadNode:
     constants = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
     values = {**constants, **seen}
@@ -199,9 +264,9 @@ def _describe(
         node.name or name,
         node.op_type,
         list(model.graph.node).index(node),
-        _fault(seen[name], truth.get(name), relative) or "",
+        fault or _fault(seen[name], truth.get(name), relative) or "",
         tuple(_range(given, values[given]) for given in node.input if given in values),
-        _range(name, seen[name]),
+        _range(name, seen[name]) if name in seen else None,
         _range(name, truth[name]) if name in truth else None,
         "; ".join(_origin(model, node)) or "an unnamed part: the file keeps no names",
     )

@@ -31,7 +31,7 @@ PROMISES: dict[str, Promise] = {
     "fp32": Promise(
         Tolerance(2e-5, "float32 rounding: 9.4e-6 in PyTorch itself, 9.2e-6 in onnxruntime"),
         Tolerance(5e-5, "float32 rounding: 8.7e-6 in PyTorch itself, 2.5e-5 in onnxruntime"),
-        note_f1=1.0,
+        note_f1=0.999,  # an activation within 1e-5 of its threshold may fall on either side
         label_agreement=1.0,
     ),
     "fp16": Promise(
