@@ -244,6 +244,11 @@ def test_playback_by_keyboard_and_mouse(browser: Browser, folder: Path) -> None:
         before = width_of(span)
         page.click("#zoom-in")
         assert width_of(span) > 1.3 * before
+        slider.evaluate("(scroller) => { scroller.scrollLeft = scroller.scrollWidth; }")
+        sheet, view = page.locator("#sheet").bounding_box(), slider.bounding_box()
+        assert sheet
+        assert view
+        assert sheet["x"] == pytest.approx(view["x"], abs=1), "the drawing scrolled out of view"
         page.keyboard.press("Tab")
         page.locator("#main").focus()
         page.keyboard.press("Space")

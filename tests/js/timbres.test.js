@@ -77,6 +77,8 @@ test("the number of timbres is found where they are distinct", () => {
     return vector;
   });
   assert.equal(estimateTimbres(alike), 1);
+  const many = Array.from({ length: 45 }, () => vectorsOf(cases[2])).flat();
+  assert.equal(estimateTimbres(many), 3);
   assert.equal(estimateTimbres([]), 0);
   assert.equal(estimateTimbres(alike.slice(0, 1)), 1);
 });

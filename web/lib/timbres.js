@@ -80,9 +80,12 @@ export function clusterTimbres(vectors, count) {
 export function estimateTimbres(vectors, most = 6) {
   const limit = Math.min(most, vectors.length - 2);
   if (limit < 2) return Math.min(1, vectors.length);
-  const { values, rootDegrees } = spectrum(vectors, limit + 1, ROUGH);
+  // To count timbres, every so many notes of a long recording are enough.
+  const stride = Math.ceil(vectors.length / ENOUGH_NOTES);
+  const sample = stride === 1 ? vectors : vectors.filter((_, i) => i % stride === 0);
+  const { values, rootDegrees } = spectrum(sample, limit + 1, ROUGH);
   // Without self-affinity every eigenvalue is lower by about e / degree; with few notes it shows.
-  const shift = Math.E / (dot(rootDegrees, rootDegrees) / vectors.length);
+  const shift = Math.E / (dot(rootDegrees, rootDegrees) / sample.length);
   if (values[1] + shift < DISTINCT) return 1;
   const strength = values.map((value) => Math.max(value + shift, INDISTINCT));
   let best = 2;
@@ -97,6 +100,8 @@ export function estimateTimbres(vectors, most = 6) {
  * have (e − e^c) / (e + e^c): 0.46 for unrelated ones, 0.1 where c = 0.8.
  */
 const DISTINCT = 0.2;
+/** Notes that a number of timbres is estimated from. */
+const ENOUGH_NOTES = 2000;
 /** Residual of eigenvectors that labels are read from. */
 const EXACT = 1e-6;
 /** Residual of those that only count: an eigenvalue is known to its square. */

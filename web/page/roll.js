@@ -232,11 +232,12 @@ export class Roll {
       const width = Math.max(1.5, (note.end - note.start) * this._scale - 1);
       context.fillStyle = this._paint.timbres[note.timbre % COLOURS];
       context.globalAlpha = this._muted.has(note.timbre) ? 0.13 : 0.38 + 0.62 * note.velocity;
-      context.beginPath();
+      const y = this._y(note.pitch) + gap;
       if (width > 5 && row > 5) {
-        context.roundRect(x, this._y(note.pitch) + gap, width, row - 2 * gap, Math.min(3, row / 3));
-      } else context.rect(x, this._y(note.pitch) + gap, width, row - 2 * gap);
-      context.fill();
+        context.beginPath();
+        context.roundRect(x, y, width, row - 2 * gap, Math.min(3, row / 3, width / 3));
+        context.fill();
+      } else context.fillRect(x, y, width, row - 2 * gap);
     }
     context.globalAlpha = 1;
   }

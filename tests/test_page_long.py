@@ -1,0 +1,54 @@
+"""Ten minutes and ten thousand notes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.browsers import open_browser
+from tests.page_driver import PageDriver
+from tests.stand_in import write_models, write_tune
+from web.build import build_site
+from web.serve import SiteServer
+
+CHORD = (55, 59, 62, 66, 69, 73, 76, 80, 83, 87)
+
+
+def test_ten_minutes_and_ten_thousand_notes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    tune = [
+        (0.1 + 0.25 * beat, 0.27 + 0.25 * beat, int(pitch), 0)
+        for beat in range(2400)
+        for pitch in random.choice(CHORD, 5, replace=False)
+    ]
+    file = write_tune(tmp_path / "long.wav", tune=tune, gain=0.1)
+    build_site(write_models(tmp_path / "models"), tmp_path / "site")
+    with (
+        SiteServer(tmp_path / "site") as server,
+        open_browser("chromium") as browser,
+        browser.new_context() as context,
+    ):
+        driver = PageDriver(context, server.url)
+        assert driver.transcribe(file) == "done"
+        assert len(driver.notes) > 10_000
+        assert driver.notes[-1]["end"] > 590
+        page = driver.page
+        for _ in range(4):
+            page.click("#zoom-in")
+        scroller = page.locator("#scroller")
+        scroller.evaluate("(one) => { one.scrollLeft = one.scrollWidth / 2; }")
+        page.wait_for_timeout(300)
+        # The drawing shows notes where it was scrolled to: the timbre's colour is on the sheet.
+        coloured = page.locator("#sheet").evaluate("""(sheet) => {
+            const { data } = sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height);
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4) count += data[i] + 60 < data[i + 1];
+            return count;
+        }""")
+        assert coloured > 5_000
+        before = len(driver.notes)
+        driver.set_slider("frame-threshold", 0.9)
+        page.wait_for_selector(f"#summary:not(:has-text('{before} notes'))")
+        assert 0 < len(driver.notes) < before
+        assert driver.complaints == []
