@@ -16,6 +16,7 @@ WEIGHTS ?=
 OUT ?= dist/models
 ARGS ?=
 QUICK ?=
+NOTEDIGGER ?=
 
 # Both networks with published weights, every browser, what breaks numbers, minutes on two cores.
 QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
@@ -48,6 +49,11 @@ verify: $(READY) $(NPM_READY) browsers ## judge dist/models in every runtime and
 .PHONY: epsilon
 epsilon: $(READY) $(NPM_READY) browsers ## which exporter or runtime drops a small constant; the next report shows it
 	$(BIN)/python -m verify epsilon $(ARGS)
+
+.PHONY: publish
+publish: $(READY) $(NPM_READY) browsers ## put what `make verify` passed into NOTEDIGGER=DIR; ARGS=--dry-run shows it, ARGS=--restore undoes it
+	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make publish NOTEDIGGER=DIR" >&2; exit 2; }
+	$(BIN)/python -m verify publish "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
 
 .PHONY: browsers
 browsers: $(READY) ## find Chromium and Firefox, get those that are missing

@@ -10,6 +10,10 @@ import pytest
 import soundfile
 import torch
 
+from export.__main__ import main
+from export.catalog import MODELS
+from export.manifest import Manifest
+
 SHARED = Path(__file__).parents[2] / "shared"
 
 
@@ -28,6 +32,31 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (upstream's checkpoints and outputs), which is not here")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Upstream's where they lie beside the checkout, else random ones: both have to work."""
+    if SHARED.is_dir():
+        return SHARED / "checkpoints"
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for name in ("basicamt", "septimbre", "basicpitch"):
+        torch.manual_seed(len(name))
+        network = MODELS[name].build().get_submodule("network")
+        if name == "septimbre":  # trained branches differ in k
+            network.get_parameter("encoder.k").data.fill_(0.3)
+        torch.save(network.state_dict(), folder / f"{name}.pth")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def models(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every model as an fp32 file, with its manifest."""
+    out = tmp_path_factory.mktemp("models")
+    arguments = ["--checkpoints", str(checkpoints), "--out", str(out), "--variants", "fp32"]
+    assert main([*arguments, "--quiet"]) == 0
+    assert {file.model for file in Manifest.read(out).files} == set(MODELS)
+    return out
 
 
 def read_mono(path: Path) -> np.ndarray:

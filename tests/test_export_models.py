@@ -10,38 +10,13 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export.__main__ import main
 from export.catalog import MODELS
 from export.checkpoint import load_into, load_state
 from export.manifest import Manifest
-from tests.conftest import SHARED, make_music, read_mono
+from tests.conftest import make_music, read_mono
 from tests.test_networks import LENGTHS, TOLERANCE, UNUSUAL
 
 GOLDEN = ("basicamt", "septimbre", "septimbre_encoder", "basicpitch")
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Upstream's where they lie beside the checkout, else random ones: both have to work."""
-    if SHARED.is_dir():
-        return SHARED / "checkpoints"
-    folder = tmp_path_factory.mktemp("checkpoints")
-    for name in ("basicamt", "septimbre", "basicpitch"):
-        torch.manual_seed(len(name))
-        network = MODELS[name].build().get_submodule("network")
-        if name == "septimbre":  # trained branches differ in k
-            network.get_parameter("encoder.k").data.fill_(0.3)
-        torch.save(network.state_dict(), folder / f"{name}.pth")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def models(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("models")
-    arguments = ["--checkpoints", str(checkpoints), "--out", str(out), "--variants", "fp32"]
-    assert main([*arguments, "--quiet"]) == 0
-    assert {file.model for file in Manifest.read(out).files} == set(MODELS)
-    return out
 
 
 def open_session(models: Path, name: str) -> ort.InferenceSession:

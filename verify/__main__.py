@@ -20,7 +20,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from export.manifest import Manifest, ManifestError
-from verify import bisect, browsers, epsilon, launch, networks, nodes, options, signals, subjects
+from verify import (
+    bisect,
+    browsers,
+    epsilon,
+    launch,
+    networks,
+    nodes,
+    options,
+    publish,
+    signals,
+    subjects,
+)
 from verify.compare import Tolerance
 from verify.matrix import Plan, Result, Subject, Verdict, examine
 from verify.report import LeftOut, Report
@@ -30,6 +41,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "browsers": browsers.main,
     "bisect": bisect.main,
     "epsilon": epsilon.main,
+    "publish": publish.main,
 }
 
 
