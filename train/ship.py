@@ -34,6 +34,7 @@ def ship(notes: Path, timbre: Path, out: Path) -> list[Path]:
         target = out / f"{name}.safetensors"
         partial = out / f".{name}.safetensors"
         save_file(state, partial)
+        partial.chmod(0o644)
         load_into(network, load_state(partial), partial)
         partial.replace(target)
         written.append(target)
