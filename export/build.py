@@ -165,7 +165,7 @@ def describe(
         network_rate_hz=NETWORK_RATE_HZ,
         hop_samples=HOP_SAMPLES,
         lowest_pitch=LOWEST_PITCH,
-        thresholds=model.thresholds,
+        thresholds=weights.thresholds(model),
         weights=weights.source,
         checkpoint_sha256=weights.sha256,
         epsilon=options.epsilon,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pooch
+import safetensors
 
-from export.catalog import Model
+from export.catalog import Model, Thresholds
 from export.checkpoint import SUFFIXES
 from export.manifest import sha256_of
 
@@ -37,6 +38,8 @@ TIMBREAMT_FILES = {
 }
 """Path in the public repository (Apache-2.0) and SHA-256, by checkpoint."""
 TIMEOUT_SECONDS = 60
+THRESHOLD_KEYS = ("frame_threshold", "onset_threshold")
+"""Metadata of a .safetensors file."""
 
 
 class WeightsError(ValueError):
@@ -56,6 +59,27 @@ class Weights:
     def sha256(self) -> str | None:
         """Of the checkpoint file."""
         return sha256_of(self.path) if self.path else None
+
+    def thresholds(self, model: Model) -> Thresholds:
+        """Those that the training run left in a .safetensors file; else the catalogue's.
+
+        The catalogue's are noteDigger's, for the published weights. Raises WeightsError where the
+        file's are not two numbers in [0, 1].
+        """
+        if self.path is None or self.path.suffix != ".safetensors":
+            return model.thresholds
+        with safetensors.safe_open(self.path, framework="np") as file:
+            stored = file.metadata() or {}
+        if not set(THRESHOLD_KEYS) & set(stored):
+            return model.thresholds
+        try:
+            frame, onset = (float(stored[key]) for key in THRESHOLD_KEYS)
+        except (KeyError, ValueError):
+            frame = onset = float("nan")
+        if not (0 <= frame <= 1 and 0 <= onset <= 1):
+            found = {key: stored.get(key) for key in THRESHOLD_KEYS}
+            raise WeightsError(f"{self.path}: expected two thresholds in [0, 1], found {found}")
+        return replace(model.thresholds, frame=frame, onset=onset)
 
 
 Source = Callable[[Model], Weights | None]

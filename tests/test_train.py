@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from export.catalog import LOWEST_PITCH, PITCHES, Thresholds
+from export.catalog import LOWEST_PITCH, MODELS, PITCHES, Thresholds
 from export.checkpoint import load_into, load_state
 from export.nets.basicamt import BasicAMT, NoteBranch
 from export.nets.front_end import BINS, CQT
 from export.nets.septimbre import Encoder, SepTimbre, to_unit_length
+from export.weights import THRESHOLD_KEYS, Weights, WeightsError
 from tests import note_rules
 from train.batches import FRAMES_PER_SECOND, Recipe, draw_batch, draw_mixtures, draw_targets
 from train.decode import decode_notes
@@ -31,6 +33,7 @@ from train.tones import RATE_HZ, ModelledPiano, RandomTimbre
 from train.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
 
 SECONDS = 4.0
+TUNED = Thresholds(frame=0.41, onset=0.27)
 
 
 def make_shards(count: int = 3) -> list[Shard]:
@@ -219,16 +222,31 @@ def test_shipped_weights_load_strictly_and_both_networks_hear_the_same_notes(
         trainer = Trainer(task, Plan(steps=1), recipe, shards)
         list(trainer.run())
         trainer.save(tmp_path / f"{name}.pt")
-    paths = ship(tmp_path / "notes.pt", tmp_path / "timbre.pt", tmp_path / "weights")
+    paths = ship(tmp_path / "notes.pt", tmp_path / "timbre.pt", tmp_path / "weights", TUNED)
     basicamt, septimbre = BasicAMT().eval(), SepTimbre().eval()
     for network, path in zip((basicamt, septimbre), paths, strict=True):
         load_into(network, load_state(path), path)
+        stored = Weights("bundled", path).thresholds(MODELS["septimbre"])
+        assert stored == TUNED
     audio = torch.randn(1, 1, RATE_HZ, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         onset, frame, _ = basicamt(audio)
         same_onset, same_frame, _, _ = septimbre(audio)
     torch.testing.assert_close(same_onset, onset)
     torch.testing.assert_close(same_frame, frame)
+
+
+def test_thresholds_come_from_the_file_or_from_the_catalogue(tmp_path: Path) -> None:
+    model = MODELS["basicamt"]
+    path = tmp_path / "basicamt.safetensors"
+    tensors = {"k": torch.tensor(1.0)}
+    save_file(tensors, path)
+    assert Weights("checkpoint", path).thresholds(model) == model.thresholds
+    assert Weights("random", None).thresholds(model) == model.thresholds
+    for wrong in ({THRESHOLD_KEYS[0]: "0.3"}, dict.fromkeys(THRESHOLD_KEYS, "nan")):
+        save_file(tensors, path, wrong)
+        with pytest.raises(WeightsError, match="two thresholds"):
+            Weights("checkpoint", path).thresholds(model)
 
 
 @pytest.mark.parametrize("seed", range(4))

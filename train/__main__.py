@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from export.catalog import EPSILON, MODELS, Thresholds
 from export.nets.basicamt import NoteBranch
 from train.batches import Recipe
 from train.sampled import FONTS, fetch_salamander
@@ -78,6 +80,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
     bundle = commands.add_parser("ship", help="write export/weights from the last checkpoints")
     bundle.add_argument("--out", type=Path, default=WEIGHTS, metavar="DIR")
+    bundle.add_argument("--real", type=Path, metavar="DIR", help="recordings to tune thresholds on")
     bundle.set_defaults(command=run_ship)
 
     judge = commands.add_parser("evaluate", help="compare with the published weights")
@@ -157,8 +160,25 @@ def run_ship(options: argparse.Namespace) -> None:
     for path in parts:
         if not path.exists():
             raise FileNotFoundError(f"{path} is missing; run `python -m train learn {path.stem}`")
-    for path in ship(parts[0], parts[1], options.out):
+    thresholds = MODELS["basicamt"].thresholds
+    with tempfile.TemporaryDirectory() as folder:
+        untuned, _ = ship(parts[0], parts[1], Path(folder), thresholds)
+        thresholds = tune_thresholds(untuned, options.real)
+    console.print(f"tuned: frame {thresholds.frame:.2f}, onset {thresholds.onset:.2f}")
+    for path in ship(parts[0], parts[1], options.out, thresholds):
         console.print(f"wrote {path}")
+
+
+def tune_thresholds(weights: Path, real: Path | None) -> Thresholds:
+    """Best on the recordings in ``real``; without them, on the validation soundfont."""
+    from train.evaluate import Network, read_clips, render_clips
+    from train.measure import tune
+    from train.stems import Studio
+
+    clips = read_clips(real) if real else render_clips(Studio(None), "validation", 8)[0]
+    network = Network("ours", weights, EPSILON)
+    (frame, onset), _ = tune([network.hear(clip) for clip in clips], clips)
+    return Thresholds(frame=frame, onset=onset)
 
 
 def run_evaluate(options: argparse.Namespace) -> None:
