@@ -12,7 +12,8 @@ import pytest
 from tests import tiny_models
 from verify.browser import RUNTIMES, BrowserRunner
 from verify.compare import Array
-from verify.nodes import BisectError, expose, find_bad_node, tensor_names
+from verify.expose import expose, tensor_names
+from verify.nodes import BisectError, find_bad_node
 from verify.runners import NativeRunner, Runner, RunnerError, Tensors
 
 NOISE = {"audio": np.random.default_rng(0).normal(0, 0.1, (1, 1, 3000)).astype(np.float32)}

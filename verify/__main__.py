@@ -33,8 +33,8 @@ from verify import (
     subjects,
 )
 from verify.compare import Tolerance
-from verify.matrix import Plan, Result, Subject, Verdict, examine
-from verify.report import LeftOut, Report
+from verify.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
+from verify.report import Report
 from verify.runners import RunnerError
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {

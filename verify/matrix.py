@@ -94,6 +94,14 @@ class Evidence:
     reference: Tensors
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """What was not run, and why."""
+
+    name: str
+    reason: str
+
+
 @dataclass
 class Result:
     """Everything that a run found."""

@@ -8,7 +8,6 @@ time instead, halving the graph.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import helper
 
 from verify.compare import Array
+from verify.expose import run_exposed, tensor_names
 from verify.runners import NativeRunner, Runner, RunnerError, Tensors
 
 RELATIVE = 1e-4
@@ -97,28 +96,30 @@ def find_bad_node(
     outputs = [value.name for value in model.graph.output]
     names = tensor_names(model)
     with NativeRunner("off") as native:
-        truth = _run(native, good, inputs, tensor_names(good))
+        truth = run_exposed(native, good, inputs, tensor_names(good))
     shared = [name for name in names if name in truth]
     if not set(shared) & set(outputs):
         raise BisectError(f"{file.name} and {against} share no output: nothing to compare")
 
     try:
-        seen = _run(runner, model, inputs, outputs)
+        seen = run_exposed(runner, model, inputs, outputs)
     except RunnerError as error:
         return _find_stop(runner, model, inputs, names, str(error))
     if not _bad(seen, truth, outputs, relative):
         return None
-    exposed = _run(runner, model, inputs, names)
+    exposed = run_exposed(runner, model, inputs, names)
     if _bad(exposed, truth, outputs, relative):
         return _first(model, exposed | dict(inputs), truth, relative)
 
     def is_bad(name: str) -> bool:
-        seen.update(_run(runner, model, inputs, [*outputs, name]))
+        seen.update(run_exposed(runner, model, inputs, [*outputs, name]))
         return bool(_bad(seen, truth, [name], relative))
 
     name = _halve(shared, is_bad)
     node = _maker(model, name)
-    seen.update(_run(runner, model, inputs, [*outputs, *set(node.input).intersection(names)]))
+    seen.update(
+        run_exposed(runner, model, inputs, [*outputs, *set(node.input).intersection(names)])
+    )
     return _describe(model, node, name, seen | dict(inputs), truth, relative)
 
 
@@ -133,7 +134,7 @@ def _find_stop(
 
     def stops(name: str) -> bool:
         try:
-            _run(runner, model, inputs, [name])
+            run_exposed(runner, model, inputs, [name])
         except RunnerError:
             return True
         return False
@@ -145,7 +146,7 @@ def _find_stop(
     seen: Tensors = {}
     for given in set(node.input).intersection(names):
         with suppress(RunnerError):  # a neighbour may stop it as well: then its range is unknown
-            seen |= _run(runner, model, inputs, [given])
+            seen |= run_exposed(runner, model, inputs, [given])
     fault = f"the runtime stops: {problem}"
     return _describe(model, node, name, seen | dict(inputs), {}, 0, fault)
 
@@ -162,56 +163,6 @@ def _halve(names: Sequence[str], is_bad: Callable[[str], bool]) -> str:
 def _maker(model: onnx.ModelProto, name: str) -> onnx.NodeProto:
     node: onnx.NodeProto = next(node for node in model.graph.node if name in node.output)
     return node
-
-
-def tensor_names(model: onnx.ModelProto) -> list[str]:
-    """Outputs of all nodes of the main graph, in its order."""
-    return [name for node in model.graph.node for name in node.output if name]
-
-
-def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """Copy a model, its outputs replaced by the named tensors, without what these do not need.
-
-    onnxruntime runs every node, whether or not an output depends on it.
-    """
-    exposed = onnx.ModelProto()
-    exposed.CopyFrom(model)
-    typed = onnx.shape_inference.infer_shapes(model).graph
-    known = {value.name: value for value in (*typed.value_info, *typed.output)}
-    del exposed.graph.output[:]
-    needed = set(names)
-    for node in reversed(model.graph.node):
-        if needed.intersection(node.output):
-            needed.update(_takes(node))
-    kept = [node for node in model.graph.node if needed.intersection(node.output)]
-    del exposed.graph.node[:]
-    exposed.graph.node.extend(kept)
-    for name in dict.fromkeys(names):
-        value = known.get(name) or helper.make_empty_tensor_value_info(name)
-        if value.type.HasField("tensor_type"):
-            # A runtime warns about, or stops at, a shape that inference has only guessed.
-            element = value.type.tensor_type.elem_type
-            value = helper.make_tensor_value_info(name, element, None)
-        exposed.graph.output.append(value)
-    return exposed
-
-
-def _takes(node: onnx.NodeProto) -> Iterator[str]:
-    """Names of a node's inputs, those of the graphs inside it included."""
-    yield from node.input
-    for attribute in node.attribute:
-        for inner in attribute.g.node:
-            yield from _takes(inner)
-
-
-def _run(
-    runner: Runner, model: onnx.ModelProto, inputs: Mapping[str, Array], names: Sequence[str]
-) -> Tensors:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "exposed.onnx"
-        path.write_bytes(expose(model, names).SerializeToString())
-        runner.load(path)
-        return runner.run(inputs)
 
 
 def _bad(seen: Tensors, truth: Tensors, names: Sequence[str], relative: float) -> list[str]:

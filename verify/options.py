@@ -11,8 +11,7 @@ from typing import Literal
 
 from verify.browser import RUNTIMES, BrowserRunner, Limits
 from verify.launch import BrowserName
-from verify.matrix import Case, Plan, Subject
-from verify.report import LeftOut
+from verify.matrix import Case, LeftOut, Plan, Subject
 from verify.runners import NativeRunner, TorchRunner
 from verify.subjects import Networks, SubjectError
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -17,21 +16,14 @@ from typing import Any
 
 import jinja2
 
-from verify.matrix import Result, Subject, Verdict
+from verify.junit import to_junit
+from verify.matrix import LeftOut, Result, Subject, Verdict
 from verify.picture import Exhibit, exhibit
 
 SCHEMA = 1
 TEMPLATES = Path(__file__).parent / "templates"
 _WORDS = {"agrees": 0, "disagrees": 3, "failed": 2, "not started": 1}
 """Worst last: a cell says the worst of its signals."""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What was not run, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -172,38 +164,6 @@ class Report:
         }
         return json.dumps(_finite(data), indent=1, allow_nan=False) + "\n"
 
-    def to_junit(self) -> str:
-        """One suite a runtime, one case a file and signal; what was left out is skipped."""
-        root = ET.Element("testsuites", name="verify")
-        for runtime in self.runtimes:
-            verdicts = [v for v in self.result.verdicts if v.runtime == runtime]
-            suite = ET.SubElement(
-                root,
-                "testsuite",
-                name=runtime,
-                tests=str(len(verdicts)),
-                failures=str(sum(v.status == "disagrees" for v in verdicts)),
-                errors=str(sum(v.status in ("failed", "not started") for v in verdicts)),
-                time=f"{self.result.seconds[runtime]:.3f}",
-            )
-            for verdict in verdicts:
-                case = ET.SubElement(
-                    suite,
-                    "testcase",
-                    classname=f"{runtime}.{verdict.model}.{verdict.variant}",
-                    name=verdict.signal,
-                    time=f"{verdict.seconds:.3f}",
-                )
-                if verdict.status != "agrees":
-                    tag = "failure" if verdict.status == "disagrees" else "error"
-                    ET.SubElement(case, tag, message=_printable(verdict.message))
-        for entry in self.left_out:
-            suite = ET.SubElement(root, "testsuite", name=entry.name, tests="1", skipped="1")
-            case = ET.SubElement(suite, "testcase", classname=entry.name, name="left out")
-            ET.SubElement(case, "skipped", message=_printable(entry.reason))
-        ET.indent(root)
-        return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
-
     def to_markdown(self) -> str:
         """Write the matrix alone, for the summary of a build."""
         lines = [
@@ -243,7 +203,7 @@ class Report:
         for name, text in (
             ("index.html", self.to_html()),
             ("report.json", self.to_json()),
-            ("junit.xml", self.to_junit()),
+            ("junit.xml", to_junit(self.result, self.left_out)),
             ("summary.md", self.to_markdown()),
         ):
             beside = folder / f".{name}.new"
@@ -267,8 +227,3 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  # any JSON
     if isinstance(value, list | tuple):
         return [_finite(entry) for entry in value]
     return value
-
-
-def _printable(text: str) -> str:
-    """XML takes no control characters."""
-    return "".join(c for c in text if c.isprintable())
