@@ -55,6 +55,17 @@ publish: $(READY) $(NPM_READY) browsers ## put what `make verify` passed into NO
 	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make publish NOTEDIGGER=DIR" >&2; exit 2; }
 	$(BIN)/python -m verify publish "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
 
+.PHONY: release
+release: $(READY) $(NPM_READY) ## gather models, report, library and checksums in dist/release
+	rm -rf dist/release
+	mkdir -p dist/release/noteDigger/dataProcess/AI
+	cp "$(OUT)"/*.onnx "$(OUT)"/manifest.json dist/release/
+	cp dist/report/index.html dist/release/report.html
+	cp dist/report/report.json dist/release/
+	cp "$(OUT)"/basicamt_44100.onnx "$(OUT)"/septimbre_44100.onnx dist/release/noteDigger/dataProcess/AI/
+	npm pack ./web --pack-destination dist/release --loglevel=error
+	cd dist/release && sha256sum *.* > SHA256SUMS.txt
+
 .PHONY: browsers
 browsers: $(READY) ## find Chromium and Firefox, get those that are missing
 	$(BIN)/python -m verify browsers

@@ -1,0 +1,51 @@
+"""What runs elsewhere: pinned, and made of targets that run here."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / ".github").rglob("*.yml"))
+
+
+def test_there_are_workflows() -> None:
+    assert {path.stem for path in FILES} >= {"ci", "pages", "release", "action"}
+
+
+def test_every_action_is_pinned_by_commit() -> None:
+    used = [
+        match
+        for path in FILES
+        for match in re.findall(r"uses: (\S+)", path.read_text(encoding="utf-8"))
+        if not match.startswith("./")
+    ]
+    assert used
+    assert [use for use in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", use)] == []
+
+
+def test_every_make_target_of_a_workflow_exists() -> None:
+    targets = set(re.findall(r"^([\w./-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    called = {
+        target
+        for path in FILES
+        for target in re.findall(r"run: make ([\w-]+)", path.read_text(encoding="utf-8"))
+    }
+    assert called
+    assert called <= targets
+
+
+def test_workflows_may_only_read_unless_they_say_so() -> None:
+    for path in FILES:
+        if path.parent.name == "workflows":
+            text = path.read_text(encoding="utf-8")
+            assert re.search(r"^permissions:\n  contents: read$", text, re.MULTILINE), path.name
+
+
+def test_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    package = json.loads((ROOT / "web" / "package.json").read_text(encoding="utf-8"))
+    assert project["version"] == package["version"]
+    assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
