@@ -29,3 +29,8 @@ def test_a_command_of_the_readme_parses(readme: str, line: str) -> None:
         bisect.parser().parse_args(words[1:])
     else:
         assert options.parser().parse_args(words).reference
+
+
+@pytest.mark.parametrize("words", [["a,b"], ["a", "b"], ["a, b"], ["a,", "b"]])
+def test_names_come_with_commas_or_one_by_one(words: list[str]) -> None:
+    assert options.parser().parse_args(["--models", *words]).models == ["a", "b"]

@@ -31,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
         "--against", type=Path, help="a good file with the same tensor names; for a variant: fp32"
     )
     which = command.add_mutually_exclusive_group()
-    which.add_argument("--signals", type=options.names, default=[], help="default: brief ones")
+    which.add_argument(
+        "--signals", action=options.Names, nargs="+", default=[], help="default: brief ones"
+    )
     which.add_argument("--input", type=Path, help="an .npz archive with the inputs by name")
     command.add_argument(
         "--relative", type=float, help=f"error allowed of a tensor's range (default: {RELATIVE})"

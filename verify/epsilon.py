@@ -227,8 +227,12 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m verify epsilon",
         description="Which stage drops or changes a small constant, for the versions installed.",
     )
-    parser.add_argument("--runtimes", type=options.names, default=[], help="names or patterns")
-    parser.add_argument("--without", type=options.names, default=[], help="what to leave out")
+    parser.add_argument(
+        "--runtimes", action=options.Names, nargs="+", default=[], help="names or patterns"
+    )
+    parser.add_argument(
+        "--without", action=options.Names, nargs="+", default=[], help="what to leave out"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("dist/report"), help=f"folder for {FILE_NAME}"
     )

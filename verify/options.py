@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from verify.browser import RUNTIMES, BrowserRunner, Limits
 from verify.launch import BrowserName
@@ -49,11 +49,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where export found the checkpoints, for the reference in PyTorch",
     )
-    which.add_argument("--models", type=names, default=[], metavar="A,B")
-    which.add_argument("--variants", type=names, default=[], metavar="A,B")
+    which.add_argument("--models", action=Names, nargs="+", default=[], metavar="A,B")
+    which.add_argument("--variants", action=Names, nargs="+", default=[], metavar="A,B")
     which.add_argument(
         "--signals",
-        type=names,
+        action=Names,
+        nargs="+",
         default=[],
         metavar="A,B",
         help="names or patterns, e.g. silence,length-*",
@@ -84,14 +85,16 @@ def parser() -> argparse.ArgumentParser:
     where = command.add_argument_group("where it runs")
     where.add_argument(
         "--runtimes",
-        type=names,
+        action=Names,
+        nargs="+",
         default=[],
         metavar="A,B",
         help=f"names or patterns of: {', '.join(NAMES)}",
     )
     where.add_argument(
         "--without",
-        type=names,
+        action=Names,
+        nargs="+",
         default=[],
         metavar="A,B",
         help="runtimes to leave out; the report says so",
@@ -118,9 +121,19 @@ def parser() -> argparse.ArgumentParser:
     return command
 
 
-def names(text: str) -> list[str]:
-    """Split a comma-separated list."""
-    return [name for name in text.split(",") if name]
+class Names(argparse.Action):
+    """Names with commas or one by one: ``--models a,b`` or ``--models a b``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Split and store."""
+        words = ",".join(map(str, values or ())).split(",")
+        setattr(namespace, self.dest, [word.strip() for word in words if word.strip()])
 
 
 def plan(

@@ -215,7 +215,9 @@ def _times(value: float) -> str:
     """Print a number of tolerances."""
     if not math.isfinite(value):
         return "∞"
-    return f"{value:.2f}" if value < 100 else f"{value:.0e}"
+    if value < 100:
+        return f"{value:.2f}"
+    return f"{value:.0f}" if value < 1e5 else f"{value:.0e}"
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401  # any JSON
