@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { mixToMono, resample, sanitise } from "../../web/lib/audio.js";
+import { mixToMono, resample, sanitise, setLevel } from "../../web/lib/audio.js";
 
 const tone = (hz, rateHz, seconds) =>
   Float32Array.from({ length: rateHz * seconds }, (_, i) =>
@@ -52,8 +52,20 @@ test("the same rate costs nothing; odd rates and the shortest recordings are bor
 
 test("what is not a number becomes silence, and is counted", () => {
   const samples = Float32Array.from([0.5, NaN, -0.75, Infinity, -Infinity, 0]);
-  assert.deepEqual(sanitise(samples), { peak: 0.75, repaired: 3 });
+  const rms = Math.sqrt((0.5 ** 2 + 0.75 ** 2) / 6);
+  assert.deepEqual(sanitise(samples), { peak: 0.75, rms, repaired: 3 });
   assert.deepEqual(Array.from(samples), [0.5, 0, -0.75, 0, 0, 0]);
+});
+
+test("every recording comes to one level, but noise is not made music", () => {
+  for (const gain of [1e-3, 0.05, 1, 1e18]) {
+    const samples = tone(440, 44100, 1).map((x) => gain * x);
+    setLevel(samples, sanitise(samples).rms);
+    assert.ok(Math.abs(sanitise(samples).rms - 0.06) < 1e-6);
+  }
+  const noise = tone(440, 44100, 1).map((x) => 1e-5 * x);
+  setLevel(noise, sanitise(noise).rms);
+  assert.ok(sanitise(noise).peak <= 1.001e-3);
 });
 
 test("channels are mixed by their mean, across slices", async () => {

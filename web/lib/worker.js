@@ -5,7 +5,7 @@
  */
 
 import { computeActivations } from "./activations.js";
-import { resample, sanitise, SILENCE } from "./audio.js";
+import { resample, sanitise, setLevel, SILENCE } from "./audio.js";
 import { checkHash, download } from "./download.js";
 import { messageOf, TranscriptionError } from "./errors.js";
 import { makeNotes, SECONDS_PER_FRAME } from "./notes.js";
@@ -72,7 +72,8 @@ self.onmessage = async (/** @type {MessageEvent<RunRequest | NotesRequest>} */ {
 
 /** @param {RunRequest} request */
 async function run({ id, samples, rateHz, file, model, runtimeFiles, backend, threads }) {
-  const { peak, repaired } = sanitise(samples);
+  const { peak, rms, repaired } = sanitise(samples);
+  if (peak >= SILENCE) setLevel(samples, rms);
   const audio = resample(samples, rateHz, file.rate_hz);
   const audioSeconds = audio.length / file.rate_hz;
   const bytes = await fetchAll(file, model, runtimeFiles, backend);
