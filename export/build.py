@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import onnx
@@ -17,9 +17,12 @@ from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, 
 from export.constants import Constant, follow_constants
 from export.example import read_example
 from export.manifest import ModelFile, TensorInfo, Variant
-from export.quantize import ROUNDING, VARIANTS
+from export.quantize import FAST_VARIANTS, ROUNDING, VARIANTS
 from export.simplify import simplify
 from export.weights import SEED, Weights
+
+if TYPE_CHECKING:
+    from export.trace import Traced
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
 """What a file's bytes depend on."""
@@ -62,18 +65,23 @@ def build(
         network = deployed.get_submodule("network")
         load_into(network, load_state(weights.path), weights.path)
 
-    report(f"{model.name}: trace")
-    traced = trace(deployed, model.outputs, opset=options.opset)
-    follow_constants(traced.stock, traced.graph, f"{model.name}: trace")
-    report(f"{model.name}: simplify")
-    simple = simplify(traced.graph)
-    follow_constants(traced.stock, simple, f"{model.name}: simplify")
+    graphs: dict[bool, tuple[onnx.ModelProto, Traced]] = {}
+    for fast in sorted({variant in FAST_VARIANTS for variant in options.variants}):
+        form = f"{model.name} (fast)" if fast else model.name
+        report(f"{form}: trace")
+        traced = trace(deployed, model.outputs, fast=fast, opset=options.opset)
+        follow_constants(traced.stock, traced.graph, f"{form}: trace")
+        report(f"{form}: simplify")
+        simple = simplify(traced.graph, traced.stored)
+        follow_constants(traced.stock, simple, f"{form}: simplify")
+        graphs[fast] = simple, traced
 
     music = read_example(EXAMPLE_SECONDS)
     with torch.no_grad():
         truth = [y.numpy() for y in deployed.double()(torch.from_numpy(music).double())]
     for variant in options.variants:
         report(f"{model.name}: {variant}")
+        simple, traced = graphs[variant in FAST_VARIANTS]
         graph = onnx.ModelProto()
         graph.CopyFrom(simple)
         graph = VARIANTS[variant](graph)

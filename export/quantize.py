@@ -98,6 +98,9 @@ VARIANTS: dict[Variant, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "fp16": to_float16,
     "int8": to_int8,
 }
+FAST_VARIANTS: frozenset[Variant] = frozenset({"fp32"})
+"""Made from the network with fast layers. Their transforms need float32's digits, and a kernel
+that is derived when a session starts cannot be stored in eight bits."""
 ROUNDING: dict[Variant, float] = {
     "fp32": FLOAT32_ROUNDING,
     "fp16": FLOAT16_ROUNDING,

@@ -27,17 +27,41 @@ HARMFUL = [
 """Optimisers of onnxsim that change the numbers, or hide them."""
 
 
-def simplify(graph: onnx.ModelProto) -> onnx.ModelProto:
+def simplify(graph: onnx.ModelProto, stored: tuple[str, ...] = ()) -> onnx.ModelProto:
     """The same function in fewer nodes and bytes, without metadata, its dimensions named.
 
-    The input's dynamic dimension is ``samples``, the outputs' is ``frames``. Raises onnx's
+    The input's dynamic dimension is ``samples``, the outputs' is ``frames``. The initializers
+    ``stored`` are kept, and what derives from them is not computed here. Raises onnx's
     ValidationError where the result is not a valid model.
     """
     model = onnx.ModelProto()
     model.CopyFrom(graph)
     resolve_casts(model)
+    merge_equal(model)  # then what derives from them is merged too
+    drop_unused(model)
+    lent = lend(model, stored)
     model, _ = onnxsim.simplify(model, skipped_optimizers=HARMFUL)
+    take_back(model, lent)
     return tidy(model)
+
+
+def lend(model: onnx.ModelProto, names: tuple[str, ...]) -> list[onnx.TensorProto]:
+    """Turn initializers into inputs, so that nobody takes them for constants."""
+    graph = model.graph
+    lent = [tensor for tensor in graph.initializer if tensor.name in names]
+    for tensor in lent:
+        graph.initializer.remove(tensor)
+        graph.input.append(
+            helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        )
+    return lent
+
+
+def take_back(model: onnx.ModelProto, lent: list[onnx.TensorProto]) -> None:
+    """Turn what was lent into initializers again."""
+    names = {tensor.name for tensor in lent}
+    _keep(model.graph.input, lambda value: value.name not in names)
+    model.graph.initializer.extend(lent)
 
 
 def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -89,13 +113,18 @@ def drop_zero_biases(model: onnx.ModelProto) -> None:
 
 
 def store_constants(model: onnx.ModelProto) -> None:
-    """Constant nodes become initializers; equal initializers become one."""
+    """Constant nodes become initializers."""
     graph = model.graph
     for node in [node for node in graph.node if node.op_type == "Constant"]:
         tensor = node.attribute[0].t
         tensor.name = node.output[0]
         graph.initializer.append(tensor)
         graph.node.remove(node)
+
+
+def merge_equal(model: onnx.ModelProto) -> None:
+    """Of equal initializers one is used."""
+    graph = model.graph
     kept: dict[tuple[int, tuple[int, ...], bytes], str] = {}
     renamed: dict[str, str] = {}
     for tensor in graph.initializer:
@@ -142,13 +171,25 @@ def strip_metadata(model: onnx.ModelProto) -> None:
     model.ir_version = IR_VERSION
 
 
+def shorten_names(model: onnx.ModelProto) -> None:
+    """Values of the deployed network need not say so: it is all there is."""
+    graph = model.graph
+    for tensor in graph.initializer:
+        tensor.name = tensor.name.removeprefix("network.")
+    for node in graph.node:
+        for names in (node.input, node.output):
+            names[:] = [name.removeprefix("network.") for name in names]
+
+
 PASSES: tuple[Callable[[onnx.ModelProto], None], ...] = (
     store_constants,
+    merge_equal,
     fix_reshapes,
     drop_zero_biases,
     drop_unused,
-    store_constants,
+    merge_equal,
     drop_unused,
+    shorten_names,
     strip_metadata,
 )
 

