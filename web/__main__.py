@@ -72,7 +72,7 @@ def _serve(options: argparse.Namespace, console: Console) -> int:
     with SiteServer(options.site, port=options.port, isolated=options.isolated) as server:
         console.print(f"[bold]{server.url}[/bold] (Ctrl+C ends it)", highlight=False)
         try:
-            server._thread.join()
+            server.wait()
         except KeyboardInterrupt:
             console.print("ended")
     return OK

@@ -44,6 +44,10 @@ class SiteServer:
         self._thread.start()
         return self
 
+    def wait(self) -> None:
+        """Serve until interrupted."""
+        self._thread.join()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
