@@ -30,7 +30,9 @@ class Promise:
 PROMISES: dict[str, Promise] = {
     "fp32": Promise(
         Tolerance(2e-5, "float32 rounding: 9.4e-6 in PyTorch itself, 9.2e-6 in onnxruntime"),
-        Tolerance(5e-5, "float32 rounding: 8.7e-6 in PyTorch itself, 2.5e-5 in onnxruntime"),
+        Tolerance(
+            4e-5, "float32 rounding: 8.7e-6 in PyTorch itself, 2.1e-5 on two frames elsewhere"
+        ),
         note_f1=0.999,  # an activation within 1e-5 of its threshold may fall on either side
         label_agreement=1.0,
     ),
@@ -69,7 +71,11 @@ EXEMPTIONS = (
     ),
     Exemption(
         "basicpitch", "fp32", "amplitude-1e+*",
-        Tolerance(2e-4, "the scale hangs on the faintest bin, rounding beside loud ones: 4.9e-5"),
+        Tolerance(2e-4, "the scale hangs on the faintest bin, rounding beside loud ones: 7.4e-5"),
+    ),
+    Exemption(
+        "onsets_frames", "fp32", "*",
+        Tolerance(4e-5, "random weights: a nearly constant onset over its own maximum: 1.7e-5"),
     ),
     Exemption(
         "*", "int8", "amplitude-1e-*",
