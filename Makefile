@@ -17,6 +17,7 @@ OUT ?= dist/models
 ARGS ?=
 QUICK ?=
 NOTEDIGGER ?=
+UPSTREAM ?=
 
 # Both networks with published weights, every browser, what breaks numbers, minutes on two cores.
 QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
@@ -65,6 +66,11 @@ release: $(READY) $(NPM_READY) ## gather models, report, library and checksums i
 	cp "$(OUT)"/basicamt_44100.onnx "$(OUT)"/septimbre_44100.onnx dist/release/noteDigger/dataProcess/AI/
 	npm pack ./web --pack-destination dist/release --loglevel=error
 	cd dist/release && sha256sum *.* > SHA256SUMS.txt
+
+.PHONY: bench
+bench: $(READY) $(NPM_READY) browsers ## time dist/models in Chromium: dist/report/bench.html; UPSTREAM=DIR: against those files
+	$(if $(UPSTREAM),,$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)"))
+	$(BIN)/python -m verify bench --folder "$(OUT)" --baseline "$(or $(UPSTREAM),dist/plain)" $(ARGS)
 
 .PHONY: browsers
 browsers: $(READY) ## find Chromium and Firefox, get those that are missing

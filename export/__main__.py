@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         for model in models:
             if model.name not in weights:
                 console.print(f"left out: {model.name}, there is no checkpoint for it")
-        made = Options(tuple(options.variants), options.eps, options.opset)
+        made = Options(tuple(options.variants), options.eps, options.opset, options.plain)
         manifest, fresh = export(weights, made, options.out, console, force=options.force)
     except (ValueError, OSError) as error:
         from export.build import NumberError
@@ -71,6 +71,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--variants", nargs="+", choices=variants, default=variants, help="default: all"
     )
     what.add_argument("--out", type=Path, default=Path("dist/models"), metavar="DIR")
+    what.add_argument(
+        "--plain", action="store_true", help="leave slow layers as they are, to compare with"
+    )
     what.add_argument("--opset", type=int, choices=OPSETS, default=OPSETS[0], help="default: 18")
     what.add_argument(
         "--eps",

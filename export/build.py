@@ -39,6 +39,8 @@ class Options(NamedTuple):
     variants: tuple[Variant, ...]
     epsilon: float
     opset: int
+    plain: bool = False
+    """Whether slow layers stay as they are in all variants."""
 
 
 class NumberError(ValueError):
@@ -66,7 +68,8 @@ def build(
         load_into(network, load_state(weights.path), weights.path)
 
     graphs: dict[bool, tuple[onnx.ModelProto, Traced]] = {}
-    for fast in sorted({variant in FAST_VARIANTS for variant in options.variants}):
+    rewritten = frozenset() if options.plain else FAST_VARIANTS
+    for fast in sorted({variant in rewritten for variant in options.variants}):
         form = f"{model.name} (fast)" if fast else model.name
         report(f"{form}: trace")
         traced = trace(deployed, model.outputs, fast=fast, opset=options.opset)
@@ -81,7 +84,7 @@ def build(
         truth = [y.numpy() for y in deployed.double()(torch.from_numpy(music).double())]
     for variant in options.variants:
         report(f"{model.name}: {variant}")
-        simple, traced = graphs[variant in FAST_VARIANTS]
+        simple, traced = graphs[variant in rewritten]
         graph = onnx.ModelProto()
         graph.CopyFrom(simple)
         graph = VARIANTS[variant](graph)
@@ -198,7 +201,7 @@ def make_recipe(model: Model, variant: Variant, weights: Weights, options: Optio
         variant,
         weights.source,
         str(weights.sha256),
-        repr((options.epsilon, options.opset)),
+        repr((options.epsilon, options.opset, options.plain)),
         *(f"{tool} {number}" for tool, number in tool_versions().items()),
     ]
     digest = hashlib.sha256("\n".join(parts).encode())

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from export.manifest import Manifest, ManifestError
 from verify import (
+    bench,
     bisect,
     browsers,
     epsilon,
@@ -38,6 +39,7 @@ from verify.report import Report
 from verify.runners import RunnerError
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "bench": bench.main,
     "browsers": browsers.main,
     "bisect": bisect.main,
     "epsilon": epsilon.main,

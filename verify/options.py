@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python -m verify",
         description="The same numbers in every runtime and browser: judge exported files.",
-        epilog="Also: python -m verify browsers | bisect | epsilon, each with --help.",
+        epilog="Also: python -m verify bench | browsers | bisect | epsilon, each with --help.",
     )
     which = command.add_argument_group("what is judged")
     which.add_argument(
