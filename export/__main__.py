@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from export.build import Options, build, file_name, make_recipe, tool_versions
+from export.build import NumberError, Options, build, file_name, make_recipe, tool_versions
 from export.catalog import EPSILON, MODELS, Model
+from export.constants import ConstantLostError
 from export.manifest import FILE_NAME, Manifest, ManifestError, ModelFile, Variant, sha256_of
 from export.weights import Weights, choose_source, choose_weights
 
@@ -25,7 +26,7 @@ OPSETS = range(18, 22)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; return the exit status: 0, 1 (a proof failed) or 2 (usage, set-up)."""
+    """Run the command; return its exit status: 0, 1 (a proof failed), 2 (usage), 130 (stopped)."""
     options = parse(arguments)
     console = Console(stderr=True, quiet=options.quiet, highlight=False)
     try:
@@ -38,14 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
         made = Options(tuple(options.variants), options.eps, options.opset, options.plain)
         manifest, fresh = export(weights, made, options.out, console, force=options.force)
     except (ValueError, OSError) as error:
-        from export.build import NumberError
-        from export.constants import ConstantLostError
-
-        failed = isinstance(error, (NumberError, ConstantLostError))
-        Console(stderr=True).print(
-            f"error: {error}", style="bold red", markup=False, highlight=False
-        )
-        return 1 if failed else 2
+        errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        errors.print(f"error: {error}", style="bold red", markup=False)
+        return 1 if isinstance(error, (NumberError, ConstantLostError)) else 2
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; nothing was changed")
+        return 130
     if options.json:
         print(json.dumps({"fresh": sorted(fresh), **asdict(manifest)}, indent=2, sort_keys=True))
     else:
