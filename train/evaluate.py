@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
+from export.catalog import LOWEST_PITCH
 from export.checkpoint import load_into, load_state
 from export.nets.basicamt import BasicAMT
 
@@ -82,11 +83,14 @@ class BasicPitch:
             ["StatefulPartitionedCall:1", "StatefulPartitionedCall:2"], {self._input: windows}
         )
         frames = (len(clip.wave) - 1) // self._HOP + 1
-        skip = 24 - self._LOWEST
-        rows = [
-            a[:, half:-half].reshape(-1, 88)[:frames, skip : skip + 84].T for a in (onset, frame)
-        ]
-        return _scaled(*rows)
+        out = np.zeros((2, 84, frames + self._WINDOW // self._HOP), np.float32)
+        low = LOWEST_PITCH - self._LOWEST
+        for row, start in enumerate(starts):
+            # A window is not a whole number of frames: joined end to end they would drift.
+            first = round(start / self._HOP)
+            inner = np.stack([onset[row, half:-half], frame[row, half:-half]])  # (2, 142, 88)
+            out[:, :, first : first + inner.shape[1]] = inner[:, :, low : low + 84].swapaxes(1, 2)
+        return _scaled(out[0, :, :frames], out[1, :, :frames])
 
 
 def _scaled(onset: NDArray[np.float32], frame: NDArray[np.float32]) -> Activation:
