@@ -68,9 +68,9 @@ release: $(READY) $(NPM_READY) ## gather models, report, library and checksums i
 	cd dist/release && sha256sum *.* > SHA256SUMS.txt
 
 .PHONY: bench
-bench: $(READY) $(NPM_READY) browsers ## time dist/models in Chromium: dist/report/bench.html; UPSTREAM=DIR: against those files
-	$(if $(UPSTREAM),,$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)"))
-	$(BIN)/python -m verify bench --folder "$(OUT)" --baseline "$(or $(UPSTREAM),dist/plain)" $(ARGS)
+bench: $(READY) $(NPM_READY) browsers ## time the rewritten fp32 files against dist/models, or UPSTREAM=DIR: dist/report/bench.html
+	$(BIN)/python -m export --fast --variants fp32 --out dist/fast $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	$(BIN)/python -m verify bench --folder dist/fast --baseline "$(or $(UPSTREAM),$(OUT))" $(ARGS)
 
 .PHONY: browsers
 browsers: $(READY) ## find Chromium and Firefox, get those that are missing

@@ -39,8 +39,8 @@ class Options(NamedTuple):
     variants: tuple[Variant, ...]
     epsilon: float
     opset: int
-    plain: bool = False
-    """Whether slow layers stay as they are in all variants."""
+    fast: bool = False
+    """Whether the slow layers of FAST_VARIANTS are rewritten (``nets.fast``)."""
 
 
 class NumberError(ValueError):
@@ -68,7 +68,7 @@ def build(
         load_into(network, load_state(weights.path), weights.path)
 
     graphs: dict[bool, tuple[onnx.ModelProto, Traced]] = {}
-    rewritten = frozenset() if options.plain else FAST_VARIANTS
+    rewritten = FAST_VARIANTS if options.fast else frozenset()
     for fast in sorted({variant in rewritten for variant in options.variants}):
         form = f"{model.name} (fast)" if fast else model.name
         report(f"{form}: trace")
@@ -201,7 +201,7 @@ def make_recipe(model: Model, variant: Variant, weights: Weights, options: Optio
         variant,
         weights.source,
         str(weights.sha256),
-        repr((options.epsilon, options.opset, options.plain)),
+        repr((options.epsilon, options.opset, options.fast)),
         *(f"{tool} {number}" for tool, number in tool_versions().items()),
     ]
     digest = hashlib.sha256("\n".join(parts).encode())

@@ -100,13 +100,13 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m verify bench",
         description="Time exported files against a baseline, in turns, in real browsers.",
     )
-    parser.add_argument("--folder", type=Path, default=Path("dist/models"), metavar="DIR")
+    parser.add_argument("--folder", type=Path, default=Path("dist/fast"), metavar="DIR")
     parser.add_argument(
         "--baseline",
         type=Path,
-        default=Path("dist/plain"),
+        default=Path("dist/models"),
         metavar="DIR",
-        help="files of the same names (python -m export --plain; or upstream's)",
+        help="files of the same names, e.g. upstream's",
     )
     parser.add_argument(
         "--models", action=Names, nargs="+", default=["basicamt", "septimbre"], metavar="A,B"
@@ -166,7 +166,7 @@ def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> B
                 baseline = args.baseline / manifest.find(model).path
                 if not baseline.is_file():
                     raise RunnerError(
-                        f"{baseline} is not there; `python -m export --plain --variants fp32 "
+                        f"{baseline} is not there; `python -m export --variants fp32 "
                         f"--out {args.baseline}` makes it"
                     )
                 bench.comparisons.extend(compare(runtime, model, baseline, files, args))
