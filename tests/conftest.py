@@ -17,6 +17,17 @@ from export.manifest import Manifest
 SHARED = Path(__file__).parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a page in Firefox that never settles try again, twice; a wrong result never does.
+
+    Firefox ESR 153 over WebDriver BiDi (Playwright 1.62) hung in 2 of 60 page tests on 2026-11-22,
+    with the page still working after 90 seconds; both passed alone. The cause is not known yet.
+    """
+    for item in items:
+        if "test_page_" in item.nodeid and "firefox" in item.nodeid:
+            item.add_marker(pytest.mark.flaky(reruns=2, only_rerun=["TimeoutError"]))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     """One thread sums in one order, and leaves the other core to the browser."""
