@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let a page in Firefox that never settles try again, twice; a wrong result never does.
 
     Firefox ESR 153 over WebDriver BiDi (Playwright 1.62) hung in 2 of 60 page tests on 2026-11-22,
-    with the page still working after 90 seconds; both passed alone. The cause is not known yet.
+    with the page still working after 90 seconds; run alone, one of them passed. The cause is open.
     """
     for item in items:
         if "test_page_" in item.nodeid and "firefox" in item.nodeid:
