@@ -56,6 +56,11 @@ publish: $(READY) $(NPM_READY) browsers ## put what `make verify` passed into NO
 	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make publish NOTEDIGGER=DIR" >&2; exit 2; }
 	$(BIN)/python -m verify publish "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
 
+.PHONY: verify-notedigger
+verify-notedigger: $(READY) $(NPM_READY) browsers ## drive the app in NOTEDIGGER=DIR with its models and with ours, compare the notes
+	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make verify-notedigger NOTEDIGGER=DIR" >&2; exit 2; }
+	$(BIN)/python -m verify notedigger "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
+
 .PHONY: release
 release: $(READY) $(NPM_READY) ## gather models, report, library and checksums in dist/release
 	rm -rf dist/release

@@ -32,6 +32,8 @@ HALF_OPERATORS = frozenset(
 )
 """What float16 does well: values near 1. Sums over a recording overflow it, roots of small
 variances vanish in it, and onnxruntime has no recurrent layers in it."""
+BOUNDING_OPERATORS = frozenset(("Log", "Sigmoid", "Tanh", "LSTM"))
+"""What comes out of them is near 1, however loud the audio."""
 WEIGHTED_OPERATORS = ("Conv", "MatMul", "Gemm")
 
 
@@ -46,8 +48,9 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     Written here, because onnxruntime.transformers.float16 (1.31) rounds the outputs of nodes that
     it was told to leave in float32, orders nodes wrongly, and moves small constants to 1e-7.
     """
-    kept = find_front_end(model) | _find_normalisation(model) | _find_small_guards(model)
     types = infer_types(model)
+    kept = find_front_end(model) | _find_as_loud_as_audio(model, types)
+    kept |= _find_normalisation(model) | _find_small_guards(model)
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     nodes: list[onnx.NodeProto] = []
     names: dict[tuple[str, int], str] = {}  # a value's name in either type
@@ -120,6 +123,18 @@ def find_front_end(model: onnx.ModelProto) -> set[str]:
             front.add(node.name)
             waiting.extend(makers[name] for name in node.input if name in makers)
     return front
+
+
+def _find_as_loud_as_audio(model: onnx.ModelProto, types: dict[str, int]) -> set[str]:
+    """Names of the nodes that a float reaches from the audio before anything has bounded it."""
+    reached = {value.name for value in model.graph.input}
+    nodes: set[str] = set()
+    for node in model.graph.node:
+        if reached.intersection(node.input):
+            nodes.add(node.name)
+            if node.op_type not in BOUNDING_OPERATORS:
+                reached.update(name for name in node.output if types.get(name) == FLOAT)
+    return nodes
 
 
 def _find_normalisation(model: onnx.ModelProto) -> set[str]:

@@ -21,7 +21,7 @@ from verify.browser import NODE_MODULES
 from verify.launch import BrowserName
 from verify.notes import agree, transcribe
 
-WORKER = Path(__file__).parent / "js" / "notedigger_worker.js"
+WORKER = Path(__file__).parent / "js" / "notedigger_app" / "worker.js"
 SECONDS = 3.0
 RUN = """async ([model, halves]) => {
     const worker = new Worker("worker.js");

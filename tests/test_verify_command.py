@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,24 @@ class TestPlan:
         assert {"native-off", "native-full", "chromium-webgpu", "firefox-wasm-1.18"} <= set(names)
         assert not {"firefox-webgpu", "webkit-wasm", "torch-float32"} & set(names)
         assert "webkit-wasm" in self.choose(webkit=True)
+
+    def test_a_software_adapter_is_spared_what_it_cannot_run(self) -> None:
+        (chosen,), left_out = plan(
+            ["chromium-webgpu"],
+            [],
+            networks=None,
+            installed=lambda browser: True,
+            brief=frozenset({"silence"}),
+            time_limit_seconds=1,
+            webgpu="software",
+        )
+        case = Case("silence", {}, {}, {})
+        subjects = [Subject("m", variant, Path(), "", (case,)) for variant in ("fp32", "fp16")]
+        assert [chosen.takes(subject, case) for subject in subjects] == [True, False]
+        assert not chosen.takes(subjects[0], replace(case, signal="example"))
+        assert {"chromium-webgpu, float16", "chromium-webgpu, long signals"} <= {
+            entry.name for entry in left_out
+        }
 
     def test_what_is_asked_for_by_name_is_run_wherever_it_is(self) -> None:
         assert self.choose("webkit-wasm", "firefox-webgpu") == ["firefox-webgpu", "webkit-wasm"]

@@ -214,6 +214,6 @@ def test_where_nothing_sounds_zero_is_promised_exactly() -> None:
 def test_exemptions_hold_for_their_model_and_signal_alone() -> None:
     outputs = {"onset": np.ones(3)}
     usual = PROMISES["fp32"].activation
-    assert tolerances("basicamt", "fp32", "amplitude-1e-06", outputs)["onset"] == usual
+    assert tolerances("basicamt", "fp32", "amplitude-1e+18", outputs)["onset"] == usual
     assert tolerances("basicpitch", "fp32", "dc", outputs)["onset"] == usual
-    assert tolerances("basicpitch", "fp32", "amplitude-1e-06", outputs)["onset"] != usual
+    assert tolerances("basicpitch", "fp32", "amplitude-1e+18", outputs)["onset"] != usual

@@ -28,6 +28,7 @@ from verify import (
     launch,
     networks,
     nodes,
+    notedigger,
     options,
     publish,
     signals,
@@ -43,6 +44,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "browsers": browsers.main,
     "bisect": bisect.main,
     "epsilon": epsilon.main,
+    "notedigger": notedigger.main,
     "publish": publish.main,
 }
 

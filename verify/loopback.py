@@ -1,7 +1,7 @@
 """A web server for one page on this machine: files, and tensors as bytes.
 
-It listens on 127.0.0.1 at a free port, and answers with the headers that make a page
-cross-origin isolated, without which WebAssembly has no threads.
+It listens on 127.0.0.1 at a free port. A page is isolated from other origins unless told
+otherwise, without which WebAssembly has no threads.
 """
 
 from __future__ import annotations
@@ -16,15 +16,18 @@ from types import TracebackType
 from typing import Self
 
 _TYPES = {
+    ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".mjs": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".wasm": "application/wasm",
 }
-_HEADERS = {
+_ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
+}
+_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
@@ -33,11 +36,13 @@ _HEADERS = {
 class Loopback:
     """Serves ``mounts``, a folder for each first part of the path, while its block lasts.
 
-    ``blobs`` are bytes by path: what ``put`` laid there for the page, and what the page PUT.
+    ``blobs`` are bytes by path, before any file: what ``put`` laid there for the page, and what
+    the page PUT. ``isolated`` sends the headers of cross-origin isolation.
     ``missing`` lists what was asked for and is not there.
     """
 
-    def __init__(self, mounts: Mapping[str, Path]) -> None:
+    def __init__(self, mounts: Mapping[str, Path], *, isolated: bool = True) -> None:
+        self.headers = {**_ISOLATION, **_HEADERS} if isolated else _HEADERS
         self.mounts = {name: folder.resolve() for name, folder in mounts.items()}
         self.blobs: dict[str, bytes] = {}
         self.missing: list[str] = []
@@ -107,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: HTTPStatus, body: bytes = b"", mime: str | None = None) -> None:
         self.send_response(status)
-        for header, value in _HEADERS.items():
+        for header, value in self.loopback.headers.items():
             self.send_header(header, value)
         if status != HTTPStatus.NO_CONTENT:
             self.send_header("Content-Type", mime or "application/octet-stream")

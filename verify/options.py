@@ -24,6 +24,8 @@ _OLD_REASON = (
     "the float16 convolution of onnxruntime-web 1.18.0 leaves its memory on one frame; "
     "noteDigger, which ships it, takes fp32"
 )
+_HALF = "float16"
+_HALF_REASON = "a software adapter has no shader-f16; --gpu judges it on a real one"
 NAMES = ("torch-float32", "native-off", "native-full", *RUNTIMES)
 """Every runtime there is."""
 
@@ -33,7 +35,8 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python -m verify",
         description="The same numbers in every runtime and browser: judge exported files.",
-        epilog="Also: python -m verify bench | browsers | bisect | epsilon, each with --help.",
+        epilog="Also: python -m verify bench | bisect | browsers | epsilon | notedigger | publish, "
+        "each with --help.",
     )
     which = command.add_argument_group("what is judged")
     which.add_argument(
@@ -172,10 +175,12 @@ def plan(
         else:
             plans.append(_plan(name, networks, brief, time_limit_seconds, webgpu))
             if name.endswith(_OLD):
-                left_out.append(LeftOut(f"{name}, float16 of one frame", _OLD_REASON))
-            if name.endswith("webgpu") and webgpu == "software" and brief is not None:
-                reason = "a software adapter takes seconds per frame: short signals only"
-                left_out.append(LeftOut(f"{name}, long signals", reason))
+                left_out.append(LeftOut(f"{name}, {_HALF} of one frame", _OLD_REASON))
+            if name.endswith("webgpu") and webgpu == "software":
+                left_out.append(LeftOut(f"{name}, {_HALF}", _HALF_REASON))
+                if brief is not None:
+                    reason = "a software adapter takes seconds per frame: short signals only"
+                    left_out.append(LeftOut(f"{name}, long signals", reason))
     if not plans:
         raise SubjectError("no runtime is left to compare")
     return plans, left_out
@@ -198,14 +203,18 @@ def _plan(
     runtime = RUNTIMES[name]
     limits = replace(Limits(), run=time_limit_seconds)
     make = lambda: BrowserRunner(runtime, limits=limits, webgpu=webgpu)  # noqa: E731  # one factory a runtime
-    if runtime.backend == "webgpu" and webgpu == "software" and brief is not None:
-        return Plan(name, make, lambda subject, case: case.signal in brief)
+    if runtime.backend == "webgpu" and webgpu == "software":
+        return Plan(name, make, lambda subject, case: _fits_software(subject, case, brief))
     return Plan(name, make, _bearable) if name.endswith(_OLD) else Plan(name, make)
 
 
 def _bearable(subject: Subject, case: Case) -> bool:
     one_frame = any(value.shape[-1:] == (1,) for value in case.reference.values())
     return not (subject.variant == "fp16" and one_frame)
+
+
+def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -> bool:
+    return subject.variant != "fp16" and (brief is None or case.signal in brief)
 
 
 def _fp32_only(subject: Subject, case: Case) -> bool:

@@ -1,5 +1,5 @@
 // A worker in noteDigger's manner: classic, onnxruntime-web 1.18.0 by importScripts, one thread,
-// the sum of the channels in, and cpuData read as views on one buffer.
+// the sum of the channels in, and cpuData read as views that begin where its buffer does.
 /* global importScripts, ort */
 importScripts("ort/ort.wasm.min.js");
 ort.env.wasm.numThreads = 1;
@@ -22,7 +22,7 @@ self.onmessage = async ({ data: { model, channels } }) => {
             const frames = dims[dims.length - 1];
             const rows = Array.from(
                 { length: cpuData.length / frames },
-                (_, row) => new Float32Array(cpuData.buffer, cpuData.byteOffset + 4 * row * frames, frames),
+                (_, row) => new Float32Array(cpuData.buffer, 4 * row * frames, frames),
             );
             outputs[name] = { dims, rows: rows.map((row) => Array.from(row)) };
         }
