@@ -62,15 +62,8 @@ verify-notedigger: $(READY) $(NPM_READY) browsers ## drive the app in NOTEDIGGER
 	$(BIN)/python -m verify notedigger "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
 
 .PHONY: release
-release: $(READY) $(NPM_READY) ## gather models, report, library and checksums in dist/release
-	rm -rf dist/release
-	mkdir -p dist/release/noteDigger/dataProcess/AI
-	cp "$(OUT)"/*.onnx "$(OUT)"/manifest.json dist/release/
-	cp dist/report/index.html dist/release/report.html
-	cp dist/report/report.json dist/release/
-	cp "$(OUT)"/basicamt_44100.onnx "$(OUT)"/septimbre_44100.onnx dist/release/noteDigger/dataProcess/AI/
-	npm pack ./web --pack-destination dist/release --loglevel=error
-	cd dist/release && sha256sum *.* > SHA256SUMS.txt
+release: $(READY) $(NPM_READY) ## gather what `make verify` passed, with the library and checksums, in dist/release
+	$(BIN)/python -m verify release --models "$(OUT)" $(ARGS)
 
 .PHONY: bench
 bench: $(READY) $(NPM_READY) browsers ## time the rewritten fp32 files against dist/models, or UPSTREAM=DIR: dist/report/bench.html

@@ -31,6 +31,7 @@ from verify import (
     notedigger,
     options,
     publish,
+    release,
     signals,
     subjects,
 )
@@ -46,6 +47,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "epsilon": epsilon.main,
     "notedigger": notedigger.main,
     "publish": publish.main,
+    "release": release.main,
 }
 
 

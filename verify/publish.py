@@ -6,13 +6,11 @@ python -m verify publish DIR [--dry-run | --restore]
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -21,7 +19,7 @@ from rich.table import Table
 
 from export.catalog import MODELS
 from export.example import read_example
-from export.manifest import Manifest, ModelFile, sha256_of
+from export.manifest import Manifest, ModelFile
 from verify.browser import RUNTIMES, BrowserRunner
 from verify.checkout import (
     FILES,
@@ -33,6 +31,7 @@ from verify.checkout import (
     restore,
 )
 from verify.notes import agree, transcribe
+from verify.passed import PublishError, require_passed
 from verify.runners import NativeRunner, Runner, Tensors
 
 OLD_RUNTIME = "wasm-1.18"
@@ -42,10 +41,6 @@ NEWEST_OPSET, NEWEST_IR = 21, 10
 ROUNDS = 5
 """Interleaved runs of old and new; a median of five holds against a stray one."""
 MUSIC_SECONDS = 6.0
-
-
-class PublishError(ValueError):
-    """A file may not go out; the message says what is missing and how to get it."""
 
 
 @dataclass(frozen=True)
@@ -111,47 +106,22 @@ def main(arguments: Sequence[str]) -> int:
 
 def find_publishable(models: Path, report: Path) -> list[ModelFile]:
     """The manifest's entries for noteDigger's files; PublishError where one may not go out."""
-    manifest = Manifest.read(models)
-    passed = read_report(report / "report.json")
+    files = Manifest.read(models).files
     found = []
     for name in FILES:
-        entry = next((file for file in manifest.files if file.path == name), None)
+        entry = next((file for file in files if file.path == name), None)
         if entry is None:
             raise PublishError(f"{models} has no {name}; run `make export` for it")
-        digest = sha256_of(models / name)
-        if digest != entry.sha256:
-            raise PublishError(f"{models / name} has changed since it was made; run `make export`")
-        runtimes = passed.get(digest)
-        if runtimes is None:
-            raise PublishError(
-                f"{models / name} (SHA-256 {digest[:12]}…) is not what {report} judged; "
-                "run `make verify` again"
-            )
-        bad = sorted(runtime for runtime, status in runtimes.items() if status != "agrees")
-        if bad:
-            raise PublishError(f"{name} did not pass in {', '.join(bad)}; see {report}/index.html")
-        if not any(runtime.endswith(OLD_RUNTIME) for runtime in runtimes):
+        found.append(entry)
+    runtimes = require_passed(models, found, report)
+    for name in FILES:
+        if not any(runtime.endswith(OLD_RUNTIME) for runtime in runtimes[name]):
             raise PublishError(
                 f"{name} was not judged with onnxruntime-web 1.18.0, which noteDigger ships; "
                 f"run `make verify` without leaving out *-{OLD_RUNTIME}"
             )
         check_contract(models / name)
-        found.append(entry)
     return found
-
-
-def read_report(path: Path) -> dict[str, dict[str, str]]:
-    """Status by runtime by SHA-256 of the files that a report judged."""
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            file["sha256"]: {name: cell["status"] for name, cell in file["runtimes"].items()}
-            for file in data["files"]
-        }
-    except FileNotFoundError:
-        raise PublishError(f"{path} does not exist; run `make verify` first") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PublishError(f"{path} is not a report ({error}); run `make verify`") from None
 
 
 def check_contract(path: Path) -> None:

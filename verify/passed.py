@@ -1,0 +1,56 @@
+"""Which files the last report let through: nothing else leaves the project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from export.manifest import ModelFile, sha256_of
+
+
+class PublishError(ValueError):
+    """A file may not go out; the message says what is missing and how to get it."""
+
+
+def require_passed(
+    models: Path, files: Iterable[ModelFile], report: Path
+) -> dict[str, tuple[str, ...]]:
+    """The runtimes in which each file of a manifest passed, by its name.
+
+    Raises PublishError where a file is not the manifest's, was not judged, or did not pass.
+    """
+    judged = read_report(report / "report.json")
+    passed = {}
+    for entry in files:
+        path = models / entry.path
+        if not path.is_file() or sha256_of(path) != entry.sha256:
+            raise PublishError(f"{path} has changed since it was made; run `make export`")
+        runtimes = judged.get(entry.sha256)
+        if runtimes is None:
+            raise PublishError(
+                f"{path} (SHA-256 {entry.sha256[:12]}…) is not what {report} judged; "
+                "run `make verify` again"
+            )
+        bad = sorted(runtime for runtime, status in runtimes.items() if status != "agrees")
+        if bad:
+            raise PublishError(
+                f"{entry.path} did not pass in {', '.join(bad)}; see {report}/index.html"
+            )
+        passed[entry.path] = tuple(runtimes)
+    return passed
+
+
+def read_report(path: Path) -> dict[str, dict[str, str]]:
+    """Status by runtime by SHA-256 of the files that a report judged."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            file["sha256"]: {name: cell["status"] for name, cell in file["runtimes"].items()}
+            for file in data["files"]
+        }
+    except FileNotFoundError:
+        raise PublishError(f"{path} does not exist; run `make verify` first") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PublishError(f"{path} is not a report ({error}); run `make verify`") from None
