@@ -18,7 +18,14 @@ from export.nets.front_end import BINS, CQT
 from export.nets.septimbre import Encoder, SepTimbre, to_unit_length
 from export.weights import BUNDLED, THRESHOLD_KEYS, Weights, WeightsError
 from tests import note_rules
-from train.batches import FRAMES_PER_SECOND, Recipe, draw_batch, draw_mixtures, draw_targets
+from train.batches import (
+    FRAMES_PER_SECOND,
+    LEAD_FRAMES,
+    Recipe,
+    draw_batch,
+    draw_mixtures,
+    draw_targets,
+)
 from train.decode import decode_notes
 from train.evaluate import Network, bootstrap, judge, read_clips
 from train.losses import contrast, focal
@@ -117,10 +124,11 @@ def test_targets_are_where_the_notes_are() -> None:
     notes = np.array([[10 / FRAMES_PER_SECOND, 14 / FRAMES_PER_SECOND, 60]], np.float32)
     frame, onset, sounding = draw_targets([notes], 2, 5, 20)
     row = 62 - LOWEST_PITCH
-    assert np.flatnonzero(frame[row]).tolist() == [5, 6, 7, 8]
-    assert onset[row, 4:7].tolist() == [0.25, 1.0, pytest.approx(0.6)]
+    first = 5 - LEAD_FRAMES
+    assert np.flatnonzero(frame[row]).tolist() == [first, first + 1, first + 2, first + 3]
+    assert onset[row, first - 1 : first + 2].tolist() == [pytest.approx(0.6), 1.0, 0.25]
     assert frame.sum() == 4
-    assert sounding.spans.tolist() == [[0, row, 5, 9]]
+    assert sounding.spans.tolist() == [[0, row, first, first + 4]]
     assert draw_targets([notes], 30, 5, 20)[0].sum() == 4  # still within the rows
     assert draw_targets([notes], 60, 5, 20)[0].sum() == 0  # beyond them
 

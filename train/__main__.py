@@ -86,7 +86,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     judge = commands.add_parser("evaluate", help="compare with the published weights")
     judge.add_argument("--weights", type=Path, default=WEIGHTS, metavar="DIR")
     judge.add_argument("--checkpoints", type=Path, metavar="DIR", help="the published weights")
-    judge.add_argument("--real", type=Path, metavar="DIR", help="recordings with .tsv or .mid")
+    judge.add_argument(
+        "--real",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="recordings with .tsv or .mid; thresholds are tuned on the first folder's",
+    )
     judge.add_argument("--basic-pitch", type=Path, metavar="FILE", help="its nmp.onnx")
     judge.add_argument("--pieces", type=int, default=24, help="of each synthetic set")
     judge.add_argument("--out", type=Path, default=Path("dist/evaluation.json"), metavar="FILE")

@@ -32,8 +32,8 @@ _OURS, _PUBLISHED = "ours", "published"
 def compare_notes(options: argparse.Namespace, console: Console) -> Figures:
     """Note and frame F1 of each network on each set, and our lead with its 95 % interval.
 
-    Thresholds are tuned on the validation pieces; for the real recordings, which are validation
-    material themselves, on those recordings.
+    Thresholds are tuned on the validation pieces; for recordings, of which the first folder is
+    validation material itself, on that folder's.
     """
     networks: list[Transcriber] = [
         Network(_OURS, options.weights / "basicamt.safetensors", EPSILON)
@@ -47,6 +47,7 @@ def compare_notes(options: argparse.Namespace, console: Console) -> Figures:
     tuning, tuning_poor = render_clips(studio, "validation", options.pieces // 2)
     clean, poor = render_clips(studio, "test", options.pieces)
     sets = {"synthetic": clean, "degraded": poor}
+    recordings = {folder.name: read_clips(folder) for folder in options.real}
     figures: Figures = {}
     for network in networks:
         result = judge(network, tuning + tuning_poor, sets, console.print)
@@ -56,13 +57,14 @@ def compare_notes(options: argparse.Namespace, console: Console) -> Figures:
         }
         tuned = {"note": result.note_thresholds, "frame": result.frame_threshold}
         figures[network.name] = {"scores": scores, "thresholds": tuned}
-        if options.real:
-            real = read_clips(options.real)
-            own = judge(network, real, {"real": real}, console.print)
-            scores["real"] = {
-                "note": own.notes["real"].tolist(),
-                "frame": own.frames["real"].tolist(),
-            }
+        if recordings:
+            first = next(iter(recordings.values()))
+            own = judge(network, first, recordings, console.print)
+            for name in recordings:
+                scores[name] = {
+                    "note": own.notes[name].tolist(),
+                    "frame": own.frames[name].tolist(),
+                }
             figures[network.name]["thresholds_real"] = {
                 "note": own.note_thresholds,
                 "frame": own.frame_threshold,
@@ -104,7 +106,7 @@ def print_notes(figures: Figures) -> None:
     for network in figures:
         console.print(
             f"{network}: thresholds {figures[network]['thresholds']}"
-            f", on real music {figures[network].get('thresholds_real', 'not tuned')}"
+            f", on recordings {figures[network].get('thresholds_real', 'not tuned')}"
         )
 
 

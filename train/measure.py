@@ -68,8 +68,8 @@ def frame_f1(frame: NDArray[np.float32], truth: NDArray[np.bool_], threshold: fl
     return 2 * right / max(1, int(sounding.sum()) + int(truth.sum()))
 
 
-FRAME_THRESHOLDS = (0.16, 0.22, 0.28, 0.34, 0.4, 0.46, 0.52, 0.58)
-ONSET_THRESHOLDS = (0.2, 0.26, 0.32, 0.38, 0.44, 0.5, 0.56, 0.62)
+FRAME_THRESHOLDS = (0.16, 0.22, 0.28, 0.34, 0.4, 0.46, 0.52, 0.58, 0.64, 0.7)
+ONSET_THRESHOLDS = (0.14, 0.2, 0.26, 0.32, 0.38, 0.44, 0.5, 0.56, 0.62, 0.68, 0.74)
 """What is tried to make notes."""
 FRAME_GRID = tuple(np.arange(0.08, 0.75, 0.04))
 
