@@ -15,10 +15,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from export import stages
 from export.build import NumberError, Options, build, file_name, make_recipe, tool_versions
 from export.catalog import EPSILON, MODELS, Model
 from export.constants import ConstantLostError
-from export.manifest import FILE_NAME, Manifest, ManifestError, ModelFile, Variant, sha256_of
+from export.manifest import (
+    FILE_NAME,
+    Manifest,
+    ManifestError,
+    ModelFile,
+    StageFile,
+    Variant,
+    sha256_of,
+)
 from export.weights import Weights, choose_source, choose_weights
 
 OPSETS = range(18, 22)
@@ -104,7 +113,9 @@ def export(
     The second value names the files that were made. Entries that were not asked for stay.
     """
     before = _read_previous(out)
-    entries = {file.path: file for file in before.files} if before else {}
+    entries: dict[str, ModelFile] = (
+        {file.path: file for file in (*before.files, *before.stages)} if before else {}
+    )
     wanted = [
         (MODELS[name], variant, file_name(MODELS[name], variant))
         for name in weights
@@ -118,11 +129,23 @@ def export(
             entries.get(path), make_recipe(model, variant, weights[model.name], options), out
         )
     ]
+    in_stages = [
+        MODELS[name]
+        for name in weights
+        if stages.VARIANT in options.variants
+        for stage in MODELS[name].stages
+        if force
+        or not _is_current(
+            entries.get(stages.file_name(MODELS[name], stage)),
+            make_recipe(MODELS[name], stages.VARIANT, weights[name], options, stage),
+            out,
+        )
+    ]
     fresh: set[str] = set()
-    if stale:
+    if stale or in_stages:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=out) as folder:
-            for file in _build_all(stale, weights, options, Path(folder), console):
+            for file in _build_all(stale, in_stages, weights, options, Path(folder), console):
                 entries[file.path] = file
                 fresh.add(file.path)
             manifest = _collect(entries, before, fresh)
@@ -135,6 +158,7 @@ def export(
 
 def _build_all(
     stale: list[tuple[Model, Variant]],
+    in_stages: list[Model],
     weights: dict[str, Weights],
     options: Options,
     folder: Path,
@@ -143,16 +167,20 @@ def _build_all(
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn())
     made: list[ModelFile] = []
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task("export", total=len(stale))
+        task = progress.add_task("export", total=len(stale) + len(in_stages))
+
+        def report(text: str) -> None:
+            progress.update(task, description=text)
+
         for model in {model.name: model for model, _ in stale}.values():
             variants = tuple(variant for other, variant in stale if other is model)
-            for file in build(
-                model,
-                weights[model.name],
-                options._replace(variants=variants),
-                folder,
-                lambda text: progress.update(task, description=text),
-            ):
+            chosen = options._replace(variants=variants)
+            for file in build(model, weights[model.name], chosen, folder, report):
+                made.append(file)
+                progress.advance(task)
+        # One of a model's stages is never alone: they are made together, in order.
+        for model in {model.name: model for model in in_stages}.values():
+            for file in stages.build_stages(model, weights[model.name], options, folder, report):
                 made.append(file)
                 progress.advance(task)
         progress.update(task, description="done")
@@ -180,12 +208,15 @@ def _collect(entries: dict[str, ModelFile], before: Manifest | None, fresh: set[
     variants = get_args(Variant)
     kept = [file for path, file in entries.items() if path in fresh or same_tools]
     kept.sort(key=lambda file: (order.index(file.model), variants.index(file.variant)))
-    return Manifest(files=tuple(kept), versions=tool_versions())
+    parts = [file for file in kept if isinstance(file, StageFile)]
+    parts.sort(key=lambda file: (file.model, MODELS[file.model].stages.index(file.stage)))
+    whole = tuple(file for file in kept if not isinstance(file, StageFile))
+    return Manifest(files=whole, versions=tool_versions(), stages=tuple(parts))
 
 
 def _remove_unlisted(out: Path, manifest: Manifest) -> None:
     """Remove models that the manifest no longer names, and what a killed run left behind."""
-    listed = {file.path for file in manifest.files}
+    listed = {file.path for file in (*manifest.files, *manifest.stages)}
     for path in out.glob("*.onnx"):
         if path.name not in listed:
             path.unlink()
@@ -201,7 +232,7 @@ def print_table(
     for heading in ("file", "bytes", "nodes", "error", "weights", ""):
         numeric = heading in ("bytes", "nodes", "error")
         table.add_column(heading, justify="right" if numeric else "left")
-    for file in manifest.files:
+    for file in (*manifest.files, *manifest.stages):
         table.add_row(
             file.path,
             f"{file.bytes:,}".replace(",", " "),
@@ -212,7 +243,7 @@ def print_table(
         )
     console.print(table)
     if verbose:
-        for file in manifest.files:
+        for file in (*manifest.files, *manifest.stages):
             console.print(f"\n{file.path}: constants that came through every step", style="bold")
             for guard in file.guards:
                 console.print(f"  {guard}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +22,9 @@ from export.simplify import simplify
 from export.weights import SEED, Weights
 
 if TYPE_CHECKING:
-    from export.trace import Traced
+    from torch import nn
+
+    from export.trace import Shapes, Traced
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
 """What a file's bytes depend on."""
@@ -57,27 +59,17 @@ def build(
     # torch takes seconds to import: not needed for --help, nor where nothing has changed.
     import torch
 
-    from export.checkpoint import load_into, load_state
-    from export.trace import trace
+    from export.trace import WAVEFORM
 
     report(f"{model.name}: load")
-    torch.manual_seed(SEED)
-    deployed = model.build(options.epsilon).eval()
-    if weights.path:
-        network = deployed.get_submodule("network")
-        load_into(network, load_state(weights.path), weights.path)
-
+    deployed = load(model, weights, options)
     graphs: dict[bool, tuple[onnx.ModelProto, Traced]] = {}
     rewritten = FAST_VARIANTS if options.fast else frozenset()
     for fast in sorted({variant in rewritten for variant in options.variants}):
         form = f"{model.name} (fast)" if fast else model.name
-        report(f"{form}: trace")
-        traced = trace(deployed, model.outputs, fast=fast, opset=options.opset)
-        follow_constants(traced.stock, traced.graph, f"{form}: trace")
-        report(f"{form}: simplify")
-        simple = simplify(traced.graph, traced.stored)
-        follow_constants(traced.stock, simple, f"{form}: simplify")
-        graphs[fast] = simple, traced
+        graphs[fast] = write_graph(
+            form, deployed, model.outputs, WAVEFORM, options.opset, report, fast=fast
+        )
 
     music = read_example(EXAMPLE_SECONDS)
     with torch.no_grad():
@@ -91,10 +83,46 @@ def build(
         path = folder / file_name(model, variant)
         path.write_bytes(graph.SerializeToString(deterministic=True))
         prove_constants(traced.stock, path, variant)
-        error = measure_error(path, model.outputs, music, truth)
+        error = measure_error(path, model.outputs, read_cases(music), truth)
         yield describe(
             model, variant, weights, options, path, graph, traced.stock, traced.parameters, error
         )
+
+
+def load(model: Model, weights: Weights, options: Options) -> nn.Module:
+    """A model's network with its weights."""
+    import torch
+
+    from export.checkpoint import load_into, load_state
+
+    torch.manual_seed(SEED)
+    deployed = model.build(options.epsilon).eval()
+    if weights.path:
+        network = deployed.get_submodule("network")
+        load_into(network, load_state(weights.path), weights.path)
+    return deployed
+
+
+def write_graph(
+    form: str,
+    network: nn.Module,
+    outputs: tuple[str, ...],
+    inputs: Shapes,
+    opset: int,
+    report: Report,
+    *,
+    fast: bool,
+) -> tuple[onnx.ModelProto, Traced]:
+    """Trace and simplify a network, its constants followed through both steps."""
+    from export.trace import trace
+
+    report(f"{form}: trace")
+    traced = trace(network, outputs, inputs=inputs, fast=fast, opset=opset)
+    follow_constants(traced.stock, traced.graph, f"{form}: trace")
+    report(f"{form}: simplify")
+    simple = simplify(traced.graph, traced.stored)
+    follow_constants(traced.stock, simple, f"{form}: simplify")
+    return simple, traced
 
 
 def file_name(model: Model, variant: Variant) -> str:
@@ -116,31 +144,34 @@ def prove_constants(stock: tuple[Constant, ...], path: Path, variant: Variant) -
         follow_constants(stock, onnx.load(optimised), step, ROUNDING[variant])
 
 
+def read_cases(music: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """What every file must make numbers of: music (1, 1, samples), silence, a single sample."""
+    cases = {"music": music, "silence": np.zeros_like(music), "one sample": music[:, :, :1]}
+    return {name: {"audio": audio} for name, audio in cases.items()}
+
+
 def measure_error(
-    path: Path, outputs: tuple[str, ...], music: np.ndarray, truth: list[np.ndarray]
+    path: Path,
+    outputs: tuple[str, ...],
+    cases: Mapping[str, Mapping[str, np.ndarray]],
+    truth: Sequence[np.ndarray],
 ) -> dict[str, float]:
-    """Largest distance to ``truth`` per output on ``music`` (1, 1, samples).
+    """Largest distance to ``truth`` per output on music, the first of the ``cases``.
 
     To three digits, and by one thread, so that it is the same in the next run. Raises NumberError
-    where music, silence or a single sample gives what is not a number.
+    where a case, inputs by name, gives what is not a number.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    for name, audio in {
-        "music": music,
-        "silence": np.zeros_like(music),
-        "one sample": music[:, :, :1],
-    }.items():
-        for output, values in zip(
-            outputs, session.run(list(outputs), {"audio": audio}), strict=True
-        ):
+    found = {name: session.run(list(outputs), dict(inputs)) for name, inputs in cases.items()}
+    for name, arrays in found.items():
+        for output, values in zip(outputs, arrays, strict=True):
             if not np.isfinite(values).all():
                 bad = int((~np.isfinite(values)).sum())
                 raise NumberError(f"{path.name}: {output} has {bad} NaN or infinities on {name}")
-    found = session.run(list(outputs), {"audio": music})
     error = {}
-    for output, values, expected in zip(outputs, found, truth, strict=True):
+    for output, values, expected in zip(outputs, next(iter(found.values())), truth, strict=True):
         if values.shape != expected.shape:
             raise NumberError(f"{path.name}: {output} is {values.shape}, expected {expected.shape}")
         error[output] = float(f"{np.abs(values - expected).max():.3g}")
@@ -194,11 +225,14 @@ def _describe_tensor(value: onnx.ValueInfoProto) -> TensorInfo:
     )
 
 
-def make_recipe(model: Model, variant: Variant, weights: Weights, options: Options) -> str:
+def make_recipe(
+    model: Model, variant: Variant, weights: Weights, options: Options, stage: str = ""
+) -> str:
     """SHA-256 over everything that a file is made from: weights, options, tools, this code."""
     parts = [
         repr(model),
         variant,
+        stage,
         weights.source,
         str(weights.sha256),
         repr((options.epsilon, options.opset, options.fast)),

@@ -27,6 +27,17 @@ EMBEDDING_SIZE = 12
 """Channels of a timbre embedding."""
 EPSILON = 1.01e-8
 """What the published weights were trained with under the logarithm."""
+FLOAT32_MAX = 3.4028234663852886e38
+LOUDEST = 2.0**50
+"""Amplitude above which a recording is scaled down: its energy's sum would leave float32."""
+SILENT = 1e-30
+"""Frame energy (-300 dB) that a deviation is measured against where the largest is even fainter:
+so it counts as none, long before float32 runs out of digits (at 1e-38)."""
+STEADY = 1e-5
+"""Deviation, relative to the largest frame energy, up to which there is none: float32 sums of 288
+energies are only that exact. A recording reaches it only if it has very few frames."""
+FAINTEST = 1e-30
+"""Largest activation up to which nothing was recognised, so that nothing is scaled up."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,8 @@ class Model:
     outputs: tuple[str, ...]
     """Names of the outputs, in order, out of onset, frame and embedding."""
     thresholds: Thresholds
+    stages: tuple[str, ...] = ()
+    """Names of the parts that it is also exported in, in running order (``nets/stages.py``)."""
     published: bool = True
     """False where no trained weights were ever published: seeded ones stand in."""
 
@@ -74,6 +87,8 @@ class Model:
 
 _NOTES = ("onset", "frame")
 _SEPARATED = ("onset", "frame", "embedding")
+_NOTE_STAGES = ("ears", "notes")
+_TIMBRE_STAGES = ("first-norm", "second-norm", "features", "embed")
 _SEPTIMBRE_THRESHOLDS = Thresholds(frame=0.31, onset=0.35)
 
 MODELS: dict[str, Model] = {
@@ -85,6 +100,7 @@ MODELS: dict[str, Model] = {
             "basicamt",
             _NOTES,
             Thresholds(frame=0.22, onset=0.38),
+            stages=_NOTE_STAGES,
         ),
         Model(
             "septimbre",
@@ -92,6 +108,7 @@ MODELS: dict[str, Model] = {
             "septimbre",
             _SEPARATED,
             _SEPTIMBRE_THRESHOLDS,
+            stages=_NOTE_STAGES + _TIMBRE_STAGES,
         ),
         Model(
             "septimbre_encoder",

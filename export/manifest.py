@@ -71,12 +71,28 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
+class StageFile(ModelFile):
+    """One part of a model, to be run over chunks of a recording: see ``export/nets/stages.py``.
+
+    Always fp32: what is promised is the whole file's result, and the dynamic scales of int8
+    depend on all that a run sees. ``error`` is on the stage's own inputs.
+    """
+
+    stage: str
+    """Its name, one of ``Model.stages``."""
+    halo_frames: int
+    """Frames on either side that an output depends on; in audio, times the hop, at ``rate_hz``."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that one run of ``python -m export`` left in its folder."""
 
     files: tuple[ModelFile, ...]
     versions: dict[str, str]
     """Tool name to version."""
+    stages: tuple[StageFile, ...] = ()
+    """The parts of those models that can be run over chunks, in running order."""
     schema: int = SCHEMA
 
     def find(self, model: str, variant: str = "fp32") -> ModelFile:
@@ -86,6 +102,14 @@ class Manifest:
                 return file
         have = ", ".join(f"{file.model} {file.variant}" for file in self.files) or "nothing"
         raise KeyError(f"the manifest holds no {model} {variant}; it holds {have}")
+
+    def find_stages(self, model: str) -> tuple[StageFile, ...]:
+        """The stages of a model, in running order; KeyError names which models have some."""
+        found = tuple(file for file in self.stages if file.model == model)
+        if not found:
+            have = ", ".join(dict.fromkeys(file.model for file in self.stages)) or "no model"
+            raise KeyError(f"the manifest holds no stages of {model}; it holds those of {have}")
+        return found
 
     def to_json(self) -> str:
         """Sorted, indented, ending in a newline: equal manifests give equal bytes."""
@@ -107,8 +131,11 @@ class Manifest:
                 f"{path} has schema {found}, this tool reads {SCHEMA}; run `make export` again"
             )
         try:
-            files = tuple(_model_file(entry) for entry in data["files"])
-            return cls(files=files, versions=dict(data["versions"]))
+            return cls(
+                files=tuple(ModelFile(**_read_fields(entry)) for entry in data["files"]),
+                versions=dict(data["versions"]),
+                stages=tuple(StageFile(**_read_fields(entry)) for entry in data.get("stages", ())),
+            )
         except (KeyError, TypeError) as error:
             raise ManifestError(
                 f"{path} is incomplete ({error}); run `make export` again"
@@ -125,7 +152,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _model_file(entry: dict[str, Any]) -> ModelFile:
+def _read_fields(entry: dict[str, Any]) -> dict[str, Any]:
     fields = dict(entry)
     for key in ("inputs", "outputs"):
         fields[key] = tuple(
@@ -134,4 +161,4 @@ def _model_file(entry: dict[str, Any]) -> ModelFile:
         )
     fields["thresholds"] = Thresholds(**fields["thresholds"])
     fields["guards"] = tuple(fields["guards"])
-    return ModelFile(**fields)
+    return fields

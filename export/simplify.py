@@ -30,7 +30,7 @@ HARMFUL = [
 def simplify(graph: onnx.ModelProto, stored: tuple[str, ...] = ()) -> onnx.ModelProto:
     """The same function in fewer nodes and bytes, without metadata, its dimensions named.
 
-    The input's dynamic dimension is ``samples``, the outputs' is ``frames``. The initializers
+    The inputs' dynamic dimensions keep their names, the outputs' is ``frames``. The initializers
     ``stored`` are kept, and what derives from them is not computed here. Raises onnx's
     ValidationError where the result is not a valid model.
     """
@@ -158,12 +158,11 @@ def strip_metadata(model: onnx.ModelProto) -> None:
     for tensor in graph.initializer:
         tensor.ClearField("doc_string")
         tensor.ClearField("metadata_props")
-    for value, dimension in [(v, "samples") for v in graph.input] + [
-        (v, "frames") for v in graph.output
-    ]:
+    for value in (*graph.input, *graph.output):
         value.ClearField("doc_string")
         value.ClearField("metadata_props")
-        value.type.tensor_type.shape.dim[-1].dim_param = dimension
+    for value in graph.output:
+        value.type.tensor_type.shape.dim[-1].dim_param = "frames"
     graph.name = PRODUCER
     model.ClearField("metadata_props")
     model.ClearField("producer_version")

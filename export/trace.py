@@ -14,7 +14,7 @@ import copy
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -28,8 +28,11 @@ from export.nets.fast import name_stored, speed_up
 
 OPSET = 18
 """The least that the exporter writes; onnxruntime-web 1.18.0 reads up to 21."""
-INPUT = "audio"
-EXAMPLE_SAMPLES = 30_000
+Shapes = Mapping[str, tuple[int | str, ...]]
+"""By input; a string is a dynamic dimension."""
+WAVEFORM: Shapes = {"audio": (1, 1, "samples")}
+EXAMPLE_SIZES = {"samples": 30_000, "frames": 60}
+PROBE_SIZES = {"samples": 4 * 512, "frames": 4}
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,12 @@ def trace(
     network: nn.Module,
     outputs: tuple[str, ...],
     *,
+    inputs: Shapes = WAVEFORM,
     fast: bool = False,
     opset: int = OPSET,
     optimize: bool = False,
 ) -> Traced:
-    """Write a deployed network as ONNX: ``audio`` (1, 1, samples) → ``outputs`` (…, frames).
+    """Write a deployed network, or a stage of one, as ONNX: ``inputs`` → ``outputs`` (…, frames).
 
     Batch normalisations are folded into their convolutions first. The graph is raw: see
     ``simplify``. Node names say where in the network a node comes from. ``fast`` rewrites slow
@@ -63,16 +67,20 @@ def trace(
     folded = fold_batch_norms(network)
     if fast:
         folded = speed_up(folded)
+    dynamic = tuple(
+        {axis: Dim(size, min=1) for axis, size in enumerate(shape) if isinstance(size, str)}
+        for shape in inputs.values()
+    )
     with _quiet():
         written = torch.onnx.export(
             folded,
-            (torch.zeros(1, 1, EXAMPLE_SAMPLES),),
+            make_example(inputs, EXAMPLE_SIZES),
             dynamo=True,
             optimize=optimize,
             opset_version=opset,
-            input_names=[INPUT],
+            input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_shapes=({2: Dim("samples", min=1)},),
+            dynamic_shapes=dynamic,
             verbose=False,
         )
     if written is None or written.exported_program is None:
@@ -82,7 +90,7 @@ def trace(
     return Traced(
         graph,
         tuple(take_stock(written.exported_program)),
-        count_parameters(network),
+        count_parameters(network, inputs),
         name_stored(folded),
     )
 
@@ -124,13 +132,23 @@ def fold_batch_norms(network: nn.Module) -> nn.Module:
     return folded
 
 
-def count_parameters(network: nn.Module) -> int:
+def make_example(shapes: Shapes, sizes: Mapping[str, int]) -> tuple[torch.Tensor, ...]:
+    """Ones in each shape, the dynamic dimensions of these sizes."""
+    return tuple(
+        torch.ones([sizes[size] if isinstance(size, str) else size for size in shape])
+        for shape in shapes.values()
+    )
+
+
+def count_parameters(network: nn.Module, inputs: Shapes = WAVEFORM) -> int:
     """How many trainable numbers the outputs depend on: those that a gradient reaches."""
     probe = copy.deepcopy(network).eval()
     probe.requires_grad_(True)
     with torch.enable_grad():
-        total = sum(output.sum() for output in probe(torch.ones(1, 1, 4 * 512)))
+        total = sum(output.sum() for output in probe(*make_example(inputs, PROBE_SIZES)))
         assert isinstance(total, torch.Tensor)
+        if not total.requires_grad:
+            return 0
         total.backward()  # type: ignore[no-untyped-call]  # torch's own
     return sum(p.numel() for p in probe.parameters() if p.grad is not None)
 

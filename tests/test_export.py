@@ -59,7 +59,9 @@ def test_the_folder_holds_what_the_manifest_says(out: Path) -> None:
         ("basicamt", "fp16"),
         ("basicamt", "int8"),
     ]
-    assert {path.name for path in out.iterdir()} == {FILE_NAME, *(f.path for f in manifest.files)}
+    assert [file.stage for file in manifest.stages] == ["ears", "notes"]
+    everything = (*manifest.files, *manifest.stages)
+    assert {path.name for path in out.iterdir()} == {FILE_NAME, *(f.path for f in everything)}
     for file in manifest.files:
         assert sha256_of(out / file.path) == file.sha256
         assert (out / file.path).stat().st_size == file.bytes

@@ -73,10 +73,14 @@ class BasicAMT(NoteBranch):
 
     def forward(self, audio: Tensor) -> tuple[Tensor, ...]:
         """(B, 1, N) samples at 22 050 Hz → onset, frame (B, 84, F), sounding (B, 1, 1)."""
-        energy, sounding = self.energy_norm(self.cqt(audio))
-        # Scaled before stacking: the zeros of the stacking stay zero.
-        onset, frame = self.read_notes(stack_harmonics(energy * self.k + self.b))
+        level, sounding = self.energy_norm(self.cqt(audio))
+        onset, frame = self.transcribe(level)
         return onset, frame, sounding.squeeze(1)
+
+    def transcribe(self, level: Tensor) -> tuple[Tensor, Tensor]:
+        """Log energy (B, 1, 252 or more, F) → onset and frame, each (B, 84, F) in [0, 1]."""
+        # Scaled before stacking: the zeros of the stacking stay zero.
+        return self.read_notes(stack_harmonics(level * self.k + self.b))
 
 
 class Deployed(DeployedNetwork):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from export.catalog import FAINTEST
 from export.nets.front_end import Halving, clean_audio
-
-FAINTEST = 1e-30
-"""Largest activation up to which nothing was recognised, so that nothing is scaled up."""
 
 
 class Deployed(nn.Module):

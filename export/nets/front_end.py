@@ -13,7 +13,15 @@ import torch.nn.functional as F
 from scipy.signal import firwin, get_window
 from torch import Tensor, nn
 
-from export.catalog import EPSILON, HOP_SAMPLES, NETWORK_RATE_HZ
+from export.catalog import (
+    EPSILON,
+    FLOAT32_MAX,
+    HOP_SAMPLES,
+    LOUDEST,
+    NETWORK_RATE_HZ,
+    SILENT,
+    STEADY,
+)
 
 BINS_PER_OCTAVE = 36
 OCTAVES = 8
@@ -24,16 +32,6 @@ FMIN_HZ = 32.07955284
 """Lowest bin, chosen so that a pitch is the middle one of its three bins."""
 SHIFTS = (-36, 0, 36, 57, 72, 84, 93, 101)
 """Bins between a pitch and its harmonics ½, 1, 2, 3, 4, 5, 6, 7."""
-
-LOUDEST = 2.0**50
-"""Amplitude above which a recording is scaled down: its energy's sum would leave float32."""
-FLOAT32_MAX = 3.4028234663852886e38
-SILENT = 1e-30
-"""Frame energy (-300 dB) that a deviation is measured against where the largest is even fainter:
-so it counts as none, long before float32 runs out of digits (at 1e-38)."""
-STEADY = 1e-5
-"""Deviation, relative to the largest frame energy, up to which there is none: float32 sums of 288
-energies are only that exact. A recording reaches it only if it has very few frames."""
 
 
 class Halving(nn.Module):
@@ -120,9 +118,18 @@ class EnergyNorm(nn.Module):
         logarithm loses fewer digits than the difference of two. Where there is no deviation
         (silence, one frame) sounding is 0.
         """
-        energy = (cqt * cqt).sum(dim=1, keepdim=True)
+        energy = measure_energy(cqt)
         deviation, sounding = measure_deviation(energy.sum(dim=2, keepdim=True))
-        return torch.log((energy + self.epsilon) / deviation), sounding
+        return self.normalise(energy, deviation), sounding
+
+    def normalise(self, energy: Tensor, deviation: Tensor) -> Tensor:
+        """Energies (B, 1, H, F) → log((e + epsilon) / deviation), the same shape."""
+        return torch.log((energy + self.epsilon) / deviation)
+
+
+def measure_energy(cqt: Tensor) -> Tensor:
+    """(B, 2, 288, F) → (B, 1, 288, F): re² + im²."""
+    return (cqt * cqt).sum(dim=1, keepdim=True)
 
 
 def measure_deviation(frames: Tensor) -> tuple[Tensor, Tensor]:

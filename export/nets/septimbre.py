@@ -28,14 +28,27 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, F) → the same shape."""
-        batch, channels, height, frames = x.shape
-        size = channels // self.num_groups
-        groups = x.reshape(batch, self.num_groups, size, height, frames)
+        groups = self.group(x)
         centred = groups - average(groups)
-        deviation = torch.sqrt(average(centred * centred) + self.eps)
+        return self.rescale(centred, average(centred * centred)).reshape(x.shape)
+
+    def normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """(B, C, H, F), by the groups' mean and variance (B, G) → the same shape."""
+        centred = self.group(x) - mean[:, :, None, None, None]
+        return self.rescale(centred, variance[:, :, None, None, None]).reshape(x.shape)
+
+    def group(self, x: Tensor) -> Tensor:
+        """(B, C, H, F) → (B, G, C / G, H, F)."""
+        batch, channels, height, frames = x.shape
+        return x.reshape(batch, self.num_groups, channels // self.num_groups, height, frames)
+
+    def rescale(self, centred: Tensor, variance: Tensor) -> Tensor:
+        """(B, G, C / G, H, F), by the groups' variance (B, G, 1, 1, 1) → the same shape."""
+        size = self.num_channels // self.num_groups
+        deviation = torch.sqrt(variance + self.eps)
         scale = self.weight.reshape(self.num_groups, size, 1, 1) / deviation
         shift = self.bias.reshape(self.num_groups, size, 1, 1)
-        return (centred * scale + shift).reshape(batch, channels, height, frames)
+        return centred * scale + shift
 
 
 def average(groups: Tensor) -> Tensor:
@@ -72,7 +85,14 @@ class CentreNorm(nn.Module):
         centred = x - x.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
         rows = (centred * centred).sum(dim=3, keepdim=True)  # in two stages, as in GroupNorm
         degrees = x.shape[2] * x.shape[3] - 1
-        variance = rows.sum(dim=2, keepdim=True) / degrees
+        return self.rescale(centred, rows.sum(dim=2, keepdim=True) / degrees)
+
+    def normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """(B, C, H, F), by the channels' mean and unbiased variance (B, C) → the same shape."""
+        return self.rescale(x - mean[:, :, None, None], variance[:, :, None, None])
+
+    def rescale(self, centred: Tensor, variance: Tensor) -> Tensor:
+        """(B, C, H, F), by the channels' variance (B, C, 1, 1) → the same shape."""
         return centred * (self.k / (torch.sqrt(variance) + self.epsilon))
 
 
@@ -103,11 +123,26 @@ class Encoder(nn.Module):
 
     def forward(self, harmonics: Tensor) -> Tensor:
         """(B, 8, 252, F) → embeddings (B, 12, 84, F), not yet of unit length."""
-        x = harmonics * self.k + self.b
-        x = self.neck(self.early_conv(x) + x)
-        x = x + self.res1(x)
-        embedding: Tensor = self.emb(x)
+        x, early = self.begin(harmonics)
+        x = self.widen(x, self.early_conv[1](early))
+        embedding: Tensor = self.emb(self.refine(self.neck[0](x)))
         return embedding
+
+    def begin(self, harmonics: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 8, 252, F) → scaled, the same shape, and what the first norm gets (B, 16, 252, F)."""
+        x = harmonics * self.k + self.b
+        return x, self.early_conv[0](x)
+
+    def widen(self, x: Tensor, normed: Tensor) -> Tensor:
+        """Both of ``begin``, the second normalised → what the second norm gets (B, 8, 252, F)."""
+        y: Tensor = self.early_conv[3](self.early_conv[2](normed)) + x
+        return y
+
+    def refine(self, normed: Tensor) -> Tensor:
+        """(B, 8, 252, F), normalised → features (B, 16, 252, F)."""
+        x = self.neck[2](self.neck[1](normed))
+        features: Tensor = x + self.res1(x)
+        return features
 
 
 class SepTimbre(nn.Module):
@@ -119,6 +154,11 @@ class SepTimbre(nn.Module):
         self.energy_norm = EnergyNorm(epsilon)
         self.note_branch = NoteBranch()
         self.encoder = Encoder()
+
+    def transcribe(self, level: Tensor) -> tuple[Tensor, Tensor]:
+        """Log energy (B, 1, 252 or more, F) → onset and frame, each (B, 84, F) in [0, 1]."""
+        onset, frame = self.note_branch(stack_harmonics(level))
+        return onset, frame
 
     def hear(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 1, N) samples at 22 050 Hz → harmonics (B, 8, 252, F), sounding (B, 1, 1)."""

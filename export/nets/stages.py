@@ -1,0 +1,270 @@
+"""The networks in stages: each needs a bounded neighbourhood, and a few numbers of the whole.
+
+Run over chunks of a recording, with ``halo_frames`` of the manifest to either side and nothing
+beyond the recording's ends, the stages give what the whole network gives. What is global is taken
+from all chunks in between, in float64 (``conclude`` says what; here it is done for a recording in
+one piece):
+
+    ears         audio                                  → energy, loudness
+                   loudness                             → deviation
+    notes        energy, deviation                      → onset, frame, not yet divided by maximum
+    first-norm   energy, deviation                      → first_means, first_variances
+                   those of every frame                 → first_mean, first_variance
+    second-norm  energy, deviation, first_*             → second_means, second_variances
+                   those of every frame                 → second_mean, second_variance
+    features     energy, deviation, first_*, second_*   → features, feature_means, …variances
+                   those of every frame                 → feature_mean, feature_variance (unbiased)
+                   features beside a pitch              → cells
+    embed        cells, feature_mean, feature_variance  → embedding
+
+A chunk of audio begins on a multiple of 512 samples, and is finite and at most LOUDEST
+(``clean_audio``). Pitch p reads the features' rows 3p - 1, 3p and 3p + 1; what lies below row 0 or
+beyond the recording's ends is feature_mean, so that it is zero once centred. A convolution of one
+pitch does not see its neighbours, so embeddings cost only where notes are.
+
+Why these: energies are kept, 252 floats a frame, so that the transform runs once; what the encoder
+computes between two norms would be 2000 to 4000 floats a frame, so it is computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from export.nets.basicamt import BasicAMT
+from export.nets.front_end import (
+    READ_BINS,
+    clean_audio,
+    measure_deviation,
+    measure_energy,
+    stack_harmonics,
+)
+from export.nets.septimbre import CentreNorm, GroupNorm, SepTimbre, to_unit_length
+
+Shape = tuple[int | str, ...]
+"""Of an input; a string is a dynamic dimension."""
+Values = dict[str, Tensor]
+
+ENERGY: dict[str, Shape] = {"energy": (1, 1, READ_BINS, "frames"), "deviation": (1,)}
+FIRST: dict[str, Shape] = {"first_mean": (1, 4), "first_variance": (1, 4)}
+SECOND: dict[str, Shape] = {"second_mean": (1, 2), "second_variance": (1, 2)}
+FEATURE: dict[str, Shape] = {"feature_mean": (1, 16), "feature_variance": (1, 16)}
+
+
+class Stage(nn.Module):
+    """A part of ``network``, whose layers it shares: maps ``inputs`` to ``outputs``, in order."""
+
+    inputs: ClassVar[dict[str, Shape]]
+    outputs: ClassVar[tuple[str, ...]]
+    network: BasicAMT | SepTimbre
+
+    def __init__(self, network: BasicAMT | SepTimbre) -> None:
+        super().__init__()
+        self.network = network
+
+    def conclude(self, values: Values) -> Values:
+        """What the next stages need beside the outputs, from those of the whole recording."""
+        return {}
+
+
+class Ears(Stage):
+    """Waveform → energies of the bins that are read, and of each frame."""
+
+    inputs: ClassVar = {"audio": (1, 1, "samples")}
+    outputs: ClassVar = ("energy", "loudness")
+
+    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, 1, N) samples at 44 100 Hz → energy (1, 1, 252, F), loudness (1, F)."""
+        cqt = self.network.cqt
+        energy = measure_energy(cqt(cqt.filtfilt(audio)))
+        return energy[:, :, :READ_BINS], energy.sum(dim=(1, 2))
+
+    def conclude(self, values: Values) -> Values:
+        """The deviation of loudness, (1)."""
+        deviation, _ = measure_deviation(values["loudness"][:, None, None])
+        return {"deviation": deviation.flatten()}
+
+
+class Notes(Stage):
+    """Energies → activations."""
+
+    inputs: ClassVar = ENERGY
+    outputs: ClassVar = ("onset", "frame")
+
+    def forward(self, energy: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, 1, 252, F), (1) → onset, frame (1, 84, F) in [0, 1]."""
+        return self.network.transcribe(self.network.energy_norm.normalise(energy, deviation))
+
+
+class Encoding(Stage):
+    """What the encoder's stages share."""
+
+    network: SepTimbre
+
+    def begin(self, energy: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        """→ the encoder's scaled harmonics, and what its first norm gets."""
+        level = self.network.energy_norm.normalise(energy, deviation)
+        return self.network.encoder.begin(stack_harmonics(level))
+
+    def widen(self, energy: Tensor, deviation: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """→ what the encoder's second norm gets."""
+        scaled, early = self.begin(energy, deviation)
+        norm = self.network.encoder.early_conv[1]
+        assert isinstance(norm, GroupNorm)
+        return self.network.encoder.widen(scaled, norm.normalise(early, mean, variance))
+
+
+class FirstNorm(Encoding):
+    """Energies → moments of each frame, by group of the encoder's first norm."""
+
+    inputs: ClassVar = ENERGY
+    outputs: ClassVar = ("first_means", "first_variances")
+
+    def forward(self, energy: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, 1, 252, F), (1) → means, variances (1, 4, F)."""
+        _, early = self.begin(energy, deviation)
+        return measure_moments(early, groups=4)
+
+    def conclude(self, values: Values) -> Values:
+        """The moments over all frames, (1, 4)."""
+        mean, variance = join_moments(*(values[name] for name in self.outputs))
+        return {"first_mean": mean, "first_variance": variance}
+
+
+class SecondNorm(Encoding):
+    """Energies → moments of each frame, by group of the encoder's second norm."""
+
+    inputs: ClassVar = {**ENERGY, **FIRST}
+    outputs: ClassVar = ("second_means", "second_variances")
+
+    def forward(
+        self, energy: Tensor, deviation: Tensor, first_mean: Tensor, first_variance: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(1, 1, 252, F), (1), (1, 4) twice → means, variances (1, 2, F)."""
+        return measure_moments(self.widen(energy, deviation, first_mean, first_variance), groups=2)
+
+    def conclude(self, values: Values) -> Values:
+        """The moments over all frames, (1, 2)."""
+        mean, variance = join_moments(*(values[name] for name in self.outputs))
+        return {"second_mean": mean, "second_variance": variance}
+
+
+class Features(Encoding):
+    """Energies → what an embedding is made of, and its moments of each frame, by channel."""
+
+    inputs: ClassVar = {**ENERGY, **FIRST, **SECOND}
+    outputs: ClassVar = ("features", "feature_means", "feature_variances")
+
+    def forward(
+        self,
+        energy: Tensor,
+        deviation: Tensor,
+        first_mean: Tensor,
+        first_variance: Tensor,
+        second_mean: Tensor,
+        second_variance: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """→ features (1, 16, 252, F), means, variances (1, 16, F)."""
+        encoder = self.network.encoder
+        norm = encoder.neck[0]
+        assert isinstance(norm, GroupNorm)
+        wide = self.widen(energy, deviation, first_mean, first_variance)
+        features = encoder.refine(norm.normalise(wide, second_mean, second_variance))
+        return (features, *measure_moments(features, groups=features.shape[1]))
+
+    def conclude(self, values: Values) -> Values:
+        """The mean and unbiased variance over all frames, (1, 16), and the cells of one pitch."""
+        mean, variance = join_moments(values["feature_means"], values["feature_variances"])
+        count = READ_BINS * values["feature_means"].shape[2]
+        pitch = 40  # a middle one; any would do as an example
+        return {
+            "feature_mean": mean,
+            "feature_variance": variance * (count / (count - 1)),
+            "cells": values["features"][:, :, 3 * pitch - 1 : 3 * pitch + 2],
+        }
+
+
+class Embed(Encoding):
+    """Features around a pitch → its embeddings."""
+
+    inputs: ClassVar = {"cells": (1, 16, 3, "frames"), **FEATURE}
+    outputs: ClassVar = ("embedding",)
+
+    def forward(
+        self, cells: Tensor, feature_mean: Tensor, feature_variance: Tensor
+    ) -> tuple[Tensor]:
+        """(1, 16, 3, F), (1, 16) twice → (1, 12, F) of unit length."""
+        norm, conv = self.network.encoder.emb
+        assert isinstance(norm, CentreNorm)
+        assert isinstance(conv, nn.Conv2d)
+        centred = norm.normalise(cells, feature_mean, feature_variance)
+        x = F.conv2d(centred, conv.weight, conv.bias, padding=(0, conv.kernel_size[1] // 2))
+        return (to_unit_length(x).squeeze(2),)
+
+
+STAGES: dict[str, type[Stage]] = {
+    "ears": Ears,
+    "notes": Notes,
+    "first-norm": FirstNorm,
+    "second-norm": SecondNorm,
+    "features": Features,
+    "embed": Embed,
+}
+
+
+def cut(network: nn.Module, names: Iterable[str]) -> dict[str, Stage]:
+    """A network's stages by name; they share its layers."""
+    assert isinstance(network, BasicAMT | SepTimbre)
+    return {name: STAGES[name](network) for name in names}
+
+
+def measure_moments(x: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """(1, C, H, F) → mean and variance of each frame by group of channels, each (1, G, F)."""
+    cells = x.reshape(1, groups, -1, x.shape[3])
+    mean = cells.mean(dim=2, keepdim=True)
+    centred = cells - mean
+    return mean.squeeze(2), (centred * centred).mean(dim=2)
+
+
+def join_moments(means: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
+    """Moments of equally many values in each frame (1, G, F) → moments of all, each (1, G)."""
+    return means.mean(dim=2), variances.mean(dim=2) + means.var(dim=2, correction=0)
+
+
+@torch.no_grad()
+def run_stages(stages: dict[str, Stage], audio: Tensor) -> Values:
+    """Every input and output by name, for a recording (1, 1, N) in one piece."""
+    values = {"audio": clean_audio(audio)}
+    for stage in stages.values():
+        outputs = stage(*(values[name] for name in stage.inputs))
+        values.update(zip(stage.outputs, outputs, strict=True))
+        values.update(stage.conclude(values))
+    return values
+
+
+@torch.no_grad()
+def measure_halo(stage: Stage, frame_samples: int, frames: int = 400) -> int:
+    """How many frames to either side an output depends on, found by putting NaN into one frame.
+
+    Raises ValueError where it reaches as far as was looked, so that no halo could do.
+    """
+    middle = frames // 2
+    inputs = []
+    for shape in stage.inputs.values():
+        step = frame_samples if shape[-1] == "samples" else 1
+        tensor = torch.ones([frames * step if isinstance(n, str) else n for n in shape])
+        if isinstance(shape[-1], str):
+            tensor[..., middle * step : (middle + 1) * step] = torch.nan
+        inputs.append(tensor)
+    touched = [
+        (output.reshape(-1, output.shape[-1]).isnan().any(dim=0).nonzero() - middle).abs()
+        for output in stage(*inputs)
+    ]
+    halo = max(int(distance.max()) for distance in touched)
+    if halo >= middle - 1:
+        raise ValueError(f"{type(stage).__name__} depends on the whole recording")
+    return halo
