@@ -110,6 +110,7 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
         progress.update(task, advance=1, description=f"reference: {name}")
 
     chosen = subjects.deployed(args.folder, files, judged, behind, told)
+    chosen += subjects.streamed(args.folder, manifest, chosen)
     result = _examine(progress, chosen, plans)
     why = {signal.name: signal.why for signal in judged}
     return Report(chosen, result, left_out, why, _epsilon(args.out), _versions())

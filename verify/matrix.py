@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 from export.catalog import Thresholds
+from export.manifest import Manifest
 from verify.compare import Deviation, DisagreementError, Tolerance, compare
 from verify.notes import NoteAgreement, NoteError, Transcription, agree, transcribe
 from verify.runners import HangError, Runner, RunnerError, Tensors
+from verify.stream import StreamRunner
 
 Status = Literal["agrees", "disagrees", "failed", "not started"]
 
@@ -43,6 +45,8 @@ class Subject:
     dtypes: Mapping[str, str] = field(default_factory=dict)
     """Of the outputs, where they are not the reference's."""
     thresholds: Thresholds | None = None
+    stream: Manifest | None = None
+    """Where given, not the file runs, but its model's stages, over chunks of each signal."""
 
     @property
     def name(self) -> str:
@@ -161,6 +165,8 @@ def examine(
 def _judge(
     runner: Runner, subject: Subject, cases: Sequence[Case]
 ) -> Iterator[tuple[Verdict, Tensors | None]]:
+    if subject.stream is not None:
+        runner = StreamRunner(runner, subject.stream)
     loaded = False
     given_up = ""
     for case in cases:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.catalog import MODELS
-from export.manifest import Manifest, ModelFile
+from export.manifest import Manifest, ModelFile, StageFile
 from verify.subjects import Networks, SubjectError
 
 if TYPE_CHECKING:
@@ -19,11 +19,16 @@ def behind(manifest: Manifest, checkpoints: Path | None) -> Networks:
     What it returns raises SubjectError where the weights are not those of the manifest, and
     export's own errors where they cannot be had.
     """
-    entries = {entry.path: entry for entry in manifest.files}
+    entries = {entry.path: entry for entry in (*manifest.files, *manifest.stages)}
 
     def build(file: Path) -> tuple[nn.Module, tuple[str, ...]]:
         entry = entries[file.name]
-        return _network(entry, checkpoints), MODELS[entry.model].outputs
+        network = _network(entry, checkpoints)
+        if isinstance(entry, StageFile):
+            from export.nets.stages import cut
+
+            network = cut(network.get_submodule("network"), [entry.stage])[entry.stage]
+        return network, tuple(output.name for output in entry.outputs)
 
     return build
 

@@ -218,4 +218,4 @@ def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -
 
 
 def _fp32_only(subject: Subject, case: Case) -> bool:
-    return subject.variant == "fp32"
+    return subject.variant in ("fp32", "streamed")

@@ -124,8 +124,8 @@ class NativeRunner(_InProcess):
 class TorchRunner(_InProcess):
     """PyTorch, in float32 or in float64: the reference of truth.
 
-    ``build`` gives the network that a file was exported from, its weights loaded; it takes one
-    waveform and returns the file's outputs in ``outputs``' order.
+    ``build`` gives the network that a file was exported from, its weights loaded; it takes the
+    file's inputs, in the order in which they are given, and returns ``outputs`` in theirs.
     """
 
     def __init__(
@@ -149,13 +149,11 @@ class TorchRunner(_InProcess):
         import torch
 
         network, outputs = self._loaded()
-        if len(inputs) != 1:
-            raise RunnerError(f"{self.name}: takes one input, was given {', '.join(inputs)}")
-        (waveform,) = inputs.values()
+        tensors = [torch.from_numpy(np.array(value)).to(self._dtype) for value in inputs.values()]
         try:
             with torch.inference_mode():
-                values = network(torch.from_numpy(np.array(waveform)).to(self._dtype))
-        except RuntimeError as error:
+                values = network(*tensors)
+        except (RuntimeError, TypeError) as error:  # the latter for too few inputs, or too many
             raise RunnerError(f"{self.name}: cannot run: {first_line(error)}") from None
         if isinstance(values, torch.Tensor):
             values = (values,)

@@ -5,7 +5,9 @@ The reference of truth is PyTorch in float64, made once for each network and sig
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,11 +68,7 @@ def deployed(
     the one that the manifest speaks of.
     """
     for entry in files:
-        path = folder / entry.path
-        if not path.is_file():
-            raise SubjectError(f"{path} does not exist; run `make export` again")
-        if sha256_of(path) != entry.sha256:
-            raise SubjectError(f"{path} is not the file in the manifest; run `make export` again")
+        prove_file(folder, entry)
     references: dict[str, dict[str, Tensors]] = {}
     with TorchRunner("float64", networks) as runner:
         for entry in files:
@@ -93,6 +91,29 @@ def deployed(
         )
         for entry in files
     ]
+
+
+def streamed(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> list[Subject]:
+    """Judge the stages of fp32 files as the files are: same signals, references and promises."""
+    subjects = []
+    for whole in judged:
+        stages = [stage for stage in manifest.stages if stage.model == whole.model]
+        if whole.variant != "fp32" or not stages:
+            continue
+        for stage in stages:
+            prove_file(folder, stage)
+        sha256 = hashlib.sha256("".join(stage.sha256 for stage in stages).encode()).hexdigest()
+        subjects.append(replace(whole, variant="streamed", sha256=sha256, stream=manifest))
+    return subjects
+
+
+def prove_file(folder: Path, entry: ModelFile) -> None:
+    """SubjectError where a file is not the one that the manifest speaks of."""
+    path = folder / entry.path
+    if not path.is_file():
+        raise SubjectError(f"{path} does not exist; run `make export` again")
+    if sha256_of(path) != entry.sha256:
+        raise SubjectError(f"{path} is not the file in the manifest; run `make export` again")
 
 
 def stored(file: Path, references: Sequence[Path], tolerance: Tolerance) -> Subject:
