@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -144,6 +145,11 @@ class Manifest:
 
 class ManifestError(ValueError):
     """The manifest cannot be read; the message says what to do."""
+
+
+def sha256_of_stages(stages: Iterable[StageFile]) -> str:
+    """One digest of a model's stages, in running order: they are judged together."""
+    return hashlib.sha256("".join(stage.sha256 for stage in stages).encode()).hexdigest()
 
 
 def sha256_of(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import NoReturn
 import onnx
 import pytest
 
-from export.manifest import FILE_NAME, Manifest, sha256_of
+from export.manifest import FILE_NAME, Manifest, sha256_of, sha256_of_stages
 from tests.stand_in import write_models
 from verify.__main__ import main
 from verify.checkout import FILES, FOLDER
@@ -32,7 +32,13 @@ def report(models: Path, tmp_path: Path) -> Path:
 
 def write_report(folder: Path, models: Path, runtimes: dict[str, str]) -> Path:
     cells = {name: {"status": status} for name, status in runtimes.items()}
-    files = [{"sha256": sha256_of(models / name), "runtimes": cells} for name in FILES]
+    stages = Manifest.read(models).stages
+    together = [
+        sha256_of_stages(stage for stage in stages if stage.model == model)
+        for model in {stage.model for stage in stages}
+    ]
+    digests = [*(sha256_of(models / name) for name in FILES), *together]
+    files = [{"sha256": digest, "runtimes": cells} for digest in digests]
     folder.mkdir(exist_ok=True)
     (folder / "report.json").write_text(json.dumps({"files": files}), encoding="utf-8")
     return folder

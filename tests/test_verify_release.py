@@ -43,7 +43,8 @@ def test_it_holds_models_report_library_and_checksums(
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     there = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert there >= {"manifest.json", "report.html", "report.json"}
-    assert there >= {file.path for file in Manifest.read(models).files}
+    manifest = Manifest.read(models)
+    assert there >= {file.path for file in (*manifest.files, *manifest.stages)}
     assert there >= {str("noteDigger" / FOLDER / name) for name in FILES}
     (package,) = out.glob("*.tgz")
     with tarfile.open(package) as packed:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from export.manifest import ModelFile, sha256_of
+from export.manifest import ModelFile, StageFile, sha256_of, sha256_of_stages
 
 
 class PublishError(ValueError):
@@ -24,22 +24,39 @@ def require_passed(
     judged = read_report(report / "report.json")
     passed = {}
     for entry in files:
-        path = models / entry.path
-        if not path.is_file() or sha256_of(path) != entry.sha256:
-            raise PublishError(f"{path} has changed since it was made; run `make export`")
-        runtimes = judged.get(entry.sha256)
-        if runtimes is None:
-            raise PublishError(
-                f"{path} (SHA-256 {entry.sha256[:12]}…) is not what {report} judged; "
-                "run `make verify` again"
-            )
-        bad = sorted(runtime for runtime, status in runtimes.items() if status != "agrees")
-        if bad:
-            raise PublishError(
-                f"{entry.path} did not pass in {', '.join(bad)}; see {report}/index.html"
-            )
-        passed[entry.path] = tuple(runtimes)
+        _require_unchanged(models, entry)
+        passed[entry.path] = _find_runtimes(judged, entry.sha256, str(models / entry.path), report)
     return passed
+
+
+def require_stages_passed(models: Path, stages: Sequence[StageFile], report: Path) -> None:
+    """Raise PublishError where a model's stages are not the manifest's, or did not pass."""
+    judged = read_report(report / "report.json")
+    for model in dict.fromkeys(stage.model for stage in stages):
+        together = [stage for stage in stages if stage.model == model]
+        for stage in together:
+            _require_unchanged(models, stage)
+        _find_runtimes(judged, sha256_of_stages(together), f"{model}, streamed", report)
+
+
+def _require_unchanged(models: Path, entry: ModelFile) -> None:
+    path = models / entry.path
+    if not path.is_file() or sha256_of(path) != entry.sha256:
+        raise PublishError(f"{path} has changed since it was made; run `make export`")
+
+
+def _find_runtimes(
+    judged: dict[str, dict[str, str]], sha256: str, what: str, report: Path
+) -> tuple[str, ...]:
+    runtimes = judged.get(sha256)
+    if runtimes is None:
+        raise PublishError(
+            f"{what} (SHA-256 {sha256[:12]}…) is not what {report} judged; run `make verify` again"
+        )
+    bad = sorted(runtime for runtime, status in runtimes.items() if status != "agrees")
+    if bad:
+        raise PublishError(f"{what} did not pass in {', '.join(bad)}; see {report}/index.html")
+    return tuple(runtimes)
 
 
 def read_report(path: Path) -> dict[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from export.manifest import FILE_NAME, Manifest, ManifestError, sha256_of
 from verify.checkout import FILES, FOLDER
-from verify.passed import PublishError, require_passed
+from verify.passed import PublishError, require_passed, require_stages_passed
 from verify.publish import find_publishable
 
 ROOT = Path(__file__).parent.parent
@@ -61,11 +61,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def gather(models: Path, report: Path, out: Path) -> None:
     """Write a release to a folder that is not there yet; PublishError where it may not be."""
-    files = Manifest.read(models).files
-    require_passed(models, files, report)
+    manifest = Manifest.read(models)
+    require_passed(models, manifest.files, report)
+    require_stages_passed(models, manifest.stages, report)
     find_publishable(models, report)
     out.mkdir()
-    for name in (FILE_NAME, *(file.path for file in files)):
+    for name in (FILE_NAME, *(file.path for file in (*manifest.files, *manifest.stages))):
         shutil.copy(models / name, out)
     shutil.copy(report / "index.html", out / "report.html")
     shutil.copy(report / "report.json", out)

@@ -5,7 +5,6 @@ The reference of truth is PyTorch in float64, made once for each network and sig
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.catalog import MODELS
-from export.manifest import Manifest, ModelFile, sha256_of
+from export.manifest import Manifest, ModelFile, sha256_of, sha256_of_stages
 from verify.compare import Tolerance
 from verify.matrix import Case, Subject
 from verify.notes import transcribe
@@ -102,7 +101,7 @@ def streamed(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> lis
             continue
         for stage in stages:
             prove_file(folder, stage)
-        sha256 = hashlib.sha256("".join(stage.sha256 for stage in stages).encode()).hexdigest()
+        sha256 = sha256_of_stages(stages)
         subjects.append(replace(whole, variant="streamed", sha256=sha256, stream=manifest))
     return subjects
 
