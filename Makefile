@@ -70,6 +70,10 @@ bench: $(READY) $(NPM_READY) browsers ## time the rewritten fp32 files against d
 	$(BIN)/python -m export --fast --variants fp32 --out dist/fast $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 	$(BIN)/python -m verify bench --folder dist/fast --baseline "$(or $(UPSTREAM),$(OUT))" $(ARGS)
 
+.PHONY: lengths
+lengths: $(READY) $(NPM_READY) browsers ## memory and time of 1 to 60 minutes, whole and streamed: dist/report/lengths-*.svg
+	$(BIN)/python -m verify lengths --folder "$(OUT)" $(ARGS)
+
 .PHONY: browsers
 browsers: $(READY) ## find Chromium and Firefox, get those that are missing
 	$(BIN)/python -m verify browsers

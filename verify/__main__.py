@@ -26,6 +26,7 @@ from verify import (
     browsers,
     epsilon,
     launch,
+    lengths,
     networks,
     nodes,
     notedigger,
@@ -45,6 +46,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "browsers": browsers.main,
     "bisect": bisect.main,
     "epsilon": epsilon.main,
+    "lengths": lengths.main,
     "notedigger": notedigger.main,
     "publish": publish.main,
     "release": release.main,
@@ -113,7 +115,8 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     chosen += subjects.streamed(args.folder, manifest, chosen)
     result = _examine(progress, chosen, plans)
     why = {signal.name: signal.why for signal in judged}
-    return Report(chosen, result, left_out, why, _epsilon(args.out), _versions())
+    plots = lengths.read_plots(args.out)
+    return Report(chosen, result, left_out, why, _epsilon(args.out), _versions(), plots)
 
 
 def _plan(

@@ -56,6 +56,8 @@ class Report:
     epsilon: Mapping[str, Any] | None = None
     """What ``python -m verify epsilon`` found."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    plots: Sequence[str] = ()
+    """SVG that ``python -m verify lengths`` drew."""
 
     def left_out_by_reason(self) -> dict[str, list[str]]:
         """Names that share a reason."""

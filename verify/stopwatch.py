@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -40,8 +40,10 @@ class Stopwatch:
     Raises RunnerError where the browser or onnxruntime-web does not start, and where a step fails.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, mounts: Mapping[str, Path] | None = None) -> None:
         self.runtime = runtime
+        self._mounts = mounts or {}
+        """Folders that the page gets beside its own and onnxruntime-web's, by their first part."""
         self._dist = NODE_MODULES / runtime.package / "dist"
         self._devtools: CDPSession | None = None
 
@@ -53,7 +55,7 @@ class Stopwatch:
             )
         self._loop = asyncio.new_event_loop()
         self._stack = AsyncExitStack()
-        self._server = Loopback({"page": PAGE, "ort": self._dist})
+        self._server = Loopback({"page": PAGE, "ort": self._dist, **self._mounts})
         self._server.__enter__()
         try:
             self._wait("start the browser", self._open())
@@ -80,6 +82,22 @@ class Stopwatch:
     def run(self, key: str, *shape: int) -> Lap:
         """Run a session on music of that shape, e.g. 1, 1, samples."""
         return self._lap(f"run {key} on {list(shape)}", "run", key, list(shape))
+
+    def transcribe(self, model: str, samples: int) -> Lap:
+        """Make notes with the library, which streams; ``lib`` and ``models`` must be mounted."""
+        return self._lap(f"transcribe {samples} samples", "transcribe", model, samples)
+
+    def process(self) -> int:
+        """The page's process, Chromium's alone; its workers are threads of it."""
+        if self._devtools is None:
+            raise RunnerError(f"{self.runtime.name}: only Chromium tells a page's process")
+        told = self._wait("find the process", self._devtools.send("SystemInfo.getProcessInfo"))
+        renderers = [p for p in told["processInfo"] if p["type"] == "renderer"]
+        return int(max(renderers, key=lambda process: float(process["cpuTime"]))["id"])
+
+    def compose(self, samples: int) -> None:
+        """Make the music of this length, which later steps share."""
+        self._wait("compose", self._page.evaluate("n => stopwatch.compose(n)", samples))
 
     def heap_bytes(self) -> int:
         """The largest heap of WebAssembly so far, which is also its peak."""

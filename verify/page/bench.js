@@ -90,6 +90,31 @@ async function run(key, shape) {
   return seconds;
 }
 
+/**
+ * Transcribe the same music with the library, one thread: stages over chunks, notes and timbres.
+ *
+ * @param {string} model
+ * @param {number} length in samples
+ * @returns {Promise<number>} seconds
+ */
+async function transcribe(model, length) {
+  const path = "/lib/transcribe.js"; // served beside this page where it is measured
+  const { transcribe: make } = await import(path);
+  const begin = performance.now();
+  const notes = await make(
+    { samples: compose(length), rateHz: 44_100 },
+    {
+      model,
+      models: "/models/",
+      runtime: "/ort/",
+      threads: 1,
+      timbres: model === "septimbre" ? 3 : 1,
+    },
+  );
+  if (notes.length === 0) throw new Error("no note was found: nothing was measured");
+  return (performance.now() - begin) / 1000;
+}
+
 /** @type {Map<number, Float32Array>} */
 const composed = new Map();
 
@@ -117,4 +142,11 @@ function heap() {
   return memories.reduce((bytes, memory) => Math.max(bytes, memory.buffer.byteLength), 0);
 }
 
-Object.assign(globalThis, { stopwatch: Object.freeze({ start, load, run, heap }) });
+Object.assign(globalThis, { stopwatch: Object.freeze({
+    start,
+    load,
+    run,
+    transcribe,
+    compose: (/** @type {number} */ length) => compose(length).length,
+    heap,
+  }) });

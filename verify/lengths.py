@@ -1,0 +1,215 @@
+"""Memory and time against length: whole files, and stages over chunks. ``make lengths``.
+
+It measures and judges nothing: no status depends on a time or a size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import jinja2
+import numpy as np
+from rich.console import Console
+
+from export.catalog import RATE_HZ
+from export.example import read_example
+from export.manifest import Manifest
+from verify.browser import RUNTIMES
+from verify.options import Names
+from verify.report import TEMPLATES
+from verify.runners import NativeRunner, RunnerError
+from verify.stopwatch import Stopwatch
+from verify.stream import FRAME_SAMPLES, StreamRunner
+
+FILE_NAME = "lengths.json"
+Way = Literal["whole", "streamed"]
+CHUNK_SECONDS = 12.0
+"""As in web/lib/stream.js."""
+LIB = Path(__file__).parents[1] / "web" / "lib"
+WHOLE_BYTES_PER_SECOND = {"basicamt": 4.6e6, "septimbre": 10.2e6}
+"""What a whole file takes, natively: lengths that will not fit are not tried."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model on one length."""
+
+    runtime: str
+    model: str
+    way: Way
+    audio_seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    """Beyond the decoded audio; natively also beyond what Python held."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``python -m verify lengths``; 0, or 1 where something could not be run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m verify lengths",
+        description="Memory and time against length: whole files, and stages over chunks.",
+    )
+    parser.add_argument("--folder", type=Path, default=Path("dist/models"), metavar="DIR")
+    parser.add_argument(
+        "--models", action=Names, nargs="+", default=["basicamt", "septimbre"], metavar="A,B"
+    )
+    parser.add_argument(
+        "--runtimes", action=Names, nargs="+", default=["native", "chromium-wasm"], metavar="A,B"
+    )
+    parser.add_argument(
+        "--minutes", action=Names, nargs="+", default=["1", "5", "15", "60"], metavar="M,M"
+    )
+    parser.add_argument(
+        "--ways", action=Names, nargs="+", default=list(get_args(Way)), metavar="A,B"
+    )
+    parser.add_argument(
+        "--limit", type=float, default=4.0, metavar="GB", help="whole files up to this (default: 4)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
+    args = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    for name in args.runtimes:
+        if name != "native" and not name.startswith("chromium"):
+            raise RunnerError(f"no memory is known of {name}; take native or chromium-wasm")
+    manifest = Manifest.read(args.folder)
+    points = read(args.out)
+    failures = 0
+    for runtime, model, seconds, way in plan(args):
+        name = f"{runtime}: {model}, {seconds / 60:g} min, {way}"
+        file = args.folder / manifest.find(model).path
+        try:
+            measure = measure_native if runtime == "native" else measure_page
+            point = measure(runtime, file, model, seconds, way)
+        except RunnerError as error:
+            failures += 1
+            console.print(f"{name}: {error}", markup=False)
+            continue
+        points[runtime, model, way, seconds] = point
+        write(points, args.out)  # an hour of work is not lost with the next step
+        console.print(f"{name}: {point.peak_bytes / 1e6:.0f} MB, {point.cpu_seconds:.1f} s")
+    return 1 if failures else 0
+
+
+def plan(args: argparse.Namespace) -> Iterator[tuple[str, str, float, Way]]:
+    """What to measure, the short before the long."""
+    for runtime in args.runtimes:
+        for seconds in (60 * float(minutes) for minutes in args.minutes):
+            for model in args.models:
+                for way in args.ways:
+                    needed = WHOLE_BYTES_PER_SECOND.get(model, 0) * seconds
+                    if way == "streamed" or needed <= args.limit * 1e9:
+                        yield runtime, model, seconds, way
+
+
+def measure_native(runtime: str, file: Path, model: str, seconds: float, way: Way) -> Point:
+    """In a process of its own, so that its peak is this run's."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        cpu_seconds, peak_bytes = pool.apply(run_native, (file, seconds, way))
+    return Point(runtime, model, way, seconds, cpu_seconds, peak_bytes)
+
+
+def run_native(file: Path, seconds: float, way: Way) -> tuple[float, int]:
+    """CPU seconds and peak bytes of one run on the bundled music, over and over again."""
+    samples = round(seconds * RATE_HZ)
+    music = read_example(20.0)[0, 0]
+    audio = np.resize(music, samples)[None, None]
+    chunk_frames = round(CHUNK_SECONDS * RATE_HZ / FRAME_SAMPLES)
+    before, start = read_memory("self")["VmRSS"], time.process_time()
+    with NativeRunner("full") as runner:
+        if way == "whole":
+            runner.load(file)
+            runner.run({"audio": audio})
+        else:
+            stream = StreamRunner(runner, Manifest.read(file.parent), chunk_frames)
+            stream.load(file)
+            for _ in stream.stream(audio):
+                pass  # an hour's embeddings are of use to nobody at once
+    return time.process_time() - start, read_memory("self")["VmHWM"] - before
+
+
+def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way) -> Point:
+    """In a page of its own; the streamed way is the library's, notes and timbres included."""
+    samples = round(seconds * RATE_HZ)
+    mounts = {"lib": LIB, "models": file.parent}
+    with Stopwatch(RUNTIMES[runtime], mounts) as stopwatch:
+        stopwatch.compose(samples)
+        if way == "whole":
+            stopwatch.load("file", file)
+            lap = stopwatch.run("file", 1, 1, samples)
+        else:
+            lap = stopwatch.transcribe(model, samples)
+        peak = read_memory(str(stopwatch.process()))["VmHWM"]
+    return Point(runtime, model, way, seconds, lap.cpu_seconds, peak - 4 * samples)
+
+
+def read_memory(process: str) -> dict[str, int]:
+    """Bytes by name from Linux's /proc; RunnerError where there is none."""
+    try:
+        text = Path("/proc", process, "status").read_text(encoding="ascii")
+    except OSError as error:
+        raise RunnerError(f"memory is read from /proc, as Linux has it: {error}") from None
+    lines = (line.split() for line in text.splitlines() if line.endswith(" kB"))
+    return {words[0].rstrip(":"): 1024 * int(words[1]) for words in lines}
+
+
+Key = tuple[str, str, Way, float]
+
+
+def read(folder: Path) -> dict[Key, Point]:
+    """What was measured before, so that a few points can be measured again."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return {}
+    points = [Point(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    return {(p.runtime, p.model, p.way, p.audio_seconds): p for p in points}
+
+
+def write(points: dict[Key, Point], folder: Path) -> None:
+    """Write the figures and, for each runtime, a plot of memory and one of time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ordered = [points[key] for key in sorted(points)]
+    texts = {FILE_NAME: json.dumps([asdict(point) for point in ordered], indent=1) + "\n"}
+    for runtime in dict.fromkeys(point.runtime for point in ordered):
+        shown = [point for point in ordered if point.runtime == runtime]
+        for quantity in ("memory", "time"):
+            texts[f"lengths-{runtime}-{quantity}.svg"] = draw(shown, quantity)
+    for name, text in texts.items():
+        beside = folder / f"{name}.part"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(folder / name)
+
+
+def read_plots(folder: Path) -> list[str]:
+    """What was drawn before, for the report; empty where nothing was."""
+    return [path.read_text(encoding="utf-8") for path in sorted(folder.glob("lengths-*.svg"))]
+
+
+def draw(points: Sequence[Point], quantity: str) -> str:
+    """An SVG: minutes of audio to the right, gigabytes or minutes of work upwards."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,
+        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    lines: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for point in points:
+        value = point.peak_bytes / 1e9 if quantity == "memory" else point.cpu_seconds / 60
+        lines.setdefault((point.model, point.way), []).append((point.audio_seconds / 60, value))
+    highest = max(value for line in lines.values() for _, value in line)
+    longest = max(minutes for line in lines.values() for minutes, _ in line)
+    return environment.get_template("lengths.svg").render(
+        lines=lines, quantity=quantity, top=round_up(highest), end=round_up(longest)
+    )
+
+
+def round_up(value: float) -> float:
+    """The next 1, 2, 4, 5, 6 or 8 times a power of ten, so that a quarter of it reads well."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(n * power for n in (1, 2, 4, 6, 8, 10) if n * power >= value))
