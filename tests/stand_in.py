@@ -1,12 +1,14 @@
 """Models and music to test the page with, in a checkout that has no trained weights.
 
-The networks keep the names, shapes and meaning of the deployed ones, and hear well enough to
-find the notes of ``make_tune``: the energy near each pitch, its rise, and the first overtones.
+The stages keep the names, shapes and meaning of the deployed ones, and hear well enough to find
+the notes of ``make_tune``: the energy near each pitch, its rise, and the first overtone.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,11 +26,14 @@ from export.catalog import (
     PITCHES,
     RATE_HZ,
 )
-from export.manifest import FILE_NAME, Manifest, ModelFile, TensorInfo, sha256_of
+from export.manifest import FILE_NAME, Manifest, StageFile, TensorInfo, sha256_of
 
 HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
 WINDOW = 4096
 RISE_FRAMES = 4
+PADS = [WINDOW // 2, WINDOW // 2 - 1]
+BINS = 3 * PITCHES
+CHANNELS = 16
 
 Tune = list[tuple[float, float, int, int]]
 """(start, end, MIDI pitch, voice) with times in seconds."""
@@ -61,23 +66,23 @@ def write_tune(path: Path, *, rate_hz: int = RATE_HZ, gain: float = 0.3, tune: T
 def write_models(folder: Path) -> Path:
     """Stand-ins for the page's two networks, with a manifest; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = tuple(_write_model(folder, name) for name in ("basicamt", "septimbre"))
-    manifest = Manifest(files=files, versions={"stand-in": "1"})
+    stages = tuple(
+        _write_stage(folder, name, stage)
+        for name in ("basicamt", "septimbre")
+        for stage in MODELS[name].stages
+    )
+    manifest = Manifest(files=(), versions={"stand-in": "1"}, stages=stages)
     (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     return folder
 
 
-def _write_model(folder: Path, name: str) -> ModelFile:
+def _write_stage(folder: Path, name: str, stage: str) -> StageFile:
     model = MODELS[name]
-    network = _network("embedding" in model.outputs)
-    path = folder / f"{model.stem}.onnx"
+    recipe = STAGES[stage]
+    network = _graph(recipe)
+    path = folder / f"{model.stem}.{stage}.onnx"
     onnx.save(network, path)
-    shapes: dict[str, tuple[int | str, ...]] = {
-        "onset": (1, PITCHES, "frames"),
-        "frame": (1, PITCHES, "frames"),
-        "embedding": (1, EMBEDDING_SIZE, PITCHES, "frames"),
-    }
-    return ModelFile(
+    return StageFile(
         model=name,
         variant="fp32",
         path=path.name,
@@ -87,8 +92,8 @@ def _write_model(folder: Path, name: str) -> ModelFile:
         parameters=0,
         opset=17,
         ir_version=8,
-        inputs=(TensorInfo("audio", "float32", (1, 1, "samples")),),
-        outputs=tuple(TensorInfo(out, "float32", shapes[out]) for out in model.outputs),
+        inputs=tuple(TensorInfo(key, "float32", shape) for key, shape in recipe.inputs.items()),
+        outputs=tuple(TensorInfo(key, "float32", shape) for key, shape in recipe.outputs.items()),
         rate_hz=RATE_HZ,
         network_rate_hz=NETWORK_RATE_HZ,
         hop_samples=HOP_SAMPLES,
@@ -99,69 +104,167 @@ def _write_model(folder: Path, name: str) -> ModelFile:
         epsilon=EPSILON,
         guards=(),
         recipe="stand-in",
-        error={out: 0.0 for out in model.outputs},
+        error=dict.fromkeys(recipe.outputs, 0.0),
+        stage=stage,
+        halo_frames=recipe.halo_frames,
     )
 
 
-def _network(embeds: bool) -> onnx.ModelProto:
-    n = np.arange(WINDOW) - WINDOW // 2
-    hz = 440 * 2 ** ((np.arange(PITCHES) + LOWEST_PITCH - 69) / 12)
-    waves = np.exp(2j * np.pi * hz[:, None] * n / RATE_HZ) * np.hanning(WINDOW) / WINDOW
-    constants: dict[str, NDArray[np.generic]] = {
-        "filters": np.concatenate([waves.real, waves.imag])[:, None].astype(np.float32),
-        "split": np.array([PITCHES, PITCHES], np.int64),
-        "tiny": np.array(1e-12, np.float32),
-        "late_pad": np.array([0, 0, RISE_FRAMES, 0, 0, 0], np.int64),
-        "early_pad": np.array([0, 0, 0, 0, 0, -RISE_FRAMES], np.int64),
-    }
-    pads = [WINDOW // 2, WINDOW // 2 - 1]
-    nodes = [
-        helper.make_node("Conv", ["audio", "filters"], ["bands"], strides=[HOP], pads=pads),
-        helper.make_node("Mul", ["bands", "bands"], ["squares"]),
-        helper.make_node("Split", ["squares", "split"], ["real", "imaginary"], axis=1),
-        helper.make_node("Add", ["real", "imaginary"], ["energy"]),
-        helper.make_node("Sqrt", ["energy"], ["amplitude"]),
-        helper.make_node("ReduceMax", ["amplitude"], ["most"], keepdims=1),
-        helper.make_node("Add", ["most", "tiny"], ["scale"]),
-        helper.make_node("Div", ["amplitude", "scale"], ["frame"]),
-        helper.make_node("Pad", ["frame", "late_pad"], ["shifted"]),
-        helper.make_node("Pad", ["shifted", "early_pad"], ["before"]),
-        helper.make_node("Sub", ["frame", "before"], ["difference"]),
-        helper.make_node("Relu", ["difference"], ["rise"]),
-        helper.make_node("ReduceMax", ["rise"], ["steepest"], keepdims=1),
-        helper.make_node("Add", ["steepest", "tiny"], ["rise_scale"]),
-        helper.make_node("Div", ["rise", "rise_scale"], ["onset"]),
-    ]
-    shape: list[str | int | None] = [1, PITCHES, "frames"]
-    outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("onset", "frame")
-    ]
-    if embeds:
-        rise = 12  # semitones to the first overtone
-        constants["octave_pad"] = np.array([0, -rise, 0, 0, rise, 0], np.int64)
-        constants["weight"] = np.array(20, np.float32)
-        constants["channel"] = np.array([1], np.int64)
-        constants["more_pad"] = np.array([0, 0, 0, 0, 0, EMBEDDING_SIZE - 2, 0, 0], np.int64)
-        nodes += [
-            helper.make_node("Pad", ["frame", "octave_pad"], ["overtone"]),
-            helper.make_node("Mul", ["overtone", "weight"], ["loud_overtone"]),
-            helper.make_node("Unsqueeze", ["frame", "channel"], ["first"]),
-            helper.make_node("Unsqueeze", ["loud_overtone", "channel"], ["second"]),
-            helper.make_node("Concat", ["first", "second"], ["two"], axis=1),
-            helper.make_node("Pad", ["two", "more_pad"], ["all"]),
-            helper.make_node("ReduceL2", ["all"], ["length"], axes=[1], keepdims=1),
-            helper.make_node("Add", ["length", "tiny"], ["divisor"]),
-            helper.make_node("Div", ["all", "divisor"], ["embedding"]),
-        ]
-        wide: list[str | int | None] = [1, EMBEDDING_SIZE, PITCHES, "frames"]
-        outputs.append(helper.make_tensor_value_info("embedding", TensorProto.FLOAT, wide))
+Shape = tuple[int | str, ...]
+Node = tuple[str, tuple[str, ...], str, dict[str, Any]]
+"""Operator, inputs, output, attributes."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A stage as a list of nodes."""
+
+    inputs: dict[str, Shape]
+    outputs: dict[str, Shape]
+    halo_frames: int
+    nodes: list[Node]
+
+
+def _graph(recipe: Recipe) -> onnx.ModelProto:
+    def info(name: str, shape: Shape) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+
+    used = {name for _, names, _, _ in recipe.nodes for name in names}
     graph = helper.make_graph(
-        nodes,
+        [helper.make_node(op, names, [out], **more) for op, names, out, more in recipe.nodes],
         "stand-in",
-        [helper.make_tensor_value_info("audio", TensorProto.FLOAT, [1, 1, "samples"])],
-        outputs,
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+        [info(*item) for item in recipe.inputs.items()],
+        [info(*item) for item in recipe.outputs.items()],
+        [
+            numpy_helper.from_array(value, name)
+            for name, value in CONSTANTS.items()
+            if name in used
+        ],
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(network, full_check=True)
     return network
+
+
+def _filters() -> NDArray[np.float32]:
+    """Real parts, then imaginary ones, of a filter in the middle one of each pitch's bins."""
+    n = np.arange(WINDOW) - WINDOW // 2
+    hz = 440 * 2 ** ((np.arange(PITCHES) + LOWEST_PITCH - 69) / 12)
+    bins = np.zeros((BINS, WINDOW), complex)
+    bins[1::3] = np.exp(2j * np.pi * hz[:, None] * n / RATE_HZ) * np.hanning(WINDOW) / WINDOW
+    return np.concatenate([bins.real, bins.imag])[:, None].astype(np.float32)
+
+
+CONSTANTS: dict[str, NDArray[np.generic]] = {
+    "filters": _filters(),
+    "parts": np.array([1, 2, BINS, -1], np.int64),
+    "axis 1": np.array([1], np.int64),
+    "axis 2": np.array([2], np.int64),
+    "axes 1 2": np.array([1, 2], np.int64),
+    "one": np.array([1], np.int64),
+    "three": np.array([3], np.int64),
+    "far": np.array([BINS], np.int64),
+    "two": np.array([2], np.int64),
+    "later": np.array([0, 0, RISE_FRAMES, 0, 0, 0], np.int64),
+    "earlier": np.array([0, 0, 0, 0, 0, -RISE_FRAMES], np.int64),
+    # From a pitch to the bin of its first overtone, twelve semitones above.
+    "octave": np.array([0, 0, -36, 0, 0, 0, 36, 0], np.int64),
+    "more": np.array([0, 0, 0, 0, 0, CHANNELS - 2, 0, 0], np.int64),
+    "weight": np.array(20, np.float32),
+    "tiny": np.array(1e-12, np.float32),
+    "embedding channels": np.array([EMBEDDING_SIZE], np.int64),
+    "zero": np.array([0], np.int64),
+}
+
+_ENERGY: dict[str, Shape] = {"energy": (1, 1, BINS, "frames"), "deviation": (1,)}
+_AMPLITUDE: list[Node] = [
+    ("Div", ("energy", "deviation"), "level", {}),
+    ("Sqrt", ("level",), "amplitude", {}),
+]
+
+
+def _moments(of: str, name: str, groups: int) -> tuple[dict[str, Shape], list[Node]]:
+    """Means and variances of each frame over the bins, the same for every group."""
+    repeat = {"axis": 1}
+    outputs: dict[str, Shape] = {
+        f"{name}_means": (1, groups, "frames"),
+        f"{name}_variances": (1, groups, "frames"),
+    }
+    return outputs, [
+        ("ReduceMean", (of,), f"{name} mean", {"axes": [1, 2], "keepdims": 1}),
+        ("Sub", (of, f"{name} mean"), f"{name} centred", {}),
+        ("Mul", (f"{name} centred", f"{name} centred"), f"{name} squares", {}),
+        ("ReduceMean", (f"{name} squares",), f"{name} variance", {"axes": [1], "keepdims": 0}),
+        ("ReduceMean", (f"{name} variance",), f"{name} one", {"axes": [1], "keepdims": 1}),
+        ("Squeeze", (f"{name} mean", "axis 2"), f"{name} flat", {}),
+        ("Concat", (f"{name} flat",) * groups, f"{name}_means", repeat),
+        ("Concat", (f"{name} one",) * groups, f"{name}_variances", repeat),
+    ]
+
+
+def _first(groups: int, name: str) -> dict[str, Shape]:
+    return {f"{name}_mean": (1, groups), f"{name}_variance": (1, groups)}
+
+
+_FIRST_OUT, _FIRST_NODES = _moments("amplitude", "first", 4)
+_SECOND_OUT, _SECOND_NODES = _moments("amplitude", "second", 2)
+_FEATURE_OUT, _FEATURE_NODES = _moments("features", "feature", CHANNELS)
+
+STAGES: dict[str, Recipe] = {
+    "ears": Recipe(
+        {"audio": (1, 1, "samples")},
+        {"energy": (1, 1, BINS, "frames"), "loudness": (1, "frames")},
+        WINDOW // HOP // 2,
+        [
+            ("Conv", ("audio", "filters"), "bands", {"strides": [HOP], "pads": PADS}),
+            ("Mul", ("bands", "bands"), "squares", {}),
+            ("Reshape", ("squares", "parts"), "pairs", {}),
+            ("ReduceSum", ("pairs", "axis 1"), "energy", {"keepdims": 1}),
+            ("ReduceSum", ("energy", "axes 1 2"), "loudness", {"keepdims": 0}),
+        ],
+    ),
+    "notes": Recipe(
+        _ENERGY,
+        {"onset": (1, PITCHES, "frames"), "frame": (1, PITCHES, "frames")},
+        RISE_FRAMES,
+        [
+            *_AMPLITUDE,
+            ("Slice", ("amplitude", "one", "far", "axis 2", "three"), "middle", {}),
+            ("Squeeze", ("middle", "axis 1"), "frame", {}),
+            ("Pad", ("frame", "later"), "shifted", {}),
+            ("Pad", ("shifted", "earlier"), "before", {}),
+            ("Sub", ("frame", "before"), "difference", {}),
+            ("Relu", ("difference",), "onset", {}),
+        ],
+    ),
+    "first-norm": Recipe(_ENERGY, _FIRST_OUT, 0, [*_AMPLITUDE, *_FIRST_NODES]),
+    "second-norm": Recipe(
+        {**_ENERGY, **_first(4, "first")}, _SECOND_OUT, 0, [*_AMPLITUDE, *_SECOND_NODES]
+    ),
+    "features": Recipe(
+        {**_ENERGY, **_first(4, "first"), **_first(2, "second")},
+        {"features": (1, CHANNELS, BINS, "frames"), **_FEATURE_OUT},
+        0,
+        [
+            *_AMPLITUDE,
+            ("Pad", ("amplitude", "octave"), "overtone", {}),
+            ("Mul", ("overtone", "weight"), "loud", {}),
+            ("Concat", ("amplitude", "loud"), "heard", {"axis": 1}),
+            ("Pad", ("heard", "more"), "features", {}),
+            *_FEATURE_NODES,
+        ],
+    ),
+    "embed": Recipe(
+        {"cells": (1, CHANNELS, 3, "frames"), **_first(CHANNELS, "feature")},
+        {"embedding": (1, EMBEDDING_SIZE, "frames")},
+        2,
+        [
+            ("Slice", ("cells", "one", "two", "axis 2"), "middle", {}),
+            ("Squeeze", ("middle", "axis 2"), "flat", {}),
+            ("Slice", ("flat", "zero", "embedding channels", "axis 1"), "seen", {}),
+            ("ReduceL2", ("seen",), "length", {"axes": [1], "keepdims": 1}),
+            ("Add", ("length", "tiny"), "divisor", {}),
+            ("Div", ("seen", "divisor"), "embedding", {}),
+        ],
+    ),
+}

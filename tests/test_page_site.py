@@ -119,7 +119,7 @@ def test_a_newer_version_takes_over_with_the_next_visit(
 
 def test_a_damaged_file_is_not_kept(browser: Browser, folder: Path, tmp_path: Path) -> None:
     build_site(folder / "models", tmp_path / "site")
-    path = tmp_path / "site" / "models" / "basicamt_44100.onnx"
+    path = tmp_path / "site" / "models" / "basicamt_44100.notes.onnx"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)

@@ -98,7 +98,7 @@ def test_a_model_that_is_not_the_manifests_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_models(tmp_path / "models")
-    (folder / "basicamt_44100.onnx").write_bytes(b"something else")
+    (folder / "basicamt_44100.notes.onnx").write_bytes(b"something else")
     assert main(["build", "--models", str(folder), "--out", str(tmp_path / "site")]) == 2
     assert f"is not what {FILE_NAME} describes" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "site").exists()

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from export.manifest import FILE_NAME, Manifest, ModelFile, sha256_of
+from export.manifest import FILE_NAME, Manifest, StageFile, sha256_of
 
 WEB = Path(__file__).parent
 NODE_MODULES = WEB / "node_modules"
@@ -34,16 +34,16 @@ class SiteError(ValueError):
 
 
 def read_models(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    """Read the page's models and a manifest of them alone.
+    """Read the stages of the page's models and a manifest of them alone.
 
     Raises ManifestError where there is no manifest, SiteError where a file is missing or is not
     the one that the manifest describes.
     """
     manifest = Manifest.read(folder)
-    kept: list[ModelFile] = []
+    kept: list[StageFile] = []
     contents = {}
-    for file in manifest.files:
-        if file.model not in MODELS or file.variant != "fp32":
+    for file in manifest.stages:
+        if file.model not in MODELS:
             continue
         path = folder / file.path
         if not path.is_file():
@@ -54,9 +54,9 @@ def read_models(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
         kept.append(replace(file, path=path.name))
     if not kept:
         raise SiteError(
-            f"{folder} holds none of {', '.join(MODELS)} in fp32; run `make export` first"
+            f"{folder} holds no stages of {', '.join(MODELS)}; run `make export` first"
         )
-    return replace(manifest, files=tuple(kept)), contents
+    return replace(manifest, files=(), stages=tuple(kept)), contents
 
 
 def site_files(models: Path) -> dict[str, bytes]:

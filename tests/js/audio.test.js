@@ -1,12 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { mixToMono, resample, sanitise, setLevel } from "../../web/lib/audio.js";
+import { gainFor, Listener, mixToMono, sanitise } from "../../web/lib/audio.js";
+import { Resampler } from "../../web/lib/resample.js";
 
 const tone = (hz, rateHz, seconds) =>
   Float32Array.from({ length: rateHz * seconds }, (_, i) =>
     Math.sin((2 * Math.PI * hz * i) / rateHz),
   );
+
+/** A whole recording at another rate. */
+function resample(samples, fromHz, toHz) {
+  const resampler = new Resampler(fromHz, toHz);
+  return resampler.run(samples, 0, 0, resampler.lengthOf(samples.length));
+}
+
+/** A recording in memory, as a page hands it over. */
+const sourceOf = (samples, rateHz) => ({
+  length: samples.length,
+  rateHz,
+  read: async (from, to) => samples.slice(from, to),
+});
 
 /** Level of the inner part in dB of a full-scale sine. */
 function levelDb(samples) {
@@ -50,34 +64,66 @@ test("the same rate costs nothing; odd rates and the shortest recordings are bor
   }
 });
 
+test("a part resampled alone is the whole's part, to the last bit", () => {
+  const samples = tone(997, 48000, 0.5);
+  const whole = resample(samples, 48000, 44100);
+  const resampler = new Resampler(48000, 44100);
+  const borders = [0, 1, 2, 1000, 1001, 9999, whole.length - 1, whole.length];
+  for (let i = 1; i < borders.length; i++) {
+    const [start, end] = [borders[i - 1], borders[i]];
+    const { from, to } = resampler.reach(start, end, samples.length);
+    const part = resampler.run(samples.slice(from, to), from, start, end);
+    assert.deepEqual(part, whole.slice(start, end));
+  }
+  const { from, to } = resampler.reach(1000, 2000, samples.length);
+  const short = resampler.run(samples.slice(from, to - 20), from, 1000, 2000);
+  assert.notDeepEqual(short, whole.slice(1000, 2000), "the check sees samples that are missing");
+});
+
 test("what is not a number becomes silence, and is counted", () => {
   const samples = Float32Array.from([0.5, NaN, -0.75, Infinity, -Infinity, 0]);
-  const rms = Math.sqrt((0.5 ** 2 + 0.75 ** 2) / 6);
-  assert.deepEqual(sanitise(samples), { peak: 0.75, rms, repaired: 3 });
+  assert.deepEqual(sanitise(samples), { peak: 0.75, squares: 0.5 ** 2 + 0.75 ** 2, repaired: 3 });
   assert.deepEqual(Array.from(samples), [0.5, 0, -0.75, 0, 0, 0]);
 });
 
-test("every recording comes to one level, but noise is not made music", () => {
+test("every recording comes to one level, but noise is not made music", async () => {
   for (const gain of [1e-3, 0.05, 1, 1e18]) {
     const samples = tone(440, 44100, 1).map((x) => gain * x);
-    setLevel(samples, sanitise(samples).rms);
-    assert.ok(Math.abs(sanitise(samples).rms - 0.06) < 1e-6);
+    const listener = await Listener.of(sourceOf(samples, 44100), 44100);
+    const { squares } = sanitise(await listener.read(0, 44100));
+    assert.ok(Math.abs(Math.sqrt(squares / 44100) - 0.06) < 1e-6);
+    assert.equal(listener.silent, false);
   }
-  const noise = tone(440, 44100, 1).map((x) => 1e-5 * x);
-  setLevel(noise, sanitise(noise).rms);
-  assert.ok(sanitise(noise).peak <= 1.001e-3);
+  assert.equal(gainFor(1e-5), 100);
+  assert.equal((await Listener.of(sourceOf(new Float32Array(9), 44100), 44100)).silent, true);
 });
 
-test("channels are mixed by their mean, across slices", async () => {
-  const length = (1 << 20) + 5;
-  const channels = [new Float32Array(length).fill(1), new Float32Array(length).fill(-0.5)];
+test("a recording heard in pieces is the one heard whole, damage repaired", async () => {
+  const samples = tone(440, 48000, 0.25);
+  samples[5000] = NaN;
+  const listener = await Listener.of(sourceOf(samples, 48000), 44100);
+  assert.equal(listener.length, 11025);
+  assert.equal(listener.repaired, 1);
+  assert.ok(Math.abs(listener.seconds - 0.25) < 1e-12);
+  const whole = await listener.read(0, listener.length);
+  assert.deepEqual(await listener.read(4000, 7000), whole.slice(4000, 7000));
+  const over = await listener.read(11000, 11100);
+  assert.deepEqual(over.slice(0, 25), whole.slice(11000));
+  assert.ok(over.slice(25).every((x) => x === 0));
+});
+
+test("channels are mixed by their mean; a copy is made of one", () => {
+  const channels = [new Float32Array(9).fill(1), new Float32Array(9).fill(-0.5)];
+  channels[0][4] = 2;
   const buffer = {
-    length,
+    length: 9,
     numberOfChannels: 2,
     copyFromChannel: (target, c, start) =>
       target.set(channels[c].subarray(start, start + target.length)),
   };
-  const mono = await mixToMono(buffer);
-  assert.equal(mono.length, length);
-  assert.ok(mono.every((x) => x === 0.25));
+  assert.deepEqual(Array.from(mixToMono(buffer, 3, 6)), [0.25, 0.75, 0.25]);
+  const samples = Float32Array.of(1, 2, 3);
+  const copy = mixToMono({ samples, rateHz: 44100 }, 1, 3);
+  copy[0] = 9;
+  assert.deepEqual(Array.from(samples), [1, 2, 3]);
 });

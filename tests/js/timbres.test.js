@@ -9,6 +9,7 @@ import {
   EMBEDDING_SIZE,
   estimateTimbres,
   noteEmbeddings,
+  readDense,
 } from "../../web/lib/timbres.js";
 
 const cases = JSON.parse(readFileSync(new URL("../data/timbres.json", import.meta.url), "utf8"));
@@ -96,12 +97,14 @@ test("a note's vector is the energy-weighted sum of its embeddings, of unit leng
     { startFrame: 0, endFrame: 2, pitch: 24 + row, velocity: 1 },
     { startFrame: 0, endFrame: 3, pitch: 24 + row + 1, velocity: 1 },
   ];
-  const [vector, silent] = noteEmbeddings(notes, embedding, frame, frames);
+  const [vector, silent] = noteEmbeddings(notes, readDense(embedding, frames), frame, frames);
   const length = Math.hypot(0.25, 1);
   assert.ok(Math.abs(vector[0] - 0.25 / length) < 1e-12);
   assert.ok(Math.abs(vector[1] - 1 / length) < 1e-12);
   assert.ok(silent.every((value) => value === 0));
-  assert.throws(() => noteEmbeddings(notes, frame, frame, frames), /were expected/);
+  assert.throws(() => readDense(frame, frames), /were expected/);
+  const read = readDense(embedding, frames);
+  assert.throws(() => noteEmbeddings(notes, read, frame, 4), /were expected/);
 });
 
 test("eigenvectors of a small matrix satisfy their definition", () => {

@@ -23,9 +23,23 @@ test("the library never reaches for the page, nor for the DOM", () => {
   }
 });
 
-test("notes, timbres and MIDI are pure", () => {
-  const pure = new Set(["./notes.js", "./timbres.js", "./eigen.js", "./midi.js", "midi-file"]);
-  for (const name of ["notes.js", "timbres.js", "eigen.js", "midi.js"]) {
+/** What can be tested without a browser. */
+const PURE = [
+  "chunks.js",
+  "eigen.js",
+  "embeddings.js",
+  "midi.js",
+  "moments.js",
+  "notes.js",
+  "progress.js",
+  "provisional.js",
+  "spans.js",
+  "timbres.js",
+];
+
+test("notes, timbres, MIDI and the arithmetic of streaming are pure", () => {
+  const pure = new Set(["midi-file", ...PURE.map((name) => `./${name}`)]);
+  for (const name of PURE) {
     const text = lib.get(name);
     for (const path of imports(text)) assert.ok(pure.has(path), `${name} imports ${path}`);
     const impure = /\b(fetch|self|globalThis|Worker|performance|Date|Math\.random|navigator)\b/;

@@ -4,5 +4,5 @@ export { decodeFile } from "./decode.js";
 export { TranscriptionError } from "./errors.js";
 export { toMidi } from "./midi.js";
 export { LOWEST_PITCH, makeNotes, PITCHES, SECONDS_PER_FRAME } from "./notes.js";
-export { clusterTimbres, estimateTimbres, noteEmbeddings } from "./timbres.js";
+export { clusterTimbres, estimateTimbres, noteEmbeddings, readDense } from "./timbres.js";
 export { Analysis, analyse, transcribe } from "./transcribe.js";

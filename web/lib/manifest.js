@@ -6,22 +6,27 @@ import { messageOf, TranscriptionError } from "./errors.js";
 const SCHEMA = 1;
 
 /**
- * @typedef {object} ModelFile one file, as in export/manifest.py; what the library reads of it
+ * @typedef {object} StageFile one part of a network, as in export/manifest.py; what the library
+ *   reads of it
  * @property {string} model
  * @property {string} variant
+ * @property {string} stage
+ * @property {number} halo_frames frames to either side that an output depends on
  * @property {string} path relative to the manifest
  * @property {number} bytes
  * @property {string} sha256
- * @property {{name: string}[]} inputs
- * @property {{name: string}[]} outputs
+ * @property {Tensor[]} inputs
+ * @property {Tensor[]} outputs
  * @property {number} rate_hz
  * @property {{frame: number, onset: number, minimum_frames: number, tolerance_frames: number}} thresholds
  */
 
+/** @typedef {{name: string, shape: (number | string)[]}} Tensor a string: as long as the input */
+
 /**
  * @typedef {object} Manifest
  * @property {number} schema
- * @property {ModelFile[]} files
+ * @property {StageFile[]} [stages]
  */
 
 /**
@@ -52,23 +57,22 @@ export async function loadManifest(modelsUrl, signal) {
 }
 
 /**
- * The file of a model and variant.
+ * The stages of a model, in running order.
  * @param {Manifest} manifest
  * @param {string} model
- * @param {string} [variant]
- * @returns {ModelFile}
+ * @returns {StageFile[]}
  * @throws {TranscriptionError} "model", naming what there is
  */
-export function findModel(manifest, model, variant = "fp32") {
-  const file = manifest.files.find((one) => one.model === model && one.variant === variant);
-  if (file) return file;
-  const have = manifest.files.map((one) => `${one.model} ${one.variant}`).join(", ") || "nothing";
-  throw new TranscriptionError("model", `there is no ${model} ${variant} here; there is ${have}`);
+export function findStages({ stages = [] }, model) {
+  const found = stages.filter((one) => one.model === model);
+  if (found.length > 0) return found;
+  const have = [...new Set(stages.map((one) => one.model))].join(", ") || "nothing";
+  throw new TranscriptionError("model", `there is no ${model} here; there is ${have}`);
 }
 
 /**
  * The model's own thresholds, in the library's spelling.
- * @param {ModelFile} file
+ * @param {StageFile} file
  * @returns {Required<import("./notes.js").Thresholds>}
  */
 export function thresholdsOf({ thresholds }) {

@@ -13,15 +13,6 @@ import { messageOf, TranscriptionError } from "./errors.js";
  */
 
 /**
- * @typedef {object} OpenSession
- * @property {import("onnxruntime-web").InferenceSession} session
- * @property {Runtime} runtime
- * @property {Backend} backend what runs
- * @property {number} threads
- * @property {string} note why it is not what was asked for; empty where it is
- */
-
-/**
  * What each backend loads. The CPU's is the 14 MB build: `ort.webgpu` would pull 27 MB
  * (onnxruntime-web 1.30.0, 2026-11).
  */
@@ -41,28 +32,89 @@ export const RUNTIME_FILES = Object.freeze({
 /** More threads than this gain nothing on networks this small. */
 const MOST_THREADS = 4;
 
-/**
- * Start a session; where WebGPU is wanted and cannot be had, on the CPU, with a note.
- *
- * @param {Uint8Array} model
- * @param {{files: RuntimeFiles, backend: Backend, threads?: number}} options threads: as many as
- *   the machine and the page's isolation allow, unless told
- * @returns {Promise<OpenSession>}
- * @throws {TranscriptionError} "runtime"
- */
-export async function openSession(model, { files, backend, threads }) {
-  if (backend === "webgpu") {
-    const obstacle = await webgpuObstacle(files);
-    if (obstacle === "") {
-      try {
-        return await start(model, files, "webgpu", 1, "");
-      } catch (error) {
-        return start(model, files, "wasm", threadCount(threads), messageOf(error));
-      }
-    }
-    return start(model, files, "wasm", threadCount(threads), obstacle);
+/** onnxruntime-web, started once, whatever number of models it runs. */
+export class Engine {
+  /**
+   * Start the runtime; where WebGPU is wanted and cannot be had, on the CPU, with a note.
+   *
+   * @param {{files: RuntimeFiles, backend: Backend, threads?: number}} options threads: as many as
+   *   the machine and the page's isolation allow, unless told
+   * @returns {Promise<Engine>}
+   * @throws {TranscriptionError} "runtime"
+   */
+  static async start({ files, backend, threads }) {
+    const engine = new Engine(files, threads);
+    const obstacle = backend === "webgpu" ? await webgpuObstacle(files) : "";
+    if (backend === "webgpu" && obstacle === "") await engine._load("webgpu");
+    else await engine._load("wasm", obstacle);
+    return engine;
   }
-  return start(model, files, "wasm", threadCount(threads), "");
+
+  /**
+   * @param {RuntimeFiles} files
+   * @param {number | undefined} threads
+   */
+  constructor(files, threads) {
+    this._files = files;
+    this._wanted = threads;
+    /** What runs. @type {Backend} */
+    this.backend = "wasm";
+    this.threads = 1;
+    /** Why it is not what was asked for; empty where it is. */
+    this.note = "";
+    /** @type {Runtime | null} */
+    this._runtime = null;
+  }
+
+  /**
+   * A session of a model; the first that WebGPU cannot make takes the engine to the CPU.
+   * @param {Uint8Array} model
+   * @returns {Promise<{runtime: Runtime, session: import("onnxruntime-web").InferenceSession}>}
+   * @throws {TranscriptionError} "runtime"
+   */
+  async open(model) {
+    const runtime = this._runtime;
+    if (!runtime) throw new TranscriptionError("runtime", "the runtime has not been started");
+    try {
+      const session = await runtime.InferenceSession.create(model, {
+        executionProviders: [this.backend],
+        graphOptimizationLevel: "all",
+      });
+      return { runtime, session };
+    } catch (error) {
+      if (this.backend !== "webgpu") throw startError(this.backend, error);
+      await this._load("wasm", messageOf(error));
+      return this.open(model);
+    }
+  }
+
+  /** @param {Backend} backend @param {string} [note] */
+  async _load(backend, note = "") {
+    const files = this._files;
+    try {
+      const runtime = await load(files, backend);
+      this.threads = backend === "webgpu" ? 1 : threadCount(this._wanted);
+      runtime.env.logLevel = "error";
+      runtime.env.wasm.numThreads = this.threads;
+      runtime.env.wasm.wasmBinary = files.wasm;
+      runtime.env.wasm.wasmPaths = files.folder;
+      this._runtime = runtime;
+      Object.assign(this, { backend, note });
+    } catch (error) {
+      if (backend === "webgpu") await this._load("wasm", messageOf(error));
+      else throw startError(backend, error);
+    }
+  }
+}
+
+/** @param {Backend} backend @param {unknown} error */
+function startError(backend, error) {
+  return new TranscriptionError(
+    "runtime",
+    `the ${backend} runtime did not start (${messageOf(error)}); ` +
+      "reload the page, or try another browser",
+    { cause: error },
+  );
 }
 
 /**
@@ -86,36 +138,6 @@ async function webgpuObstacle(files) {
 function threadCount(wanted) {
   if (!globalThis.crossOriginIsolated) return 1; // no SharedArrayBuffer
   return Math.max(1, wanted ?? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
-}
-
-/**
- * @param {Uint8Array} model
- * @param {RuntimeFiles} files
- * @param {Backend} backend
- * @param {number} threads
- * @param {string} note
- * @returns {Promise<OpenSession>}
- */
-async function start(model, files, backend, threads, note) {
-  try {
-    const runtime = await load(files, backend);
-    runtime.env.logLevel = "error";
-    runtime.env.wasm.numThreads = threads;
-    runtime.env.wasm.wasmBinary = files.wasm;
-    runtime.env.wasm.wasmPaths = files.folder;
-    const session = await runtime.InferenceSession.create(model, {
-      executionProviders: [backend],
-      graphOptimizationLevel: "all",
-    });
-    return { session, runtime, backend, threads, note };
-  } catch (error) {
-    throw new TranscriptionError(
-      "runtime",
-      `the ${backend} runtime did not start (${messageOf(error)}); ` +
-        "reload the page, or try another browser",
-      { cause: error },
-    );
-  }
 }
 
 /**

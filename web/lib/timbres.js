@@ -8,36 +8,62 @@
  */
 
 import { dot, eigenSymmetric, leadingEigen } from "./eigen.js";
-import { LOWEST_PITCH, PITCHES } from "./notes.js";
+import { PITCHES } from "./notes.js";
+import { spanOf } from "./spans.js";
 
 /** Channels of an embedding. */
 export const EMBEDDING_SIZE = 12;
+
+/**
+ * @typedef {object} Stretch embeddings of one pitch over time: channel c at the i-th frame is
+ *   `data[c * stride + at + i]`
+ * @property {Float32Array} data
+ * @property {number} stride
+ * @property {number} at
+ */
+
+/**
+ * Read stretches from embeddings of all pitches and frames.
+ * @param {Float32Array} embedding EMBEDDING_SIZE × PITCHES × frames, flat
+ * @param {number} frames
+ * @returns {(span: import("./spans.js").Span) => Stretch}
+ * @throws {RangeError} where the length is another
+ */
+export function readDense(embedding, frames) {
+  const stride = PITCHES * frames;
+  if (embedding.length !== EMBEDDING_SIZE * stride) {
+    throw new RangeError(
+      `embedding has ${embedding.length} values, ` +
+        `${EMBEDDING_SIZE} × ${PITCHES} × ${frames} were expected`,
+    );
+  }
+  return ({ row, start }) => ({ data: embedding, stride, at: row * frames + start });
+}
 
 /**
  * One vector a note: the sum over its frames of embedding × (frame activation)², of unit length.
  * A note without any embedding keeps a vector of zeros.
  *
  * @param {import("./notes.js").FrameNote[]} notes
- * @param {Float32Array} embedding EMBEDDING_SIZE × PITCHES × frames, flat
+ * @param {(span: import("./spans.js").Span) => Stretch} read the embeddings of a span
  * @param {Float32Array} frame PITCHES × frames, flat
  * @param {number} frames
  * @returns {Float64Array[]} EMBEDDING_SIZE values each
  * @throws {RangeError} where the lengths disagree
  */
-export function noteEmbeddings(notes, embedding, frame, frames) {
-  const plane = PITCHES * frames;
-  if (frame.length !== plane || embedding.length !== EMBEDDING_SIZE * plane) {
-    throw new RangeError(
-      `embedding has ${embedding.length} values and frame ${frame.length}; ` +
-        `${EMBEDDING_SIZE} × ${PITCHES} × ${frames} and ${PITCHES} × ${frames} were expected`,
-    );
+export function noteEmbeddings(notes, read, frame, frames) {
+  if (frame.length !== PITCHES * frames) {
+    throw new RangeError(`frame has ${frame.length} values, ${PITCHES} × ${frames} were expected`);
   }
-  return notes.map(({ pitch, startFrame, endFrame }) => {
-    const base = (pitch - LOWEST_PITCH) * frames;
+  return notes.map((note) => {
+    const span = spanOf(note);
+    const { data, stride, at } = read(span);
+    const base = span.row * frames;
     const vector = new Float64Array(EMBEDDING_SIZE);
     for (let c = 0; c < EMBEDDING_SIZE; c++) {
-      for (let i = base + startFrame; i < base + endFrame; i++) {
-        vector[c] += embedding[c * plane + i] * frame[i] * frame[i];
+      const shift = c * stride + at - span.start;
+      for (let t = span.start; t < span.end; t++) {
+        vector[c] += data[shift + t] * frame[base + t] * frame[base + t];
       }
     }
     const length = Math.sqrt(dot(vector, vector));

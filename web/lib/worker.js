@@ -1,38 +1,40 @@
 /**
- * The library's worker, in two roles that never share an instance: running the network (ended
- * after each recording, which gives all of WebAssembly's memory back), and making notes (kept,
- * so that thresholds can move).
+ * The library's worker: one recording each, from its audio to notes, and to other notes whenever
+ * thresholds move. Ending it gives all of WebAssembly's memory back.
  */
 
-import { computeActivations } from "./activations.js";
-import { resample, sanitise, setLevel, SILENCE } from "./audio.js";
+import { Listener } from "./audio.js";
 import { checkHash, download } from "./download.js";
 import { messageOf, TranscriptionError } from "./errors.js";
-import { makeNotes, SECONDS_PER_FRAME } from "./notes.js";
-import { openSession, RUNTIME_FILES } from "./session.js";
-import { clusterTimbres, estimateTimbres, noteEmbeddings } from "./timbres.js";
+import { SECONDS_PER_FRAME } from "./notes.js";
+import { Engine, RUNTIME_FILES } from "./session.js";
+import { Stages } from "./stages.js";
+import { Transcript } from "./transcript.js";
 
 /**
  * @typedef {object} RunRequest
  * @property {"run"} task
  * @property {number} id
- * @property {Float32Array<ArrayBuffer>} samples mono
- * @property {number} rateHz
- * @property {import("./manifest.js").ModelFile} file
- * @property {string | Uint8Array<ArrayBuffer>} model its URL, or the file itself
+ * @property {{length: number, rateHz: number}} recording whose samples are asked for piece by piece
+ * @property {import("./manifest.js").StageFile[]} files
+ * @property {string[] | Uint8Array<ArrayBuffer>[]} contents their URLs, or the files themselves
  * @property {import("./session.js").RuntimeFiles} runtimeFiles
  * @property {import("./session.js").Backend} backend
  * @property {number} [threads]
+ * @property {Required<import("./notes.js").Thresholds>} thresholds that notes will be made with
+ * @property {boolean} separate whether their timbres will be asked for
  */
 
 /**
  * @typedef {object} NotesRequest
  * @property {"notes"} task
  * @property {number} id
- * @property {import("./activations.js").Activations} [activations] held from then on
  * @property {Required<import("./notes.js").Thresholds>} thresholds
  * @property {number | "auto"} timbres 1: all notes together
  */
+
+/** @typedef {{task: "stop", id: number}} StopRequest of a request that nobody waits for any more */
+/** @typedef {{task: "audio", samples: Float32Array<ArrayBuffer>}} AudioPiece that was wanted */
 
 /**
  * @typedef {object} Progress
@@ -53,76 +55,134 @@ import { clusterTimbres, estimateTimbres, noteEmbeddings } from "./timbres.js";
  * @property {number} repairedSamples that were NaN or infinite
  */
 
-/** Memory of the notes role. @type {import("./activations.js").Activations | null} */
-let held = null;
+/** Milliseconds between two words about a download. */
+const REPORT_MS = 100;
+
+/** @type {Transcript | null} */
+let transcript = null;
+/** Requests up to this id are to be stopped. */
+let stopped = 0;
+/** Takes the piece of audio that was asked for. @type {(samples: Float32Array<ArrayBuffer>) => void} */
+let takeAudio = () => {};
+/** Requests are served one after the other. */
+let queue = Promise.resolve();
 
 /** @param {unknown} message @param {Transferable[]} [transfer] */
 const reply = (message, transfer = []) => self.postMessage(message, { transfer });
 
-self.onmessage = async (/** @type {MessageEvent<RunRequest | NotesRequest>} */ { data }) => {
-  const { id } = data;
+self.onmessage = (
+  /** @type {MessageEvent<RunRequest | NotesRequest | StopRequest | AudioPiece>} */ { data },
+) => {
+  if (data.task === "audio") takeAudio(data.samples);
+  else if (data.task === "stop") stopped = Math.max(stopped, data.id);
+  else queue = queue.then(() => serve(data));
+};
+
+/** @param {RunRequest | NotesRequest} request */
+async function serve(request) {
+  const { id } = request;
   try {
-    if (data.task === "run") await run(data);
-    else reply({ id, result: notes(data) });
+    if (request.task === "run") await run(request);
+    else await makeNotes(request);
   } catch (error) {
     const code = error instanceof TranscriptionError ? error.code : "model";
     reply({ id, error: { code, message: messageOf(error) } });
   }
-};
+}
 
 /** @param {RunRequest} request */
-async function run({ id, samples, rateHz, file, model, runtimeFiles, backend, threads }) {
-  const { peak, rms, repaired } = sanitise(samples);
-  if (peak >= SILENCE) setLevel(samples, rms);
-  const audio = resample(samples, rateHz, file.rate_hz);
-  const audioSeconds = audio.length / file.rate_hz;
-  const bytes = await fetchAll(file, model, runtimeFiles, backend);
-  const open = await openSession(bytes, { files: runtimeFiles, backend, threads });
+async function run(request) {
+  const { id, files, runtimeFiles, backend, threads, thresholds, separate } = request;
+  const listener = await Listener.of({ ...request.recording, read: askForAudio }, files[0].rate_hz);
+  const contents = await fetchAll(id, files, request.contents, runtimeFiles, backend);
+  const engine = await Engine.start({ files: runtimeFiles, backend, threads });
+  const stages = new Stages(engine, files, contents);
   const startedMs = performance.now();
-  // Silence is answered without the network: it divides by the deviation of the energy.
-  const activations =
-    peak < SILENCE
-      ? silence(file)
-      : await computeActivations(open, audio, (done) =>
-          reply({
-            progress: { stage: "run", done: done / file.rate_hz, total: audioSeconds },
-          }),
-        );
+  transcript = new Transcript(stages, listener);
+  const map = await transcript.listen({
+    thresholds,
+    separate,
+    onProgress: progressOf(id, listener.seconds),
+    onNotes: (notes) => reply({ id, notes: notes.map((note) => inSeconds(note, 0)) }),
+  });
   /** @type {RunFacts} */
   const facts = {
-    model: file.model,
-    variant: file.variant,
-    backend: open.backend,
-    threads: open.threads,
-    fallback: open.note,
-    audioSeconds,
+    model: files[0].model,
+    variant: files[0].variant,
+    backend: engine.backend,
+    threads: engine.threads,
+    fallback: engine.note,
+    audioSeconds: listener.seconds,
     computeSeconds: (performance.now() - startedMs) / 1000,
-    repairedSamples: repaired,
+    repairedSamples: listener.repaired,
   };
-  await open.session.release();
-  const { onset, frame, embedding } = activations;
-  reply({ id, result: { activations, facts } }, [
-    onset.buffer,
-    frame.buffer,
-    ...(embedding ? [embedding.buffer] : []),
-  ]);
+  reply({ id, result: { map, facts } }, [map.buffer]);
+}
+
+/** @param {NotesRequest} request */
+async function makeNotes({ id, thresholds, timbres }) {
+  if (!transcript) throw new TranscriptionError("model", "no recording was given");
+  const onProgress = progressOf(id, transcript.seconds);
+  const { notes, labels, count } = await transcript.makeNotes({ thresholds, timbres, onProgress });
+  const timed = notes.map((note, i) => inSeconds(note, labels[i]));
+  reply({ id, result: { notes: timed, timbres: count } });
 }
 
 /**
- * The model, and the runtime into the browser's cache, counted together.
- * @param {import("./manifest.js").ModelFile} file
- * @param {string | Uint8Array<ArrayBuffer>} model
+ * @param {import("./notes.js").FrameNote} note
+ * @param {number} timbre
+ * @returns {import("./transcribe.js").Note}
+ */
+function inSeconds({ startFrame, endFrame, pitch, velocity }, timbre) {
+  const [start, end] = [startFrame * SECONDS_PER_FRAME, endFrame * SECONDS_PER_FRAME];
+  return { start, end, pitch, velocity, timbre };
+}
+
+/**
+ * Tells how far a request is, in seconds of audio, and ends it where it is to be stopped.
+ * @param {number} id
+ * @param {number} total
+ * @returns {(fraction: number) => Promise<void>}
+ */
+function progressOf(id, total) {
+  return async (fraction) => {
+    reply({ id, progress: { stage: "run", done: fraction * total, total } });
+    await new Promise((resume) => setTimeout(resume)); // lets a request to stop come in
+    if (stopped >= id) throw new DOMException("stopped", "AbortError");
+  };
+}
+
+/**
+ * @param {number} from
+ * @param {number} to
+ * @returns {Promise<Float32Array<ArrayBuffer>>}
+ */
+function askForAudio(from, to) {
+  return new Promise((resolve) => {
+    takeAudio = resolve;
+    reply({ wanted: { from, to } });
+  });
+}
+
+/**
+ * The stages, and the runtime into the browser's cache, counted together.
+ * @param {number} id of the request
+ * @param {import("./manifest.js").StageFile[]} files
+ * @param {RunRequest["contents"]} contents
  * @param {import("./session.js").RuntimeFiles} runtimeFiles
  * @param {import("./session.js").Backend} backend
- * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ * @returns {Promise<Map<string, Uint8Array<ArrayBuffer>>>} by the stages' names
  */
-async function fetchAll(file, model, runtimeFiles, backend) {
-  if (typeof model !== "string") return model;
+async function fetchAll(id, files, contents, runtimeFiles, backend) {
   let done = 0;
-  let total = file.bytes;
+  let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  let toldMs = 0;
   const count = (/** @type {number} */ bytes) => {
     done += bytes;
-    reply({ progress: { stage: "download", done, total: Math.max(done, total) } });
+    const now = performance.now();
+    if (done < total && now - toldMs < REPORT_MS) return;
+    toldMs = now;
+    reply({ id, progress: { stage: "download", done, total: Math.max(done, total) } });
   };
   // onnxruntime-web fetches its WebAssembly itself, streaming into the compiler, and tells nobody
   // how far it is: this fetch beside it counts, and leaves the file in the HTTP cache.
@@ -130,55 +190,15 @@ async function fetchAll(file, model, runtimeFiles, backend) {
   const warming = runtimeFiles.folder
     ? download(new URL(wasm, runtimeFiles.folder).href, count, (length) => (total += length))
     : null;
-  const bytes = await download(model, count);
-  await checkHash(bytes, file.sha256, file.path);
+  const fetched = await Promise.all(
+    files.map(async ({ stage, path, sha256 }, i) => {
+      const content = contents[i];
+      if (typeof content !== "string") return /** @type {const} */ ([stage, content]);
+      const bytes = await download(content, count);
+      await checkHash(bytes, sha256, path);
+      return /** @type {const} */ ([stage, bytes]);
+    }),
+  );
   await warming;
-  return bytes;
-}
-
-/**
- * What a network would hear in silence: no frames, no notes.
- * @param {import("./manifest.js").ModelFile} file
- * @returns {import("./activations.js").Activations}
- */
-function silence(file) {
-  const embedded = file.outputs.some((output) => output.name === "embedding");
-  return {
-    onset: new Float32Array(0),
-    frame: new Float32Array(0),
-    embedding: embedded ? new Float32Array(0) : null,
-    frames: 0,
-  };
-}
-
-/** @param {NotesRequest} request */
-function notes({ activations, thresholds, timbres }) {
-  held = activations ?? held;
-  if (!held) throw new TranscriptionError("model", "no activations were given");
-  const { onset, frame, embedding, frames } = held;
-  const found = makeNotes(onset, frame, frames, thresholds);
-  let count = 1;
-  /** @type {Uint16Array} */
-  let labels = new Uint16Array(found.length);
-  if (timbres !== 1 && found.length > 0) {
-    if (!embedding) {
-      throw new TranscriptionError(
-        "model",
-        "this model does not tell timbres apart; choose one with an embedding, such as septimbre",
-      );
-    }
-    const vectors = noteEmbeddings(found, embedding, frame, frames);
-    count = timbres === "auto" ? estimateTimbres(vectors) : timbres;
-    labels = clusterTimbres(vectors, count);
-  }
-  return {
-    notes: found.map((note, i) => ({
-      start: note.startFrame * SECONDS_PER_FRAME,
-      end: note.endFrame * SECONDS_PER_FRAME,
-      pitch: note.pitch,
-      velocity: note.velocity,
-      timbre: labels[i],
-    })),
-    timbres: count,
-  };
+  return new Map(fetched);
 }

@@ -1,31 +1,28 @@
 /** The demo page: what happens when. */
 
-import { decodeFile, TranscriptionError } from "../lib/index.js";
+import { decodeFile } from "../lib/index.js";
 import { analyse } from "../lib/transcribe.js";
+import { attempt, cancel, isBusy } from "./attempt.js";
 import { chosen, element } from "./dom.js";
 import { offerDownloads } from "./downloads.js";
 import { startIntake } from "./intake.js";
 import { startKeyboard } from "./keyboard.js";
-import { clearMutes, mutedTimbres, showLegend } from "./legend.js";
+import { clearMutes } from "./legend.js";
 import { show as showOffline, startOffline } from "./offline.js";
 import { findPlace, readExample } from "./place.js";
-import { Player } from "./player.js";
 import { hideProgress, showProgress } from "./progress.js";
-import { Roll } from "./roll.js";
-import { clock, startTexts, text } from "./texts.js";
+import { close, isOpen, player, roll, showNotes, showProvisional, showWords, toggle } from "./result.js";
+import { say, setState, showError } from "./status.js";
+import { startTexts, text } from "./texts.js";
 import { startTheme } from "./theme.js";
-import { showValues, startTuner, tunedThresholds, tuneFor } from "./tuner.js";
-import { complaintAbout, describe } from "./words.js";
+import { movedThresholds, startTuner, tunedThresholds, tuneFor } from "./tuner.js";
 
 /** @typedef {import("../lib/transcribe.js").Analysis} Analysis */
-/** @typedef {"idle" | "loading" | "working" | "done" | "empty" | "error"} State */
 
 /** The network of each way to show notes. */
 const MODELS = Object.freeze({ together: "basicamt", timbre: "septimbre" });
 
 const place = findPlace();
-const result = element("result", HTMLElement);
-const message = element("message", HTMLElement);
 const count = element("count", HTMLSelectElement);
 
 /** The recording on the page, and what the networks made of it. */
@@ -40,39 +37,29 @@ const work = {
   /** @type {import("../lib/transcribe.js").Note[]} */
   notes: [],
   timbres: 1,
-  /** @type {AbortController | null} of the run that is under way */
-  run: null,
 };
 
-const player = new Player(() => {
-  element("play", HTMLButtonElement).setAttribute("aria-pressed", String(player.playing));
-  if (player.playing) requestAnimationFrame(follow);
-  if (player.playing && player.silent) say(text("no_output"));
-  showTime(false);
-});
-const roll = new Roll({ onSeek: (seconds) => player.seek(seconds) });
-
-/** @param {State} state */
-function setState(state) {
-  document.documentElement.dataset.state = state;
-}
-
-/**
- * @param {string} words empty: nothing to say
- * @param {string} [detail]
- */
-function say(words, detail = "") {
-  message.replaceChildren(words);
-  if (detail) message.append(Object.assign(document.createElement("small"), { textContent: detail }));
-  message.hidden = words === "";
-}
+const handlers = {
+  onCancel: () => {
+    if (work.analysis) showNotes(work, work.analysis);
+    else forget();
+    say(text("cancelled"));
+    setState(!work.analysis ? "idle" : work.notes.length > 0 ? "done" : "empty");
+  },
+  onError: (/** @type {unknown} */ error) => {
+    if (!work.analysis) forget();
+    showError(error);
+    setState("error");
+  },
+};
 
 /**
  * Take a new recording; whatever ran before is ended.
  * @param {import("./intake.js").Offer} offer
  */
 async function take({ name, read, others }) {
-  await attempt("loading", async (signal) => {
+  setState("loading");
+  await attempt(async (signal) => {
     forget();
     say(others > 0 ? text("several", { name }) : "");
     showProgress("decode");
@@ -84,37 +71,22 @@ async function take({ name, read, others }) {
     work.buffer = buffer;
     player.load(buffer);
     await listen(signal);
-  });
+  }, handlers);
 }
 
-/**
- * Do something that can be cancelled, superseded, or fail.
- * @param {State} state
- * @param {(signal: AbortSignal) => Promise<void>} task
- */
-async function attempt(state, task) {
-  work.run?.abort();
-  const run = new AbortController();
-  work.run = run;
-  setState(state);
-  element("intake", HTMLElement).querySelector(".choose")?.toggleAttribute("hidden", true);
-  try {
-    await task(run.signal);
-  } catch (error) {
-    if (work.run !== run) return; // another took its place
-    if (!work.analysis) forget();
-    if (run.signal.aborted) {
-      say(text("cancelled"));
-      setState(!work.analysis ? "idle" : work.notes.length > 0 ? "done" : "empty");
-    } else {
-      showError(error);
-      setState("error");
-    }
-  }
-  if (work.run !== run) return;
-  work.run = null;
-  hideProgress();
-  element("intake", HTMLElement).querySelector(".choose")?.toggleAttribute("hidden", false);
+/** What the notes are to be made with. */
+function wishes() {
+  const timbre = chosen("mode") === "timbre";
+  /** @type {number | "auto"} */
+  const timbres = !timbre ? 1 : count.value === "auto" ? "auto" : Number(count.value);
+  return { thresholds: tunedThresholds(), timbres };
+}
+
+/** @param {import("../lib/worker.js").Progress} progress */
+function onProgress({ stage, done, total }) {
+  setState(stage === "run" ? "working" : "loading");
+  if (stage === "download" && done === total) showProgress("start");
+  else showProgress(stage, { done, total });
 }
 
 /**
@@ -127,43 +99,45 @@ async function listen(signal) {
   if (!analysis && work.buffer) {
     setState("loading");
     showProgress("start");
+    /** @type {import("../lib/transcribe.js").Note[]} */
+    const found = [];
     analysis = await analyse(work.buffer, {
       ...(await place),
       model,
       backend: element("backend", HTMLSelectElement).value === "webgpu" ? "webgpu" : "wasm",
+      thresholds: movedThresholds(model),
+      timbres: wishes().timbres,
       signal,
-      onProgress: ({ stage, done, total }) => {
-        setState(stage === "run" ? "working" : "loading");
-        if (stage === "download" && done === total) showProgress("start");
-        else showProgress(stage, { done, total });
+      onProgress,
+      onNotes: (notes) => {
+        found.push(...notes);
+        showProvisional(work.name, found);
       },
     });
     work.analyses.set(model, analysis);
   }
   if (!analysis) return;
-  showProgress("notes");
   tuneFor(model, analysis.thresholds);
   work.analysis = analysis;
-  result.hidden = analysis.frames === 0;
-  roll.open(player.length, analysis.map, analysis.frames);
   await renote(signal);
 }
 
 /** Whether notes are being made, and whether they are outdated already. */
 let renoting = false;
 let outdated = false;
+/** Ends a making of notes that takes long. */
+let tuning = new AbortController();
 
 /**
- * Make the notes anew, with the present thresholds and timbres: the network does not run.
- * @param {AbortSignal} [signal]
+ * Make the notes anew, with the present thresholds and timbres.
+ * @param {AbortSignal} signal
  */
 async function renote(signal) {
   const { analysis } = work;
   if (!analysis) return;
-  const timbre = chosen("mode") === "timbre";
-  const timbres = !timbre ? 1 : count.value === "auto" ? "auto" : Number(count.value);
-  const thresholds = tunedThresholds();
-  const made = await analysis.makeNotes({ thresholds, timbres }, signal);
+  if (isBusy()) showProgress("notes");
+  const { thresholds, timbres } = wishes();
+  const made = await analysis.makeNotes({ thresholds, timbres, signal, onProgress });
   if (work.analysis !== analysis) return;
   work.notes = made.notes;
   work.timbres = made.timbres;
@@ -171,53 +145,29 @@ async function renote(signal) {
     transcription: { notes: made.notes, timbres: made.timbres, thresholds, facts: analysis.facts },
   });
   offerDownloads(made.notes, work.name, { recording: work.name, ...analysis.facts, thresholds });
-  showLegend(made.notes, made.timbres, hush);
-  hush();
-  showWords();
+  showNotes(work, analysis);
   setState(made.notes.length > 0 ? "done" : "empty");
 }
 
 /** Follow a slider: at most one making of notes at a time, and always the last wish. */
 async function renoteSoon() {
   outdated = true;
-  if (renoting || work.run) return;
+  if (renoting || isBusy()) return;
   renoting = true;
   try {
     while (outdated) {
       outdated = false;
-      await renote();
+      tuning = new AbortController();
+      await renote(tuning.signal);
     }
   } catch (error) {
-    if (work.analysis) showError(error);
+    if (isBusy() || !work.analysis) return; // another recording took its place
+    if (tuning.signal.aborted) handlers.onCancel();
+    else handlers.onError(error);
   } finally {
     renoting = false;
+    if (!isBusy()) hideProgress();
   }
-}
-
-/** Let muted timbres be seen and heard no more. */
-function hush() {
-  const muted = mutedTimbres(work.timbres);
-  roll.setNotes(work.notes, muted);
-  player.setNotes(work.notes, muted);
-}
-
-/** Everything that is said about the result, in the present language. */
-function showWords() {
-  showValues();
-  const { analysis } = work;
-  if (!analysis) return;
-  describe({ ...work, facts: analysis.facts, length: player.length });
-  const complaint = complaintAbout(analysis, work.notes);
-  if (complaint || document.documentElement.dataset.state === "empty") say(complaint);
-}
-
-/** @param {unknown} error */
-function showError(error) {
-  const code = error instanceof TranscriptionError ? error.code : "model";
-  const detail = error instanceof Error ? error.message : String(error);
-  if (error instanceof TypeError) say(text("error_download"), detail);
-  else if (code === "model" && /there is no septimbre/.test(detail)) say(text("error_timbres"));
-  else say(text(`error_${code}`), detail);
 }
 
 /** Clear the page for another recording. */
@@ -235,37 +185,13 @@ function dropAnalyses() {
   Object.assign(work, { analysis: null, notes: [], timbres: 1 });
   offerDownloads([], "", {});
   Object.assign(window, { transcription: undefined });
-  result.hidden = true;
-}
-
-/** @param {boolean} moving */
-function showTime(moving) {
-  const { time, length } = player;
-  element("now", HTMLElement).textContent = clock(time);
-  const slider = element("scroller", HTMLElement);
-  slider.setAttribute("aria-valuemax", String(Math.round(length)));
-  slider.setAttribute("aria-valuenow", String(Math.round(time)));
-  const values = { now: clock(time), length: clock(length) };
-  slider.setAttribute("aria-valuetext", text("position_value", values));
-  roll.setTime(time, moving);
-}
-
-function follow() {
-  if (!player.playing) return;
-  showTime(true);
-  requestAnimationFrame(follow);
-}
-
-function toggle() {
-  if (player.playing) player.pause();
-  else void player.play();
+  close();
 }
 
 function start() {
   startTexts(() => {
     showWords();
     showOffline();
-    if (work.analysis) showLegend(work.notes, work.timbres, hush);
   });
   startTheme(() => roll.recolour());
   startTuner(() => void renoteSoon());
@@ -274,13 +200,11 @@ function start() {
     onMicrophoneError: (error) => say(text("error_microphone"), String(error)),
     readExample,
   });
-  element("cancel", HTMLButtonElement).addEventListener("click", () => work.run?.abort());
-  element("play", HTMLButtonElement).addEventListener("click", toggle);
-  element("zoom-in", HTMLButtonElement).addEventListener("click", () => roll.zoom(1.4));
-  element("zoom-out", HTMLButtonElement).addEventListener("click", () => roll.zoom(1 / 1.4));
-  const map = element("map", HTMLInputElement);
-  map.addEventListener("change", () => roll.showMap(map.checked));
-  startKeyboard({ player, roll, toggle, isOpen: () => !result.hidden });
+  element("cancel", HTMLButtonElement).addEventListener("click", () => {
+    cancel();
+    tuning.abort();
+  });
+  startKeyboard({ player, roll, toggle, isOpen });
   element("options", HTMLFormElement).addEventListener("change", ({ target }) => {
     element("count-field", HTMLElement).hidden = chosen("mode") !== "timbre";
     if (!work.buffer) return;
@@ -288,14 +212,9 @@ function start() {
     else {
       // Another backend means another run; another mode, only where its network has not run.
       if (/** @type {Element} */ (target).id === "backend") dropAnalyses();
-      void attempt("loading", listen);
+      void attempt(listen, handlers);
     }
   });
-  for (const radio of document.querySelectorAll('input[name="source"]')) {
-    radio.addEventListener("change", () =>
-      player.setSource(/** @type {import("./player.js").Source} */ (chosen("source"))),
-    );
-  }
   void startOffline();
 }
 

@@ -1,9 +1,10 @@
-/** How far the work is, in the place where the recording was chosen. */
+/** How far the work is, in place of the ways to choose a recording. */
 
 import { element } from "./dom.js";
 import { duration, text } from "./texts.js";
 
 const panel = element("progress", HTMLElement);
+const choices = element("choose", HTMLElement);
 const stage = element("stage", HTMLElement);
 const bar = element("bar", HTMLElement);
 const left = element("left", HTMLElement);
@@ -19,6 +20,7 @@ let ticking = 0;
  */
 export function showProgress(name, { done = 0, total = 0 } = {}) {
   panel.hidden = false;
+  choices.hidden = true;
   if (name !== current) {
     current = name;
     stageStartedMs = performance.now();
@@ -31,7 +33,7 @@ export function showProgress(name, { done = 0, total = 0 } = {}) {
   const values =
     name === "download"
       ? { done: megabytes(done), total: megabytes(total) }
-      : { total: duration(total) };
+      : { done: duration(Math.floor(done)), total: duration(total) };
   stage.textContent = text(`stage_${name}`, values);
   if (fraction > 0) {
     bar.setAttribute("aria-valuenow", String(Math.round(100 * fraction)));
@@ -42,6 +44,7 @@ export function showProgress(name, { done = 0, total = 0 } = {}) {
 
 export function hideProgress() {
   panel.hidden = true;
+  choices.hidden = false;
   current = "";
   window.clearInterval(ticking);
 }

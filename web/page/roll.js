@@ -4,17 +4,15 @@ import { LOWEST_PITCH, PITCHES, SECONDS_PER_FRAME } from "../lib/notes.js";
 import { ActivationMap } from "./activation-map.js";
 import { COLOURS, prepare, readColours } from "./canvas.js";
 import { element } from "./dom.js";
+import { NotesByTime } from "./notes-by-time.js";
 import { drawKeys, isBlack } from "./piano-keys.js";
-import { clock } from "./texts.js";
+import { drawRuler, RULER_PIXELS } from "./ruler.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
-const RULER_PIXELS = 24;
 const MOST_PIXELS_PER_SECOND = 900;
 /** Fewest pitches in view: fewer would make bricks of notes. */
 const FEWEST_PITCHES = 30;
-/** Seconds between marks of the ruler, of which the closest that leaves room is taken. */
-const MARKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 
 export class Roll {
   /** @param {{onSeek: (seconds: number) => void}} handlers */
@@ -24,9 +22,7 @@ export class Roll {
     this._span = element("span", HTMLElement);
     this._sheet = element("sheet", HTMLCanvasElement);
     this._cursor = element("cursor", HTMLCanvasElement);
-    /** @type {Note[]} */
-    this._notes = [];
-    this._longest = 0;
+    this._notes = new NotesByTime([]);
     this._length = 1;
     this._time = 0;
     this._scale = 100; // pixels a second
@@ -59,16 +55,14 @@ export class Roll {
   /**
    * Show another recording.
    * @param {number} lengthSeconds
-   * @param {Uint8Array} activation PITCHES × frames, 255 for 1
-   * @param {number} frames
    */
-  open(lengthSeconds, activation, frames) {
+  open(lengthSeconds) {
     this._length = Math.max(0.5, lengthSeconds);
-    this._map.open(activation, frames);
+    this._map.open(new Uint8Array(0), 0);
     this._low = LOWEST_PITCH + PITCHES;
     this._high = 0;
     this._time = 0;
-    this._notes = [];
+    this._notes = new NotesByTime([]);
     this._scale = Math.max(this._scroller.clientWidth / this._length, 56);
     this._scroller.scrollLeft = 0;
     this.zoom(1);
@@ -79,20 +73,27 @@ export class Roll {
    * @param {Set<number>} muted timbres
    */
   setNotes(notes, muted) {
-    this._notes = notes;
+    this._notes = new NotesByTime(notes);
     this._muted = muted;
-    this._longest = 0;
     let low = this._low;
     let high = this._high;
-    for (const { pitch, start, end } of notes) {
+    for (const { pitch } of notes) {
       low = Math.min(low, pitch - 3);
       high = Math.max(high, pitch + 3);
-      this._longest = Math.max(this._longest, end - start);
     }
     if (low > high) [low, high] = [52, 80];
     const missing = Math.max(0, FEWEST_PITCHES - (high - low + 1));
     this._low = Math.max(LOWEST_PITCH, low - Math.ceil(missing / 2));
     this._high = Math.min(LOWEST_PITCH + PITCHES - 1, high + Math.floor(missing / 2));
+    this.redraw();
+  }
+
+  /**
+   * @param {Uint8Array} activation PITCHES × frames, 255 for 1
+   * @param {number} frames
+   */
+  setMap(activation, frames) {
+    this._map.open(activation, frames);
     this.redraw();
   }
 
@@ -180,7 +181,7 @@ export class Roll {
   _drawSheet() {
     const { clientWidth: width, clientHeight: height, scrollLeft } = this._scroller;
     const context = prepare(this._sheet, width, height);
-    const { card, lane, line, soft } = this._paint;
+    const { card, lane, line } = this._paint;
     const row = this._rowHeight;
     context.fillStyle = card;
     context.fillRect(0, 0, width, height);
@@ -203,16 +204,7 @@ export class Roll {
     for (let pitch = this._low; pitch <= this._high; pitch++) {
       if (pitch % 12 === 0) context.fillRect(0, Math.round(this._y(pitch) + row) - 1, width, 1);
     }
-    const step = MARKS.find((mark) => mark * this._scale >= 64) ?? 600;
-    for (let i = Math.floor(scrollLeft / this._scale / step); ; i++) {
-      const x = i * step * this._scale - scrollLeft;
-      if (x > width) break;
-      context.fillStyle = line;
-      context.fillRect(Math.round(x), RULER_PIXELS - 7, 1, height);
-      context.fillStyle = soft;
-      const label = step < 1 ? `${(i * step).toFixed(1)}` : clock(i * step);
-      context.fillText(label, x + 5, RULER_PIXELS / 2);
-    }
+    drawRuler(context, this._paint, { scrollLeft, scale: this._scale, width, height });
     this._drawNotes(context, scrollLeft / this._scale, (scrollLeft + width) / this._scale);
   }
 
@@ -224,10 +216,7 @@ export class Roll {
   _drawNotes(context, from, to) {
     const row = this._rowHeight;
     const gap = row > 6 ? 1 : 0;
-    for (let i = this._firstAfter(from - this._longest); i < this._notes.length; i++) {
-      const note = this._notes[i];
-      if (note.start > to) break;
-      if (note.end < from) continue;
+    for (const note of this._notes.between(from, to)) {
       const x = (note.start - from) * this._scale;
       const width = Math.max(1.5, (note.end - note.start) * this._scale - 1);
       context.fillStyle = this._paint.timbres[note.timbre % COLOURS];
@@ -242,21 +231,6 @@ export class Roll {
     context.globalAlpha = 1;
   }
 
-  /**
-   * Index of the first note that starts at or after a time.
-   * @param {number} seconds
-   */
-  _firstAfter(seconds) {
-    let low = 0;
-    let high = this._notes.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this._notes[middle].start < seconds) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   _drawCursor() {
     const { clientWidth: width, clientHeight: height, scrollLeft } = this._scroller;
     if (width === 0) return;
@@ -266,10 +240,8 @@ export class Roll {
     context.strokeStyle = this._paint.ink;
     context.lineWidth = 1.5;
     // What sounds now is outlined.
-    for (let i = this._firstAfter(this._time - this._longest); i < this._notes.length; i++) {
-      const { start, end, pitch, timbre } = this._notes[i];
-      if (start > this._time) break;
-      if (end < this._time || this._time === 0 || this._muted.has(timbre)) continue;
+    for (const { start, end, pitch, timbre } of this._notes.between(this._time, this._time)) {
+      if (this._time === 0 || this._muted.has(timbre)) continue;
       const left = start * this._scale - scrollLeft;
       context.strokeRect(left, this._y(pitch), (end - start) * this._scale - 1, this._rowHeight);
     }

@@ -52,6 +52,15 @@ export function tunedThresholds() {
   return moved.get(model) ?? usual;
 }
 
+/**
+ * What was moved for a model, which may not be the one that is shown.
+ * @param {string} name
+ * @returns {Thresholds | undefined} undefined: its own
+ */
+export function movedThresholds(name) {
+  return moved.get(name);
+}
+
 function set() {
   const { frame: level, onset: start, minimumFrames } = tunedThresholds();
   frame.value = String(level);

@@ -1,0 +1,107 @@
+/**
+ * Streams recordings through a model in stages and compares with its whole file, both on
+ * onnxruntime-web in Node. Arguments: the folder of models, the model, and cases, each
+ * FILE:CHUNK_FRAMES, where FILE holds float32 samples at 44 100 Hz. Prints one line of JSON a case.
+ */
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+import * as runtime from "../../web/node_modules/onnxruntime-web/dist/ort.node.min.mjs";
+import { gainFor, Listener, sanitise } from "../../web/lib/audio.js";
+import { findStages, thresholdsOf } from "../../web/lib/manifest.js";
+import { makeNotes, PITCHES } from "../../web/lib/notes.js";
+import { spanOf } from "../../web/lib/spans.js";
+import { Stages } from "../../web/lib/stages.js";
+import { Stream } from "../../web/lib/stream.js";
+import { EMBEDDING_SIZE } from "../../web/lib/timbres.js";
+
+runtime.env.wasm.numThreads = 1;
+runtime.env.logLevel = "error";
+const options = { executionProviders: ["wasm"] };
+const engine = {
+  open: async (model) => ({
+    runtime,
+    session: await runtime.InferenceSession.create(model, options),
+  }),
+};
+
+const [folder, model, ...cases] = process.argv.slice(2);
+const manifest = JSON.parse(readFileSync(resolve(folder, "manifest.json"), "utf8"));
+const files = findStages(manifest, model);
+const contents = new Map(files.map(({ stage, path }) => [stage, readFileSync(resolve(folder, path))]));
+const wholeFile = manifest.files.find((one) => one.model === model && one.variant === "fp32");
+const whole = await runtime.InferenceSession.create(resolve(folder, wholeFile.path), options);
+
+for (const one of cases) {
+  const [path, chunkFrames] = one.split(":");
+  const bytes = readFileSync(path);
+  const samples = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  console.log(JSON.stringify({ case: one, ...(await compare(samples, Number(chunkFrames))) }));
+}
+
+async function compare(samples, chunkFrames) {
+  const source = {
+    length: samples.length,
+    rateHz: 44100,
+    read: async (from, to) => samples.slice(from, to),
+  };
+  const expected = await runWhole(samples);
+  const listener = await Listener.of(source, 44100);
+  const told = [];
+  const stages = new Stages(engine, files, contents);
+  const note = async (pass, fraction) => void told.push([pass, fraction]);
+  const stream = new Stream(stages, listener, note, chunkFrames);
+  const thresholds = thresholdsOf(files[0]);
+  const keep = stages.has("embed");
+  let provisional = 0;
+  const onNotes = (notes) => (provisional += notes.length);
+  const found = await stream.listen({ keep, thresholds, onNotes });
+  const { frames } = found;
+  const result = { frames, expectedFrames: expected.frame.dims[2], provisional };
+  for (const name of ["onset", "frame"]) result[name] = distance(found[name], expected[name].data);
+  const [ours, theirs] = [found, { onset: expected.onset.data, frame: expected.frame.data }].map(
+    ({ onset, frame }) => makeNotes(onset, frame, frames, thresholds),
+  );
+  const key = ({ startFrame, endFrame, pitch }) => `${startFrame} ${endFrame} ${pitch}`;
+  result.notes = ours.length;
+  result.sameNotes = ours.map(key).join() === theirs.map(key).join();
+  if (!keep || ours.length === 0) return result;
+  // In two parts, so that the second is made from the audio again.
+  const spans = ours.map(spanOf);
+  await stream.encode(spans.filter((_, i) => i % 3 > 0));
+  await stream.encode(spans.filter((_, i) => i % 3 === 0));
+  result.embedding = 0;
+  for (const span of spans) {
+    const { data, stride, at } = stream.embeddings.read(span);
+    for (let c = 0; c < EMBEDDING_SIZE; c++) {
+      const base = (c * PITCHES + span.row) * frames;
+      const theirs = expected.embedding.data.subarray(base + span.start, base + span.end);
+      const begin = c * stride + at;
+      const part = data.subarray(begin, begin + theirs.length);
+      result.embedding = Math.max(result.embedding, distance(part, theirs));
+    }
+  }
+  return result;
+}
+
+/** The deployed network, on what the library makes of the recording. */
+async function runWhole(samples) {
+  const padded = new Float32Array(Math.max(4096, samples.length));
+  const { squares } = sanitise(samples);
+  const gain = gainFor(Math.sqrt(squares / samples.length));
+  padded.set(samples.map((x) => gain * x));
+  const input = new runtime.Tensor("float32", padded, [1, 1, padded.length]);
+  return whole.run({ audio: input });
+}
+
+/** Largest difference; Infinity where the lengths differ or something is not a number. */
+function distance(a, b) {
+  if (a.length !== b.length) return Infinity;
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i] - b[i]);
+    if (!(difference <= largest)) largest = Number.isNaN(difference) ? Infinity : difference;
+  }
+  return largest === Infinity ? "not a number" : largest;
+}

@@ -1,0 +1,110 @@
+/**
+ * A recording in pieces: which frames each run of a stage computes, and which it must see.
+ *
+ * A stage reads a bounded number of frames to either side of the one that it computes (its halo).
+ * Beyond the recording's ends there is nothing, and the stage itself pads with zeros: so a piece
+ * has a halo wherever the recording goes on, and none where it really begins and ends.
+ */
+
+/**
+ * @typedef {object} Chunk frames of the recording
+ * @property {number} start first frame that is computed
+ * @property {number} end exclusive
+ * @property {number} from first frame that is seen, at most `start`
+ * @property {number} to exclusive, at least `end`
+ */
+
+/**
+ * Pieces that cover a recording once, in order.
+ * @param {number} frames of the recording
+ * @param {number} size frames that a piece computes, 1 or more; the last one has what remains
+ * @param {number} halo frames seen to either side
+ * @returns {Chunk[]}
+ * @throws {RangeError} where there is no such plan
+ */
+export function planChunks(frames, size, halo) {
+  for (const [name, value, least] of /** @type {const} */ ([
+    ["frames", frames, 0],
+    ["size", size, 1],
+    ["halo", halo, 0],
+  ])) {
+    if (!(Number.isInteger(value) && value >= least)) {
+      throw new RangeError(`${name} is ${value}; give a whole number, ${least} or more`);
+    }
+  }
+  return Array.from({ length: Math.ceil(frames / size) }, (_, i) => {
+    const start = i * size;
+    const end = Math.min(frames, start + size);
+    return { start, end, from: Math.max(0, start - halo), to: Math.min(frames, end + halo) };
+  });
+}
+
+/**
+ * Rows of values over time, kept piece by piece so that parts can be given back.
+ */
+export class ChunkedRows {
+  /**
+   * @param {number} rows
+   * @param {number} frames of the recording
+   * @param {number} size frames of a piece; the last one has what remains
+   */
+  constructor(rows, frames, size) {
+    this.rows = rows;
+    this.frames = frames;
+    this.size = size;
+    /** @type {(Float32Array | null)[]} rows × frames of the piece, row after row */
+    this._pieces = Array.from({ length: Math.ceil(frames / size) }, () => null);
+  }
+
+  /** @param {number} index of a piece */
+  has(index) {
+    return this._pieces[index] !== null;
+  }
+
+  /**
+   * Keep a piece.
+   * @param {Chunk} chunk that starts where a piece does
+   * @param {Float32Array} data rows × (chunk.to − chunk.from); the halo is cut off
+   */
+  put(chunk, data) {
+    const { start, end, from, to } = chunk;
+    const piece = new Float32Array(this.rows * (end - start));
+    for (let row = 0; row < this.rows; row++) {
+      const base = row * (to - from);
+      piece.set(data.subarray(base + start - from, base + end - from), row * (end - start));
+    }
+    this._pieces[start / this.size] = piece;
+  }
+
+  /**
+   * @param {number} from frame
+   * @param {number} to exclusive
+   * @returns {Float32Array<ArrayBuffer>} rows × (to − from)
+   * @throws {RangeError} where a piece is not kept
+   */
+  read(from, to) {
+    const width = to - from;
+    const out = new Float32Array(this.rows * width);
+    for (let index = Math.floor(from / this.size); index * this.size < to; index++) {
+      const piece = this._pieces[index];
+      if (!piece) throw new RangeError(`frames ${from} to ${to} are not kept`);
+      const first = index * this.size;
+      const length = piece.length / this.rows;
+      const begin = Math.max(from, first);
+      const end = Math.min(to, first + length);
+      for (let row = 0; row < this.rows; row++) {
+        const base = row * length - first;
+        out.set(piece.subarray(base + begin, base + end), row * width + begin - from);
+      }
+    }
+    return out;
+  }
+
+  /**
+   * Give back what lies wholly before a frame.
+   * @param {number} frame
+   */
+  dropBefore(frame) {
+    this._pieces.fill(null, 0, Math.floor(frame / this.size));
+  }
+}
