@@ -135,11 +135,7 @@ def _graph(recipe: Recipe) -> onnx.ModelProto:
         "stand-in",
         [info(*item) for item in recipe.inputs.items()],
         [info(*item) for item in recipe.outputs.items()],
-        [
-            numpy_helper.from_array(value, name)
-            for name, value in CONSTANTS.items()
-            if name in used
-        ],
+        [numpy_helper.from_array(value, name) for name, value in CONSTANTS.items() if name in used],
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(network, full_check=True)
@@ -259,8 +255,8 @@ STAGES: dict[str, Recipe] = {
         {"embedding": (1, EMBEDDING_SIZE, "frames")},
         2,
         [
-            ("Slice", ("cells", "one", "two", "axis 2"), "middle", {}),
-            ("Squeeze", ("middle", "axis 2"), "flat", {}),
+            ("Slice", ("cells", "two", "three", "axis 2"), "last", {}),  # of three, the pitch
+            ("Squeeze", ("last", "axis 2"), "flat", {}),
             ("Slice", ("flat", "zero", "embedding channels", "axis 1"), "seen", {}),
             ("ReduceL2", ("seen",), "length", {"axes": [1], "keepdims": 1}),
             ("Add", ("length", "tiny"), "divisor", {}),

@@ -53,9 +53,7 @@ def read_models(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
         contents[path.name] = path.read_bytes()
         kept.append(replace(file, path=path.name))
     if not kept:
-        raise SiteError(
-            f"{folder} holds no stages of {', '.join(MODELS)}; run `make export` first"
-        )
+        raise SiteError(f"{folder} holds no stages of {', '.join(MODELS)}; run `make export` first")
     return replace(manifest, files=(), stages=tuple(kept)), contents
 
 
