@@ -25,6 +25,7 @@ test("the library never reaches for the page, nor for the DOM", () => {
 
 /** What can be tested without a browser. */
 const PURE = [
+  "affinity.js",
   "chunks.js",
   "eigen.js",
   "embeddings.js",

@@ -9,7 +9,7 @@
 
 import { readFileSync } from "node:fs";
 import { makeNotes } from "../../web/lib/notes.js";
-import { clusterTimbres, noteEmbeddings } from "../../web/lib/timbres.js";
+import { clusterTimbres, noteEmbeddings, readDense } from "../../web/lib/timbres.js";
 
 /** @param {string} path @returns {Float32Array} */
 function read(path) {
@@ -26,7 +26,7 @@ const { frames, thresholds, counts } = request;
 const frame = read(request.frame);
 const notes = makeNotes(read(request.onset), frame, frames, thresholds);
 const vectors = request.embedding
-  ? noteEmbeddings(notes, read(request.embedding), frame, frames)
+  ? noteEmbeddings(notes, readDense(read(request.embedding), frames), frame, frames)
   : null;
 const labels = vectors ? counts.map((count) => [...clusterTimbres(vectors, count)]) : [];
 process.stdout.write(JSON.stringify({ notes, labels }));

@@ -7,12 +7,12 @@
  * notes. Nothing depends on a random start, and labels are numbered by first appearance.
  */
 
-import { dot, eigenSymmetric, leadingEigen } from "./eigen.js";
+import { EMBEDDING_SIZE, EXACT, ROUGH, spectrum, thin } from "./affinity.js";
+import { dot, eigenSymmetric } from "./eigen.js";
 import { PITCHES } from "./notes.js";
 import { spanOf } from "./spans.js";
 
-/** Channels of an embedding. */
-export const EMBEDDING_SIZE = 12;
+export { EMBEDDING_SIZE };
 
 /**
  * @typedef {object} Stretch embeddings of one pitch over time: channel c at the i-th frame is
@@ -106,9 +106,7 @@ export function clusterTimbres(vectors, count) {
 export function estimateTimbres(vectors, most = 6) {
   const limit = Math.min(most, vectors.length - 2);
   if (limit < 2) return Math.min(1, vectors.length);
-  // To count timbres, every so many notes of a long recording are enough.
-  const stride = Math.ceil(vectors.length / ENOUGH_NOTES);
-  const sample = stride === 1 ? vectors : vectors.filter((_, i) => i % stride === 0);
+  const sample = thin(vectors);
   const { values, rootDegrees } = spectrum(sample, limit + 1, ROUGH);
   // Without self-affinity every eigenvalue is lower by about e / degree; with few notes it shows.
   const shift = Math.E / (dot(rootDegrees, rootDegrees) / sample.length);
@@ -126,102 +124,8 @@ export function estimateTimbres(vectors, most = 6) {
  * have (e − e^c) / (e + e^c): 0.46 for unrelated ones, 0.1 where c = 0.8.
  */
 const DISTINCT = 0.2;
-/** Notes that a number of timbres is estimated from. */
-const ENOUGH_NOTES = 2000;
-/** Residual of eigenvectors that labels are read from. */
-const EXACT = 1e-6;
-/** Residual of those that only count: an eigenvalue is known to its square. */
-const ROUGH = 1e-3;
 /** Eigenvalues below this are the spread within a timbre. */
 const INDISTINCT = 0.05;
-
-/**
- * What was found out about a set of vectors: estimating first and clustering then is one search.
- * @type {WeakMap<Float64Array[], {rootDegrees: Float64Array, leading: Float64Array[]}>}
- */
-const known = new WeakMap();
-
-/**
- * The leading eigenvectors of D^(-1/2) W D^(-1/2), W = exp(cosine) without self-affinity.
- * @param {Float64Array[]} vectors
- * @param {number} count
- * @param {number} tolerance
- * @returns {import("./eigen.js").Eigen & {rootDegrees: Float64Array}}
- */
-function spectrum(vectors, count, tolerance) {
-  const n = vectors.length;
-  const flat = new Float64Array(n * EMBEDDING_SIZE);
-  vectors.forEach((vector, i) => flat.set(vector, i * EMBEDDING_SIZE));
-  const ones = new Float64Array(n).fill(1);
-  const before = known.get(vectors);
-  const rootDegrees = before?.rootDegrees ?? affinityTimes(flat, [ones])[0].map(Math.sqrt);
-  const start = before?.leading.map((vector) => vector.slice()) ?? [];
-  if (start.length < count) {
-    // √D·1 is the first eigenvector; the next ones are close to linear in the embedding, because
-    // exp(cosine) is. Fixed noise beside them reaches what symmetry would hide.
-    const guesses = [ones];
-    for (let c = 0; c < EMBEDDING_SIZE; c++) guesses.push(Float64Array.from(vectors, (v) => v[c]));
-    for (let k = 0; k < count; k++) guesses.push(fixedNoise(n, k));
-    start.push(...guesses.map((guess) => guess.map((value, i) => value * rootDegrees[i])));
-  }
-  const eigen = leadingEigen(
-    (block) => {
-      const scaled = block.map((vector) => vector.map((value, i) => value / rootDegrees[i]));
-      const images = affinityTimes(flat, scaled);
-      return images.map((image) => image.map((value, i) => value / rootDegrees[i]));
-    },
-    start,
-    count,
-    tolerance,
-  );
-  known.set(vectors, { rootDegrees, leading: eigen.vectors });
-  return { ...eigen, rootDegrees };
-}
-
-/**
- * W times each vector of a block; each affinity is computed once and forgotten.
- * @param {Float64Array} flat the notes' vectors, one after the other
- * @param {Float64Array[]} block
- */
-function affinityTimes(flat, block) {
-  const n = flat.length / EMBEDDING_SIZE;
-  const width = block.length;
-  // Interleaved, so that what one pair of notes touches lies together.
-  const x = new Float64Array(n * width);
-  const y = new Float64Array(n * width);
-  block.forEach((vector, k) => vector.forEach((value, i) => (x[i * width + k] = value)));
-  const own = new Float64Array(EMBEDDING_SIZE);
-  for (let i = 0; i < n; i++) {
-    own.set(flat.subarray(i * EMBEDDING_SIZE, (i + 1) * EMBEDDING_SIZE));
-    const at = i * width;
-    for (let j = i + 1; j < n; j++) {
-      const base = j * EMBEDDING_SIZE;
-      let cosine = 0;
-      for (let c = 0; c < EMBEDDING_SIZE; c++) cosine += own[c] * flat[base + c];
-      const affinity = Math.exp(cosine);
-      const other = j * width;
-      for (let k = 0; k < width; k++) {
-        y[at + k] += affinity * x[other + k];
-        y[other + k] += affinity * x[at + k];
-      }
-    }
-  }
-  return block.map((vector, k) => vector.map((_, i) => y[i * width + k]));
-}
-
-/**
- * Values in [-1, 1) that are always the same (Knuth's MMIX multiplier, in 32 bits: Numerical
- * Recipes' quick generator).
- * @param {number} length
- * @param {number} seed
- */
-function fixedNoise(length, seed) {
-  let state = seed + 1;
-  return Float64Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  });
-}
 
 /**
  * The rows that column-pivoted QR of the transpose takes first: each time the one that is
