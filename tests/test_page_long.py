@@ -30,7 +30,15 @@ def test_ten_minutes_and_ten_thousand_notes(tmp_path: Path) -> None:
         browser.new_context() as context,
     ):
         driver = PageDriver(context, server.url)
-        assert driver.transcribe(file) == "done"
+        driver.pick(file)
+        # While the network runs: how far it is, and the notes so far.
+        driver.wait("#result.provisional:not([hidden])")
+        done = int(driver.page.locator("#bar").get_attribute("aria-valuenow") or 0)
+        assert 0 < done < 100
+        assert "of 10 min" in (driver.page.locator("#stage").text_content() or "")
+        assert driver.page.locator("#download-mid").is_hidden()
+        assert driver.settle() == "done"
+        assert driver.page.locator("#result.provisional").count() == 0
         assert len(driver.notes) > 10_000
         assert driver.notes[-1]["end"] > 590
         page = driver.page

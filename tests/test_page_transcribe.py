@@ -176,6 +176,25 @@ def test_thresholds_change_the_notes_without_the_network(driver: PageDriver, tun
     assert not [one for one in driver.requests[asked:] if one.endswith((".onnx", ".wasm"))]
 
 
+def test_timbres_of_notes_that_only_low_thresholds_find(driver: PageDriver, tune: Path) -> None:
+    driver.by_timbre("2")
+    assert driver.transcribe(tune) == "done"
+    found = len(driver.notes)
+    asked = len(driver.requests)
+    driver.set_slider("frame-threshold", 0.02)  # no embeddings are kept so far down
+    driver.set_slider("minimum-length", 1)
+    driver.wait(f"#summary:not(:has-text('{found} notes'))")
+    driver.wait("html[data-state=done]")
+    assert len(driver.notes) > found
+    assert {note["timbre"] for note in driver.notes} == {0, 1}
+    assert driver.page.locator("#progress").is_hidden()
+    driver.page.click("#reset")
+    driver.wait(f"#summary:has-text('{found} notes')")
+    check_tune(driver)
+    assert not [one for one in driver.requests[asked:] if one.endswith((".onnx", ".wasm"))]
+    assert driver.complaints == []
+
+
 @pytest.mark.parametrize("rate_hz", [22_050, 48_000])
 def test_any_rate_gives_the_same_notes(driver: PageDriver, tmp_path: Path, rate_hz: int) -> None:
     assert driver.transcribe(write_tune(tmp_path / "tune.flac", rate_hz=rate_hz)) == "done"

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { ChunkedRows, planChunks } from "../../web/lib/chunks.js";
+import { BINS, Embeddings, FEATURE_CHANNELS } from "../../web/lib/embeddings.js";
 import { Moments } from "../../web/lib/moments.js";
-import { PITCHES } from "../../web/lib/notes.js";
+import { makeNotes, PITCHES } from "../../web/lib/notes.js";
 import { Progress } from "../../web/lib/progress.js";
 import { ProvisionalNotes } from "../../web/lib/provisional.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../../web/lib/spans.js";
-import { makeNotes } from "../../web/lib/notes.js";
 
 const range = (start, end) => Array.from({ length: end - start }, (_, i) => start + i);
 
@@ -177,4 +177,52 @@ test("provisional notes come once each, in order of their ends, and are mostly t
   assert.equal(keys.size, found.length);
   const hits = exact.filter((note) => keys.has(key(note))).length;
   assert.ok(hits > 0.9 * exact.length, `${hits} of ${exact.length}`);
+});
+
+test("features are gathered across chunks, with the mean where there are none", () => {
+  const [frames, halo] = [40, 2];
+  const feature = (channel, bin, t) => 1000 * channel + bin + t / 100;
+  const mean = range(0, FEATURE_CHANNELS).map((channel) => -1 - channel);
+  const spans = [
+    { row: 0, start: 0, end: 5 },
+    { row: 83, start: 30, end: 40 },
+    { row: 41, start: 6, end: 27 },
+  ];
+  const embeddings = new Embeddings(halo);
+  const [batch, ...others] = embeddings.plan(spans);
+  assert.equal(others.length, 0);
+  assert.deepEqual([batch.start, batch.end], [-2, 42]);
+  const features = (from, to) => {
+    const planes = range(0, FEATURE_CHANNELS * BINS);
+    return Float32Array.from(
+      planes.flatMap((plane) =>
+        range(from, to).map((t) => feature(Math.floor(plane / BINS), plane % BINS, t)),
+      ),
+    );
+  };
+  const chunks = planChunks(frames, 9, 1);
+  for (const chunk of chunks.slice(1)) batch.gather(features(chunk.from, chunk.to), chunk);
+  assert.ok(batch.padded(mean, frames).some(Number.isNaN), "what was not gathered is seen");
+  batch.gather(features(chunks[0].from, chunks[0].to), chunks[0]);
+  const cells = batch.padded(mean, frames);
+  for (const { row, start, end, at } of batch.spans) {
+    for (let t = start - halo; t < end + halo; t++) {
+      for (const channel of [0, 7, FEATURE_CHANNELS - 1]) {
+        for (let i = 0; i < 3; i++) {
+          const bin = 3 * row - 1 + i;
+          const there = bin >= 0 && t >= 0 && t < frames;
+          const wanted = there ? Math.fround(feature(channel, bin, t)) : mean[channel];
+          assert.equal(cells[(3 * channel + i) * batch.frames + at + t - start], wanted);
+        }
+      }
+    }
+  }
+  assert.equal(embeddings.has(spans[2]), false);
+  embeddings.keep(batch, new Float32Array(12 * batch.frames).map((_, i) => i));
+  assert.equal(embeddings.has({ row: 41, start: 7, end: 27 }), true);
+  assert.equal(embeddings.has({ row: 41, start: 7, end: 28 }), false);
+  const { data, stride, at } = embeddings.read({ row: 41, start: 7, end: 27 });
+  const own = batch.spans.find(({ row }) => row === 41);
+  assert.equal(data[3 * stride + at], 3 * batch.frames + own.at + 1);
+  assert.throws(() => embeddings.read({ row: 5, start: 0, end: 1 }), /no embeddings of row 5/);
 });
