@@ -26,7 +26,8 @@ EMBEDDING = 1e-4
 def quiet_then_loud() -> NDArray[np.float32]:
     """The largest energies come last: every maximum and moment moves until the end."""
     audio = make_music(2.2)[0, 0]
-    return audio * np.linspace(1e-3, 1, audio.size, dtype=np.float32) ** 2
+    rising: NDArray[np.float32] = audio * np.linspace(1e-3, 1, audio.size, dtype=np.float32) ** 2
+    return rising
 
 
 def cases() -> dict[str, NDArray[np.float32]]:
