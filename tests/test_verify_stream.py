@@ -20,10 +20,12 @@ from export.example import read_example
 from export.manifest import Manifest
 from export.nets.stages import cut
 from tests.conftest import make_music
+from verify import networks, subjects
 from verify.compare import Array, Tolerance, compare
+from verify.matrix import Plan, Verdict, examine
 from verify.notes import transcribe
 from verify.runners import NativeRunner, Runner, RunnerError, Tensors, TorchRunner
-from verify.signals import edges
+from verify.signals import edges, select
 from verify.stream import FRAME_SAMPLES, Moments, StreamRunner
 
 NAMES = ("basicamt", "septimbre")
@@ -233,3 +235,38 @@ def test_a_stage_with_too_few_frames_is_an_error(models: Path, manifest: Manifes
     file = models / manifest.find("basicamt").path
     with pytest.raises(RunnerError, match=r"ears\.onnx gave \d+ frames of energy"):
         run(StreamRunner(Cut("full"), manifest), file, CLIP)
+
+
+def judge(models: Path, checkpoints: Path, manifest: Manifest, name: str) -> list[Verdict]:
+    files = subjects.choose(manifest, [name], ["fp32"])
+    behind = networks.behind(manifest, checkpoints)
+    signals = select(edges(), ["noise", "silence", "length-513"])
+    wholes = subjects.deployed(models, files, signals, behind)
+    plans = [
+        Plan("torch-float32", lambda: TorchRunner("float32", behind)),
+        Plan("native-full", lambda: NativeRunner("full")),
+    ]
+    return examine(subjects.streamed(models, manifest, wholes), plans).verdicts
+
+
+def test_the_matrix_judges_stages_too(models: Path, checkpoints: Path, manifest: Manifest) -> None:
+    verdicts = judge(models, checkpoints, manifest, "septimbre")
+    assert [verdict.status for verdict in verdicts] == ["agrees"] * 6
+    assert {verdict.variant for verdict in verdicts} == {"streamed"}
+
+
+def test_a_halo_that_is_wrong_is_a_verdict(
+    models: Path, checkpoints: Path, manifest: Manifest
+) -> None:
+    stages = tuple(replace(stage, halo_frames=0) for stage in manifest.stages)
+    verdicts = judge(models, checkpoints, replace(manifest, stages=stages), "basicamt")
+    noise = [verdict for verdict in verdicts if verdict.signal == "noise"]
+    assert [verdict.status for verdict in noise] == ["disagrees"] * 2
+
+
+def test_a_stage_that_was_changed_is_not_judged(
+    models: Path, checkpoints: Path, manifest: Manifest
+) -> None:
+    stages = tuple(replace(stage, sha256="0" * 64) for stage in manifest.stages)
+    with pytest.raises(subjects.SubjectError, match=r"ears\.onnx is not the file in the manifest"):
+        judge(models, checkpoints, replace(manifest, stages=stages), "basicamt")
