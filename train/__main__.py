@@ -33,8 +33,8 @@ from train.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
 WEIGHTS = Path(__file__).parents[1] / "export" / "weights"
 SAVE_EVERY = 100
 TASKS: dict[str, tuple[Recipe, float, int]] = {
-    "notes": (Recipe(), 4e-3, 4000),
-    "timbre": (Recipe(frames=300, crops=3), 3e-3, 1500),
+    "notes": (Recipe(), 4e-3, 8000),
+    "timbre": (Recipe(frames=300, crops=3), 3e-3, 4000),
 }
 """Recipe, peak learning rate and steps of each part."""
 
