@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import onnx
 import onnxruntime as ort
+from onnx.inliner import inline_local_functions
 
 from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, Model
 from export.constants import Constant, follow_constants
@@ -41,8 +42,8 @@ class Options(NamedTuple):
     variants: tuple[Variant, ...]
     epsilon: float
     opset: int
-    fast: bool = False
-    """Whether the slow layers of FAST_VARIANTS are rewritten (``nets.fast``)."""
+    plain: bool = False
+    """Whether convolutions are left as they were trained, also in FAST_VARIANTS (``nets.fast``)."""
 
 
 class NumberError(ValueError):
@@ -64,9 +65,9 @@ def build(
     report(f"{model.name}: load")
     deployed = load(model, weights, options)
     graphs: dict[bool, tuple[onnx.ModelProto, Traced]] = {}
-    rewritten = FAST_VARIANTS if options.fast else frozenset()
+    rewritten = frozenset() if options.plain else FAST_VARIANTS
     for fast in sorted({variant in rewritten for variant in options.variants}):
-        form = f"{model.name} (fast)" if fast else model.name
+        form = model.name if fast else f"{model.name} (plain)"
         graphs[fast] = write_graph(
             form, deployed, model.outputs, WAVEFORM, options.opset, report, fast=fast
         )
@@ -120,7 +121,7 @@ def write_graph(
     traced = trace(network, outputs, inputs=inputs, fast=fast, opset=opset)
     follow_constants(traced.stock, traced.graph, f"{form}: trace")
     report(f"{form}: simplify")
-    simple = simplify(traced.graph, traced.stored)
+    simple = simplify(traced.graph)
     follow_constants(traced.stock, simple, f"{form}: simplify")
     return simple, traced
 
@@ -198,6 +199,7 @@ def describe(
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         nodes=len(graph.graph.node),
+        nodes_inlined=count_inlined(graph),
         parameters=parameters,
         opset=next(o.version for o in graph.opset_import if o.domain in ("", "ai.onnx")),
         ir_version=graph.ir_version,
@@ -215,6 +217,12 @@ def describe(
         guards=tuple(map(str, stock)),
         error=error,
     )
+
+
+def count_inlined(graph: onnx.ModelProto) -> int:
+    """Nodes once every function stands in the place of its calls; what is stored is none."""
+    inlined = inline_local_functions(graph)
+    return sum(node.op_type != "Constant" for node in inlined.graph.node)
 
 
 def _describe_tensor(value: onnx.ValueInfoProto) -> TensorInfo:
@@ -235,7 +243,7 @@ def make_recipe(
         stage,
         weights.source,
         str(weights.sha256),
-        repr((options.epsilon, options.opset, options.fast)),
+        repr((options.epsilon, options.opset, options.plain)),
         *(f"{tool} {number}" for tool, number in tool_versions().items()),
     ]
     digest = hashlib.sha256("\n".join(parts).encode())

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 import onnx
 from onnx import numpy_helper
+from onnx.inliner import inline_local_functions
 
 Role = Literal["add", "scale", "floor", "ceiling", "compare", "epsilon"]
 
@@ -54,7 +55,7 @@ def follow_constants(
     every constant that is gone, its layer, the step, and what stands in its place.
     """
     found: dict[Role, list[Constant]] = {}
-    for constant in find_constants(graph):
+    for constant in find_constants(inline_local_functions(graph)):
         found.setdefault(constant.role, []).append(constant)
     lost = []
     for needed in stock:

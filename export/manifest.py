@@ -44,6 +44,9 @@ class ModelFile:
     bytes: int
     sha256: str
     nodes: int
+    """Of the graph, the call of a function counted as one."""
+    nodes_inlined: int
+    """Each body counted at every call; much of it runs once, when a session starts."""
     parameters: int
     """Trainable parameters of the network."""
     opset: int

@@ -55,7 +55,7 @@ def build_stages(
     }
     for name, stage in stages.items():
         form = f"{model.name} {name}"
-        fast = options.fast and VARIANT in FAST_VARIANTS
+        fast = not options.plain and VARIANT in FAST_VARIANTS
         graph, traced = write_graph(
             form, stage, stage.outputs, stage.inputs, options.opset, report, fast=fast
         )

@@ -24,7 +24,9 @@ from torch.export import Dim, ExportedProgram
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.constants import LIMITS, Constant, Role
-from export.nets.fast import name_stored, speed_up
+from export.functions import write_functions
+from export.nets.fast import speed_up
+from export.nets.function import DOMAIN
 
 OPSET = 18
 """The least that the exporter writes; onnxruntime-web 1.18.0 reads up to 21."""
@@ -44,8 +46,6 @@ class Traced:
     """The constants of the traced program."""
     parameters: int
     """Trainable parameters that the outputs depend on."""
-    stored: tuple[str, ...] = ()
-    """Initializers that are stored as they are: what derives from them is left to the runtime."""
 
 
 def trace(
@@ -87,11 +87,13 @@ def trace(
         raise RuntimeError("torch.onnx.export returned no program")
     graph = written.model_proto
     _name_nodes(graph)
+    with _quiet():
+        called = {node.op_type for node in graph.graph.node if node.domain == DOMAIN}
+        graph.functions.extend(write_functions(folded, called, opset))
     return Traced(
         graph,
         tuple(take_stock(written.exported_program)),
         count_parameters(network, inputs),
-        name_stored(folded),
     )
 
 

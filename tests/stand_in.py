@@ -89,6 +89,7 @@ def _write_stage(folder: Path, name: str, stage: str) -> StageFile:
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
         nodes=len(network.graph.node),
+        nodes_inlined=len(network.graph.node),
         parameters=0,
         opset=17,
         ir_version=8,

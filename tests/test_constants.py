@@ -140,3 +140,25 @@ def test_the_networks_own_guards_are_in_the_stock() -> None:
     ):
         assert guard in layers
     follow_constants(traced.stock, simplify(traced.graph), "simplify")
+
+
+def test_a_function_is_looked_into() -> None:
+    """A guard that a body holds is found, and one that it has lost is missed."""
+
+    def call(epsilon: float) -> onnx.ModelProto:
+        constant = numpy_helper.from_array(np.array(epsilon, np.float32), "epsilon")
+        body = [
+            helper.make_node("Constant", [], ["epsilon"], value=constant),
+            helper.make_node("Add", ["x", "epsilon"], ["y"], name="guard/add"),
+        ]
+        opsets = [helper.make_opsetid("", 18), helper.make_opsetid("local", 1)]
+        function = helper.make_function("local", "Guard", ["x"], ["y"], body, opsets[:1])
+        values = [helper.make_tensor_value_info(name, 1, [4]) for name in "ab"]
+        node = helper.make_node("Guard", ["a"], ["b"], domain="local")
+        graph = helper.make_graph([node], "call", values[:1], values[1:])
+        return helper.make_model(graph, functions=[function], opset_imports=opsets, ir_version=10)
+
+    guard = Constant("add", 1.01e-8, "guard")
+    follow_constants([guard], call(1.01e-8), "function")
+    with pytest.raises(ConstantLostError, match=r"add 1\.01e-08 in guard"):
+        follow_constants([guard], call(1e-7), "function")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,10 @@ from torch import nn
 
 from export.catalog import MODELS
 from export.checkpoint import load_into, load_state
-from export.nets.fast import BANDS, TrimmedCQT, speed_up
-from export.nets.front_end import CQT
+from export.nets.cqt_kernels import CQTKernels
+from export.nets.fast import FormulaCQT, speed_up
+from export.nets.front_end import CQT, design_cqt_kernels
+from export.nets.function import DOMAIN
 from export.nets.spectral import SpectralConv
 from export.nets.winograd import WinogradConv
 from export.simplify import simplify
@@ -128,7 +132,7 @@ def test_a_wrong_kernel_is_seen(height: int) -> None:
     fast = WinogradConv(plain)
     x = torch.randn(1, 2, height, 9)
     assert compare(fast, plain, x) <= FLOAT32
-    fast.kernel.data[1, 0] += 1e-3
+    fast.weight.data[0, 0, 1, 0] += 1e-3
     assert compare(fast, plain, x) > FLOAT32
 
 
@@ -190,17 +194,30 @@ def fast_file() -> bytes:
     torch.manual_seed(0)
     model = MODELS["basicamt"]
     traced = trace(model.build(), model.outputs, fast=True)
-    data: bytes = simplify(traced.graph, traced.stored).SerializeToString()
+    data: bytes = simplify(traced.graph).SerializeToString()
     return data
 
 
 def test_the_file_holds_the_plain_kernels(fast_file: bytes) -> None:
     model = onnx.load_from_string(fast_file)
-    assert len(model.graph.input) == 1
-    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
-    assert sizes["early_conv.1.kernel"] == 16 * 8 * 25 * 3
-    assert max(size for name, size in sizes.items() if "conv" in name) == 16 * 8 * 25 * 3
-    assert sum(sizes[f"cqt.band{index}"] for index in range(BANDS)) < 72 * 277 * 0.8
+    stored = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    assert stored["early_conv.1.weight"] == (8, 16, 25, 3)
+    assert stored["neck.conv.weight"] == (16, 8, 5, 5)
+    assert max(map(math.prod, stored.values())) == 8 * 16 * 25 * 3
+
+
+def test_the_file_holds_every_body_once(fast_file: bytes) -> None:
+    model = onnx.load_from_string(fast_file)
+    onnx.checker.check_model(model, full_check=True)
+    bodies = [function.name for function in model.functions]
+    calls = [node.op_type for node in model.graph.node if node.domain == DOMAIN]
+    assert Counter(calls) == {
+        "CQTKernels": 1,
+        "SpectralConv_16_8_25x3": 1,
+        "WinogradConv_8_16_5x5": 2,
+    }
+    assert sorted(bodies) == sorted(set(calls))
+    assert not any(node.domain for function in model.functions for node in function.node)
 
 
 def test_time_is_not_taken_for_frequency() -> None:
@@ -208,7 +225,14 @@ def test_time_is_not_taken_for_frequency() -> None:
     assert not any(isinstance(layer, WinogradConv | SpectralConv) for layer in fast.modules())
 
 
-def test_trimmed_kernels_are_the_kernels() -> None:
-    plain = CQT()
-    audio = torch.from_numpy(make_music()[..., :9_000])
-    assert torch.equal(TrimmedCQT(plain)(audio), plain(audio))
+def test_the_formula_gives_the_kernels_to_the_last_digit() -> None:
+    assert torch.equal(CQTKernels()(), torch.from_numpy(design_cqt_kernels()))
+
+
+def test_other_kernels_than_the_formulas_are_stored() -> None:
+    network = MODELS["basicamt"].build()
+    front_end = network.get_submodule("network.cqt")
+    assert isinstance(front_end, CQT)
+    assert isinstance(speed_up(network).get_submodule("network.cqt"), FormulaCQT)
+    front_end.cqt_kernels[0, 0, 138] *= 1.0001
+    assert type(speed_up(network).get_submodule("network.cqt")) is CQT

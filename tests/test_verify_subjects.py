@@ -49,6 +49,7 @@ def entry(tmp_path: Path) -> ModelFile:
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
         nodes=8,
+        nodes_inlined=8,
         parameters=1,
         opset=17,
         ir_version=8,

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import copy
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from export.nets import spectral, winograd
+from export.nets.cqt_kernels import CQTKernels
 from export.nets.front_end import CQT, READ_BINS
 from export.nets.onsets_frames import ConvStack
 from export.nets.spectral import SpectralConv
@@ -24,35 +23,20 @@ MANY_TAPS = 15
 """Taps along frequency from which a DFT wins."""
 MANY_PRODUCTS = 128
 """Input times output channels from which the transforms cost less than they save."""
-BANDS = 6
-"""Parts that the CQT's kernels are stored in: each as long as its lowest bin's."""
 
 
-class TrimmedCQT(CQT):
-    """A CQT whose kernels are stored by bands, without the zeros at both ends."""
+class FormulaCQT(CQT):
+    """A CQT whose kernels follow from their formula."""
 
     def __init__(self, cqt: CQT) -> None:
         super().__init__()
-        self.filtfilt = cqt.filtfilt
-        kernels = torch.stack(cqt.cqt_kernels.chunk(2))  # real and imaginary part
         del self.cqt_kernels
-        self.margins = []
-        for index, band in enumerate(kernels.chunk(BANDS, dim=1)):
-            used = band.abs().sum(dim=(0, 1, 2)).nonzero()
-            first, last = int(used.min()), int(used.max())
-            self.margins.append((first, kernels.shape[-1] - 1 - last))
-            self.register_buffer(f"band{index}", band[..., first : last + 1].clone())
+        self.filtfilt = cqt.filtfilt
+        self.kernels = CQTKernels()
 
     def forward(self, audio: Tensor) -> Tensor:
         """(B, 1, N) samples at 22 050 Hz → (B, 2, 288, F)."""
-        bands = [
-            F.pad(self.get_buffer(f"band{index}"), margins)
-            for index, margins in enumerate(self.margins)
-        ]
-        return self.transform(audio, torch.cat(bands, dim=1).flatten(0, 1))
-
-
-FAST = (SpectralConv, TrimmedCQT, WinogradConv)
+        return self.transform(audio, self.kernels())
 
 
 def speed_up(network: nn.Module) -> nn.Module:
@@ -72,8 +56,8 @@ def replace_children(parent: nn.Module) -> None:
 
 def replace(layer: nn.Module) -> nn.Module:
     """The fast form of a layer, or the layer itself."""
-    if type(layer) is CQT:
-        return TrimmedCQT(layer)
+    if type(layer) is CQT and layer.is_designed():
+        return FormulaCQT(layer)
     if not isinstance(layer, nn.Conv2d) or layer.in_channels * layer.out_channels < MANY_PRODUCTS:
         return layer
     if layer.kernel_size[0] >= MANY_TAPS and spectral.can_transform(layer, READ_BINS):
@@ -81,13 +65,3 @@ def replace(layer: nn.Module) -> nn.Module:
     if winograd.can_transform(layer):
         return WinogradConv(layer)
     return layer
-
-
-def name_stored(network: nn.Module) -> tuple[str, ...]:
-    """Names of the parameters and buffers from which fast layers derive their constants."""
-    names: list[str] = []
-    for path, layer in network.named_modules():
-        if isinstance(layer, FAST):
-            stored = [*layer.named_parameters(recurse=False), *layer.named_buffers(recurse=False)]
-            names.extend(f"{path}.{name}" for name, _ in stored)
-    return tuple(names)

@@ -69,6 +69,10 @@ class CQT(nn.Module):
         """
         return self.transform(audio, self.cqt_kernels)
 
+    def is_designed(self) -> bool:
+        """Whether the kernels are those that were designed, and not others that were loaded."""
+        return torch.equal(self.cqt_kernels.cpu(), torch.from_numpy(design_cqt_kernels()))
+
     def transform(self, audio: Tensor, kernels: Tensor) -> Tensor:
         """The same, by the top octave's kernels (72, 1, taps)."""
         reach = kernels.shape[-1] // 2
@@ -89,19 +93,25 @@ def design_cqt_kernels() -> np.ndarray:
     Bin k is a complex exponential of f_k = fmin · 2^7 · 2^(k/36) under a Blackman–Harris window
     of Q · rate / f_k samples and of sum 1, so that a sine of amplitude 1 gives at most 1/2.
     """
+    lengths, frequencies = choose_lengths()
+    longest = int(lengths.max()) | 1
+    kernels = np.zeros((BINS_PER_OCTAVE, longest), np.complex64)
+    for row, (frequency, length) in enumerate(zip(frequencies, lengths, strict=True)):
+        window = get_window("blackmanharris", length, fftbins=False)
+        n = np.arange(np.floor(-length / 2) + 1, np.floor(length / 2) + 1)
+        wave = np.exp(2j * np.pi * n * frequency)
+        start = (longest - length) // 2
+        kernels[row, start : start + length] = window / window.sum() * wave
+    return np.concatenate([kernels.real, kernels.imag])[:, None]
+
+
+def choose_lengths() -> tuple[np.ndarray, np.ndarray]:
+    """Of the top octave's kernels: samples (36,), int64, and turns per sample (36,), float64."""
     quality = 1 / (2 ** (1 / BINS_PER_OCTAVE) - 1)
     top_hz = FMIN_HZ * 2 ** (OCTAVES - 1)
     frequencies_hz = top_hz * 2 ** (np.arange(BINS_PER_OCTAVE) / BINS_PER_OCTAVE)
     lengths = np.ceil(quality * NETWORK_RATE_HZ / frequencies_hz).astype(int)
-    longest = int(lengths.max()) | 1
-    kernels = np.zeros((BINS_PER_OCTAVE, longest), np.complex64)
-    for row, (frequency_hz, length) in enumerate(zip(frequencies_hz, lengths, strict=True)):
-        window = get_window("blackmanharris", length, fftbins=False)
-        n = np.arange(np.floor(-length / 2) + 1, np.floor(length / 2) + 1)
-        wave = np.exp(2j * np.pi * n * frequency_hz / NETWORK_RATE_HZ)
-        start = (longest - length) // 2
-        kernels[row, start : start + length] = window / window.sum() * wave
-    return np.concatenate([kernels.real, kernels.imag])[:, None]
+    return lengths, frequencies_hz / NETWORK_RATE_HZ
 
 
 class EnergyNorm(nn.Module):

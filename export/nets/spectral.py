@@ -26,8 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from export.nets.function import Function
 
-class SpectralConv(nn.Module):
+
+class SpectralConv(Function):
     """What a Conv2d with many taps along frequency computes, for one recording at a time."""
 
     wave: Tensor
@@ -36,7 +38,6 @@ class SpectralConv(nn.Module):
     places: Tensor
     combine: Tensor
     butterfly: Tensor
-    kernel: nn.Parameter
 
     def __init__(self, conv: nn.Conv2d, height: int) -> None:
         super().__init__()
@@ -48,8 +49,9 @@ class SpectralConv(nn.Module):
         self.reach = (taps // 2, self.time_taps // 2)
         ring = max(self.rows + self.reach[0], 2 * taps)  # the taps fit into its half
         self.points = -(-ring // 4) * 4  # N, its half even
-        self.channels = conv.out_channels
-        self.kernel_size = (conv.out_channels, conv.in_channels, self.time_taps)
+        self.height = height
+        self.size = (conv.in_channels, conv.out_channels)
+        self.title = f"SpectralConv_{conv.in_channels}_{conv.out_channels}_{taps}x{self.time_taps}"
         dtype = conv.weight.dtype
 
         # One turn of the cosine; as exact as the dtype, and shared by all frequencies.
@@ -63,20 +65,20 @@ class SpectralConv(nn.Module):
         self.register_buffer("places", torch.arange(self.points // 2))
         self.register_buffer("butterfly", torch.tensor([[1, 1], [1, -1]], dtype=dtype))
         self.register_buffer("combine", weigh_products(self.points).to(dtype))
-        by_tap = conv.weight.detach().permute(2, 0, 1, 3)  # (r, out, in, time)
-        self.kernel = nn.Parameter(by_tap.flatten(1).clone())
+        self.weight = nn.Parameter(conv.weight.detach().clone())
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
         self.bias = nn.Parameter(bias.to(dtype).clone())
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(1, in, H, F) → (1, out, H, F)."""
+    def compute(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
+        """(1, in, H, F), (out, in, r, time), (out) → (1, out, H, F)."""
         _, channels, height, frames = x.shape
+        out = len(bias)
         half, columns = self.points // 2, self.dilation * frames
         # Constant: computed once, when a session starts.
         dft = self.wave[torch.remainder(self.turns * self.places + self.start, self.points)]
-        weight = self.transform_kernel(dft)
+        kernels = self.transform_kernel(dft, weight)
         # DC is the same in every row, so a bias on it alone is the bias; N - 1 pairs have none.
-        bias = F.pad(self.bias, (0, (self.points - 1) * self.channels))
+        bias = F.pad(bias, (0, (self.points - 1) * out))
 
         after = self.points - self.rows - self.reach[0]
         x = F.pad(x, (0, 0, self.reach[0] * self.dilation, after * self.dilation))
@@ -84,20 +86,29 @@ class SpectralConv(nn.Module):
         x = self.butterfly @ x.reshape(2, half * channels * columns)
         x = dft @ x.reshape(2, half, channels * columns)  # (2, N / 2, in · d · F)
         x = x.reshape(1, self.points * channels, self.dilation, frames)
-        y = F.conv2d(x, weight, bias, padding=(0, self.reach[1]), groups=half)
-        y = dft.transpose(1, 2) @ y.reshape(2, half, self.channels * columns)
-        y = self.butterfly @ y.reshape(2, half * self.channels * columns)
-        y = y.reshape(self.points, self.channels, columns)[: self.rows].transpose(0, 1)
-        return y.reshape(1, self.channels, height, frames)
+        y = F.conv2d(x, kernels, bias, padding=(0, self.reach[1]), groups=half)
+        y = dft.transpose(1, 2) @ y.reshape(2, half, out * columns)
+        y = self.butterfly @ y.reshape(2, half * out * columns)
+        y = y.reshape(self.points, out, columns)[: self.rows].transpose(0, 1)
+        return y.reshape(1, out, height, frames)
 
-    def transform_kernel(self, dft: Tensor) -> Tensor:
-        """The weight of the grouped convolution, (N · out, 2 · in, 1, time), from the kernel."""
-        out, into, time = self.kernel_size
+    def transform_kernel(self, dft: Tensor, weight: Tensor) -> Tensor:
+        """The weight of the grouped convolution, (N · out, 2 · in, 1, time)."""
+        out, into, taps, time = weight.shape
         pairs = self.points // 2
-        spectrum = dft[:, :, : len(self.kernel)] @ self.kernel  # (2, N / 2, out · in · time)
+        by_tap = weight.permute(2, 0, 1, 3).reshape(taps, out * into * time)
+        spectrum = dft[:, :, :taps] @ by_tap  # (2, N / 2, out · in · time)
         products = self.combine @ spectrum.reshape(pairs, 2, out * into * time)
         products = products.reshape(pairs, 2, 2, out, into, time).permute(0, 1, 3, 2, 4, 5)
         return products.reshape(self.points * out, 2 * into, 1, time)
+
+    def measure(self, x: Tensor) -> tuple[int, ...]:  # type: ignore[override]
+        """(1, in, H, F) → (1, out, H, F)."""
+        return 1, self.size[1], *x.shape[2:]
+
+    def sample(self) -> tuple[Tensor, ...]:
+        """As many bins as the layer was made for."""
+        return (torch.zeros(1, self.size[0], self.height, 6),)
 
 
 def count_turns(points: int) -> tuple[Tensor, Tensor]:

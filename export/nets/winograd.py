@@ -31,6 +31,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from export.nets.front_end import READ_BINS
+from export.nets.function import Function
+
 POINTS = {
     8: (Fraction(1), Fraction(2), Fraction(1, 2)),
     10: (Fraction(1, 2), Fraction(3, 4), Fraction(4, 3), Fraction(3)),
@@ -92,7 +95,7 @@ def to_tensor(matrix: Matrix) -> Tensor:
     return torch.tensor([[float(value) for value in row] for row in matrix], dtype=torch.float64)
 
 
-class WinogradConv(nn.Module):
+class WinogradConv(Function):
     """What a Conv2d of stride 1 computes, for one recording at a time."""
 
     inputs: Tensor
@@ -107,7 +110,8 @@ class WinogradConv(nn.Module):
         taps, self.time_taps = conv.kernel_size
         matrices = design_transforms(OUTPUTS, taps)
         self.points = len(matrices.inputs)
-        self.channels = conv.out_channels
+        self.size = (conv.in_channels, conv.out_channels)
+        self.title = f"WinogradConv_{conv.in_channels}_{conv.out_channels}_{taps}x{self.time_taps}"
         self.reach = (taps // 2, self.time_taps // 2)
         dtype = conv.weight.dtype
         # As the kernel of a convolution over the bins of a single channel.
@@ -115,28 +119,36 @@ class WinogradConv(nn.Module):
         self.register_buffer("transform", matrices.kernel.to(dtype))
         self.register_buffer("outputs", matrices.outputs.to(dtype))
         self.register_buffer("ones", matrices.ones.to(dtype))
-        by_tap = conv.weight.detach().permute(2, 0, 1, 3)  # (r, out, in, time)
-        self.kernel = nn.Parameter(by_tap.flatten(1).clone())
+        self.weight = nn.Parameter(conv.weight.detach().clone())
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
-        self.bias = nn.Parameter(bias[None].to(dtype).clone())
+        self.bias = nn.Parameter(bias.to(dtype).clone())
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(1, in, H, F) → (1, out, H, F)."""
+    def compute(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
+        """(1, in, H, F), (out, in, r, time), (out) → (1, out, H, F)."""
         _, channels, height, frames = x.shape
+        out = len(bias)
         tiles = -(-height // OUTPUTS)
-        points = self.points
         # Constant: computed once, when a session starts.
-        weight = (self.transform @ self.kernel).reshape(-1, channels, 1, self.time_taps)
-        bias = (self.ones @ self.bias).reshape(-1)
+        kernels = (self.transform @ weight).permute(2, 0, 1, 3)  # (n, out, in, time)
+        kernels = kernels.reshape(-1, channels, 1, self.time_taps)
+        bias = (self.ones * bias).reshape(-1)
 
         lone = F.pad(x.reshape(channels, 1, height, frames), (0, 0, 0, tiles * OUTPUTS - height))
         seen = F.conv2d(lone, self.inputs, stride=(OUTPUTS, 1), padding=(self.reach[0], 0))
-        grouped = seen.transpose(0, 1).reshape(1, points * channels, tiles, frames)
-        product = F.conv2d(grouped, weight, bias, padding=(0, self.reach[1]), groups=points)
-        y = self.outputs @ product.reshape(points, self.channels * tiles * frames)
-        y = y.reshape(OUTPUTS, self.channels, tiles, frames).permute(1, 2, 0, 3)
-        y = y.reshape(1, self.channels, tiles * OUTPUTS, frames)
+        grouped = seen.transpose(0, 1).reshape(1, self.points * channels, tiles, frames)
+        product = F.conv2d(grouped, kernels, bias, padding=(0, self.reach[1]), groups=self.points)
+        y = self.outputs @ product.reshape(self.points, out * tiles * frames)
+        y = y.reshape(OUTPUTS, out, tiles, frames).permute(1, 2, 0, 3)
+        y = y.reshape(1, out, tiles * OUTPUTS, frames)
         return y if height % OUTPUTS == 0 else y[:, :, :height]
+
+    def measure(self, x: Tensor) -> tuple[int, ...]:  # type: ignore[override]
+        """(1, in, H, F) → (1, out, H, F)."""
+        return 1, self.size[1], *x.shape[2:]
+
+    def sample(self) -> tuple[Tensor, ...]:
+        """As many bins as the networks read."""
+        return (torch.zeros(1, self.size[0], READ_BINS, 6),)
 
 
 def can_transform(conv: nn.Conv2d) -> bool:

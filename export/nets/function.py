@@ -1,0 +1,52 @@
+"""A layer that a file holds as the call of a function.
+
+ONNX lets a file bring operators of its own, each with a body made of standard ones. A runtime puts
+the body in the place of every call before it optimises, so that it runs the same as if it had been
+written out. The file is smaller, since a body stands in it once, and a reader sees the network's
+layers. See ``export.functions`` for how the bodies are written.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+DOMAIN = "tiny-amt"
+"""Where the functions' names belong."""
+VERSION = 1
+
+
+class Function(nn.Module):
+    """A layer computed by ``compute`` from its input and its parameters, in that order.
+
+    Its buffers are part of the body: layers of one ``title`` have equal ones. While exporting, the
+    layer is one node.
+    """
+
+    title: str
+    """The operator's name in the file."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Compute the layer, or write its call."""
+        parameters = tuple(self.parameters(recurse=False))
+        if not torch.onnx.is_in_onnx_export():
+            return self.compute(*inputs, *parameters)
+        return torch.onnx.ops.symbolic(
+            f"{DOMAIN}::{self.title}",
+            (*inputs, *parameters),
+            dtype=torch.float32,
+            shape=self.measure(*inputs),
+            version=VERSION,
+        )
+
+    def compute(self, *values: Tensor) -> Tensor:
+        """Inputs and parameters → output."""
+        raise NotImplementedError
+
+    def measure(self, *inputs: Tensor) -> tuple[int, ...]:
+        """Shape of the output; a dynamic length stays one."""
+        raise NotImplementedError
+
+    def sample(self) -> tuple[Tensor, ...]:
+        """Inputs of the smallest kind; the last axis of each has any length."""
+        raise NotImplementedError
