@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
+import random
 import re
 from pathlib import Path
+from urllib.request import Request, urlopen
 
+import brotli
 import pytest
 
 from export.manifest import FILE_NAME
@@ -15,6 +19,8 @@ from tests.stand_in import write_models
 from web import assets
 from web.__main__ import main
 from web.build import build_site
+from web.compress import compress_files
+from web.serve import SiteServer
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +130,41 @@ def test_serve_without_a_site_says_what_to_do(
 ) -> None:
     assert main(["serve", "--site", str(tmp_path)]) == 2
     assert "run `make page`" in capsys.readouterr().err
+
+
+def test_compressed_siblings_hold_the_file(tmp_path: Path) -> None:
+    files = {"page.js": b"const answer = 42;\n" * 99, "noise.bin": random.Random(0).randbytes(256)}
+    siblings = compress_files(files, tmp_path)
+    assert set(siblings) == {"page.js.br", "page.js.gz"}  # noise would only grow
+    assert brotli.decompress(siblings["page.js.br"]) == files["page.js"]
+    assert gzip.decompress(siblings["page.js.gz"]) == files["page.js"]
+
+
+def test_a_sibling_of_another_content_is_not_used_again(tmp_path: Path) -> None:
+    for content in (b"old " * 99, b"new " * 99):
+        siblings = compress_files({"a.js": content}, tmp_path)
+        assert gzip.decompress(siblings["a.js.gz"]) == content
+        for path, data in ({"a.js": content} | siblings).items():
+            (tmp_path / path).write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [("gzip, deflate, br", "br"), ("gzip;q=0.5", "gzip"), ("", None), ("bread", None)],
+)
+def test_the_server_sends_the_coding_that_is_asked_for(
+    accepted: str, coding: str | None, tmp_path: Path
+) -> None:
+    page = b"<p>hello</p>" * 99
+    for path, content in (
+        {"index.html": page} | compress_files({"index.html": page}, tmp_path)
+    ).items():
+        (tmp_path / path).write_bytes(content)
+    decode = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[coding]
+    with SiteServer(tmp_path) as server:
+        for path in ("", "index.html"):
+            request = Request(server.url + path, headers={"Accept-Encoding": accepted})
+            with urlopen(request) as answer:
+                assert answer.headers["Content-Encoding"] == coding
+                assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+                assert decode(answer.read()) == page

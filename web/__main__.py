@@ -60,7 +60,7 @@ def _build(options: argparse.Namespace, console: Console) -> int:
             what = f"{out.stat().st_size / 1e6:.1f} MB, opens from disk"
         else:
             out = options.out or Path("dist/site")
-            paths = build_site(options.models, out)
+            paths = build_site(options.models, out, compressed=True)
             what = f"{len(paths)} files; `make serve` shows it"
     console.print(f"wrote [bold]{out}[/bold]: {what}", highlight=False)
     return OK

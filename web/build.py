@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from web import assets
+from web.compress import compress_files
 
 COUNTS = (2, 3, 4, 5, 6)
 """Numbers of timbres that the page offers."""
@@ -33,10 +34,11 @@ globalThis.onnxruntime = onnxruntime;
 """Chromium 156 imports no module from a blob: URL in a page opened from disk: all in one script."""
 
 
-def build_site(models: Path, out: Path) -> list[str]:
+def build_site(models: Path, out: Path, *, compressed: bool = False) -> list[str]:
     """Write the site into a folder, replacing what stood there; return the paths in it.
 
-    Raises SiteError or ManifestError, with nothing written, where a part is missing.
+    ``compressed`` puts .br and .gz beside every file; that takes seconds. Raises SiteError or
+    ManifestError, with nothing written, where a part is missing.
     """
     files = assets.site_files(models)
     head = (
@@ -51,7 +53,8 @@ def build_site(models: Path, out: Path) -> list[str]:
     version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
     files["sw.js"] = _render("sw.js", version=version, assets=_embed(list(hashes.items()))).encode()
     files[".nojekyll"] = b""  # GitHub Pages: take the files as they are
-    _replace_folder(out, files)
+    siblings = compress_files(files, out) if compressed else {}
+    _replace_folder(out, files | siblings)
     return sorted(files)
 
 

@@ -1,13 +1,16 @@
-"""A static web server on this machine, like any static host: no headers but the usual ones."""
+"""A static web server on this machine, like a good static host: compressed, the usual headers."""
 
 from __future__ import annotations
 
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from web.compress import CODINGS
 
 ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -71,19 +74,43 @@ class _Handler(SimpleHTTPRequestHandler):
         "": "application/octet-stream",
     }
 
+    coding: str | None = None
+    """What the file that is being sent is compressed by."""
+
     def __init__(self, site: SiteServer, *arguments: object) -> None:
         self.site = site
         super().__init__(*arguments, directory=str(site.folder))  # type: ignore[arg-type]  # passed on
 
     def translate_path(self, path: str) -> str:
-        """Take the prefix away; what is outside it does not exist."""
+        """Take the prefix away; what is outside it does not exist. Prefer a compressed sibling."""
         self.site.requests.append(path)
+        self.coding = None
         if not path.startswith(self.site.prefix):
             return str(self.site.folder / "outside the prefix")
-        return super().translate_path("/" + path.removeprefix(self.site.prefix))
+        found = super().translate_path("/" + path.removeprefix(self.site.prefix))
+        plain = str(Path(found) / "index.html") if Path(found).is_dir() else found
+        accepted = {
+            offer.partition(";")[0].strip()
+            for offer in self.headers.get("Accept-Encoding", "").split(",")
+        }
+        for coding, (suffix, _) in CODINGS.items():
+            if coding in accepted and Path(plain + suffix).is_file():
+                self.coding = coding
+                return plain + suffix
+        return found
+
+    def guess_type(self, path: str | PathLike[str]) -> str:
+        """The type of what was compressed."""
+        plain = str(path)
+        return super().guess_type(
+            plain.removesuffix(CODINGS[self.coding][0]) if self.coding else plain
+        )
 
     def end_headers(self) -> None:
         """Add what every answer carries."""
+        if self.coding:
+            self.send_header("Content-Encoding", self.coding)
+            self.send_header("Vary", "Accept-Encoding")
         for header, value in self.site.headers.items():
             self.send_header(header, value)
         super().end_headers()

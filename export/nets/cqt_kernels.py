@@ -21,47 +21,44 @@ class CQTKernels(Function):
 
     title = "CQTKernels"
     columns: Tensor
-    origin: Tensor
+    radians: Tensor
+    starts: Tensor
+    weights: Tensor
     centre: Tensor
     reach: Tensor
-    scale: Tensor
-    radians: Tensor
-    half_turns: Tensor
-    weights: Tensor
-    quarter: Tensor
-    starts: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        lengths, frequencies = map(torch.from_numpy, choose_lengths())
+        lengths, frequencies = (torch.from_numpy(x).double() for x in choose_lengths())
         self.taps = int(lengths.max()) | 1
-        lengths = lengths[:, None].double()
         even = 1 - lengths % 2
-        half = (lengths - 1) / 2
+        centre = self.taps // 2 - even / 2  # of the window; of the wave, half a sample before it
+        reach = (lengths - 1) / 2
+        window = torch.tensor(WINDOW, dtype=torch.float64)
         # The cosines sum up to nothing over a period; the window's two ends are one too many.
-        total = 2 * half * WINDOW[0] + WINDOW[0] - WINDOW[1] + WINDOW[2] - WINDOW[3]
+        signs = torch.tensor([1, -1, 1, -1])
+        total = 2 * reach * window[0] + (signs * window).sum()
+        half_turns = torch.pi * torch.arange(4).double()[:, None] / reach  # a sample, (4, 36)
+        phases = 2 * torch.pi * frequencies.expand(2, -1)
+        quarter = torch.pi / 2
+        real = quarter - phases[0] * (self.taps // 2 - even)
+        # Sines, because onnxruntime-web 1.18.0 has no cosine of float64.
         for name, numbers in {
             "columns": torch.arange(self.taps).double(),
-            "origin": self.taps // 2 - even,  # where the phase is 0
-            "centre": self.taps // 2 - even / 2,  # of the window
-            "reach": half,
-            "scale": 1 / total,
-            "radians": 2 * torch.pi * frequencies[:, None],
-            "half_turns": torch.pi * torch.arange(4).double()[:, None, None],
-            "weights": torch.tensor(WINDOW, dtype=torch.float64)[:, None, None],
-            "quarter": torch.tensor(torch.pi / 2, dtype=torch.float64),
-            "starts": torch.tensor([torch.pi / 2, 0], dtype=torch.float64)[:, None, None],
+            "radians": torch.cat([half_turns, phases]),
+            "starts": torch.cat([quarter - half_turns * centre, real[None], real[None] - quarter]),
+            "weights": window[:, None] / total,
+            "centre": centre,
+            "reach": reach,
         }.items():
-            self.register_buffer(name, numbers)
+            self.register_buffer(name, numbers[..., None] if name != "columns" else numbers)
 
     def compute(self) -> Tensor:  # type: ignore[override]
         """() → kernels (72, 1, taps), float32: 36 real rows, then 36 imaginary ones."""
-        place = (self.columns - self.centre) / self.reach  # (36, taps), the window's in [-1, 1]
-        # Sines, because onnxruntime-web 1.18.0 has no cosine of float64.
-        window = torch.sin(self.half_turns * place + self.quarter)
-        window = (self.weights * window).sum(dim=0) * self.scale * (place.abs() <= 1)
-        phase = self.radians * (self.columns - self.origin)
-        waves = torch.sin(phase + self.starts) * window  # (2, 36, taps)
+        sines = torch.sin(self.radians * self.columns + self.starts)  # (6, 36, taps)
+        window = (self.weights * sines[:4]).sum(dim=0)
+        inside = (self.columns - self.centre).abs() <= self.reach
+        waves = sines[4:] * (window * inside)  # (2, 36, taps)
         return waves.float().reshape(2 * BINS_PER_OCTAVE, 1, self.taps)
 
     def measure(self) -> tuple[int, ...]:  # type: ignore[override]

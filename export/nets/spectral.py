@@ -43,15 +43,15 @@ class SpectralConv(Function):
         super().__init__()
         if not can_transform(conv, height):
             raise ValueError(f"no spectrum for {conv} over {height} bins")
-        taps, self.time_taps = conv.kernel_size
+        self.taps, self.time_taps = conv.kernel_size
         self.dilation = conv.dilation[0]
         self.rows = height // self.dilation
-        self.reach = (taps // 2, self.time_taps // 2)
-        ring = max(self.rows + self.reach[0], 2 * taps)  # the taps fit into its half
+        self.reach = (self.taps // 2, self.time_taps // 2)
+        ring = max(self.rows + self.reach[0], 2 * self.taps)  # the taps fit into its half
         self.points = -(-ring // 4) * 4  # N, its half even
         self.height = height
         self.size = (conv.in_channels, conv.out_channels)
-        self.title = f"SpectralConv_{conv.in_channels}_{conv.out_channels}_{taps}x{self.time_taps}"
+        self.title = f"SpectralConv_{self.size[0]}_{self.size[1]}_{self.taps}x{self.time_taps}"
         dtype = conv.weight.dtype
 
         # One turn of the cosine; as exact as the dtype, and shared by all frequencies.
@@ -65,18 +65,21 @@ class SpectralConv(Function):
         self.register_buffer("places", torch.arange(self.points // 2))
         self.register_buffer("butterfly", torch.tensor([[1, 1], [1, -1]], dtype=dtype))
         self.register_buffer("combine", weigh_products(self.points).to(dtype))
-        self.weight = nn.Parameter(conv.weight.detach().clone())
+        by_channel = conv.weight.detach().transpose(1, 2)  # (out, r, in, time)
+        self.kernel = nn.Parameter(by_channel.flatten(2).clone())
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
         self.bias = nn.Parameter(bias.to(dtype).clone())
 
-    def compute(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
-        """(1, in, H, F), (out, in, r, time), (out) → (1, out, H, F)."""
+    def compute(self, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
+        """(1, in, H, F), kernel (out, r, in · time), bias (out) → (1, out, H, F)."""
         _, channels, height, frames = x.shape
-        out = len(bias)
+        out = self.size[1]
         half, columns = self.points // 2, self.dilation * frames
         # Constant: computed once, when a session starts.
         dft = self.wave[torch.remainder(self.turns * self.places + self.start, self.points)]
-        kernels = self.transform_kernel(dft, weight)
+        products = self.combine @ dft[:, :, : self.taps].reshape(half, 2, self.taps)
+        weight = products.reshape(half, 2, 1, 2, self.taps) @ kernel  # (…, out, 2, in · time)
+        weight = weight.reshape(self.points * out, 2 * channels, 1, self.time_taps)
         # DC is the same in every row, so a bias on it alone is the bias; N - 1 pairs have none.
         bias = F.pad(bias, (0, (self.points - 1) * out))
 
@@ -86,21 +89,11 @@ class SpectralConv(Function):
         x = self.butterfly @ x.reshape(2, half * channels * columns)
         x = dft @ x.reshape(2, half, channels * columns)  # (2, N / 2, in · d · F)
         x = x.reshape(1, self.points * channels, self.dilation, frames)
-        y = F.conv2d(x, kernels, bias, padding=(0, self.reach[1]), groups=half)
+        y = F.conv2d(x, weight, bias, padding=(0, self.reach[1]), groups=half)
         y = dft.transpose(1, 2) @ y.reshape(2, half, out * columns)
         y = self.butterfly @ y.reshape(2, half * out * columns)
         y = y.reshape(self.points, out, columns)[: self.rows].transpose(0, 1)
         return y.reshape(1, out, height, frames)
-
-    def transform_kernel(self, dft: Tensor, weight: Tensor) -> Tensor:
-        """The weight of the grouped convolution, (N · out, 2 · in, 1, time)."""
-        out, into, taps, time = weight.shape
-        pairs = self.points // 2
-        by_tap = weight.permute(2, 0, 1, 3).reshape(taps, out * into * time)
-        spectrum = dft[:, :, :taps] @ by_tap  # (2, N / 2, out · in · time)
-        products = self.combine @ spectrum.reshape(pairs, 2, out * into * time)
-        products = products.reshape(pairs, 2, 2, out, into, time).permute(0, 1, 3, 2, 4, 5)
-        return products.reshape(self.points * out, 2 * into, 1, time)
 
     def measure(self, x: Tensor) -> tuple[int, ...]:  # type: ignore[override]
         """(1, in, H, F) → (1, out, H, F)."""

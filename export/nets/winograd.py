@@ -101,7 +101,6 @@ class WinogradConv(Function):
     inputs: Tensor
     outputs: Tensor
     transform: Tensor
-    ones: Tensor
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
@@ -118,28 +117,25 @@ class WinogradConv(Function):
         self.register_buffer("inputs", matrices.inputs[:, None, :, None].to(dtype))
         self.register_buffer("transform", matrices.kernel.to(dtype))
         self.register_buffer("outputs", matrices.outputs.to(dtype))
-        self.register_buffer("ones", matrices.ones.to(dtype))
-        self.weight = nn.Parameter(conv.weight.detach().clone())
+        by_tap = conv.weight.detach().permute(2, 0, 1, 3)  # (r, out, in, time)
+        self.kernel = nn.Parameter(by_tap.flatten(1).clone())
         bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
-        self.bias = nn.Parameter(bias.to(dtype).clone())
+        self.bias = nn.Parameter((matrices.ones * bias).flatten().to(dtype))
 
-    def compute(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
-        """(1, in, H, F), (out, in, r, time), (out) → (1, out, H, F)."""
+    def compute(self, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:  # type: ignore[override]
+        """(1, in, H, F), kernel (r, out · in · time), bias (n · out) → (1, out, H, F)."""
         _, channels, height, frames = x.shape
-        out = len(bias)
         tiles = -(-height // OUTPUTS)
         # Constant: computed once, when a session starts.
-        kernels = (self.transform @ weight).permute(2, 0, 1, 3)  # (n, out, in, time)
-        kernels = kernels.reshape(-1, channels, 1, self.time_taps)
-        bias = (self.ones * bias).reshape(-1)
+        weight = (self.transform @ kernel).reshape(-1, channels, 1, self.time_taps)
 
         lone = F.pad(x.reshape(channels, 1, height, frames), (0, 0, 0, tiles * OUTPUTS - height))
         seen = F.conv2d(lone, self.inputs, stride=(OUTPUTS, 1), padding=(self.reach[0], 0))
         grouped = seen.transpose(0, 1).reshape(1, self.points * channels, tiles, frames)
-        product = F.conv2d(grouped, kernels, bias, padding=(0, self.reach[1]), groups=self.points)
-        y = self.outputs @ product.reshape(self.points, out * tiles * frames)
-        y = y.reshape(OUTPUTS, out, tiles, frames).permute(1, 2, 0, 3)
-        y = y.reshape(1, out, tiles * OUTPUTS, frames)
+        product = F.conv2d(grouped, weight, bias, padding=(0, self.reach[1]), groups=self.points)
+        y = self.outputs @ product.reshape(self.points, self.size[1] * tiles * frames)
+        y = y.reshape(OUTPUTS, self.size[1], tiles, frames).permute(1, 2, 0, 3)
+        y = y.reshape(1, self.size[1], tiles * OUTPUTS, frames)
         return y if height % OUTPUTS == 0 else y[:, :, :height]
 
     def measure(self, x: Tensor) -> tuple[int, ...]:  # type: ignore[override]
