@@ -231,7 +231,7 @@ def test_a_lost_constant_stops_the_export(
     """Plant the fault in the simplifier: one epsilon becomes another."""
     from export.simplify import simplify
 
-    def corrupt(graph: onnx.ModelProto, stored: tuple[str, ...]) -> onnx.ModelProto:
+    def corrupt(graph: onnx.ModelProto) -> onnx.ModelProto:
         model = simplify(graph)
         for tensor in model.graph.initializer:
             values = onnx.numpy_helper.to_array(tensor)
