@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,8 +45,6 @@ class ModelFile:
     sha256: str
     nodes: int
     """Of the graph, the call of a function counted as one."""
-    nodes_inlined: int
-    """Each body counted at every call; much of it runs once, when a session starts."""
     parameters: int
     """Trainable parameters of the network."""
     opset: int
@@ -72,6 +70,9 @@ class ModelFile:
     """The constants that were followed through every step, one line each."""
     error: dict[str, float]
     """Largest |file - PyTorch float64| per output on the bundled music, native onnxruntime."""
+    nodes_inlined: int | None = field(default=None, kw_only=True)
+    """Each body counted at every call; much of it runs once, when a session starts. None where a
+    manifest was written before files had functions."""
 
 
 @dataclass(frozen=True)
