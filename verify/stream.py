@@ -109,9 +109,13 @@ class StreamRunner:
         values |= self._collect("ears", values, spans)
         deviation, sounding = measure_deviation(values["loudness"])
         values["deviation"] = np.array([deviation], values["energy"].dtype)
-        for name, activation in self._collect("notes", values, spans).items():
-            yield Piece(name, 0, divide_by_maximum(activation, sounding))
-        if "embed" not in self._stages:
+        activations = self._collect("notes", values, spans)
+        separate = "embed" in self._stages
+        if not separate:
+            del values["energy"]  # nobody needs it any more, and it is the largest
+        for name in tuple(activations):
+            yield Piece(name, 0, divide_by_maximum(activations.pop(name), sounding))
+        if not separate:
             return
         for stage, prefix in (
             ("first-norm", "first"),
