@@ -28,6 +28,7 @@ from export.manifest import (
     Variant,
     sha256_of,
 )
+from export.quantize import SHIPPED
 from export.weights import Weights, choose_source, choose_weights
 
 OPSETS = range(18, 22)
@@ -76,7 +77,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     what.add_argument("--models", nargs="+", choices=MODELS, metavar="NAME", help=", ".join(MODELS))
     variants = get_args(Variant)
     what.add_argument(
-        "--variants", nargs="+", choices=variants, default=variants, help="default: all"
+        "--variants",
+        nargs="+",
+        choices=variants,
+        default=SHIPPED,
+        help=f"out of {', '.join(variants)}; default: {' '.join(SHIPPED)}",
     )
     what.add_argument("--out", type=Path, default=Path("dist/models"), metavar="DIR")
     what.add_argument(

@@ -18,13 +18,14 @@ from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, 
 from export.constants import Constant, follow_constants
 from export.example import read_example
 from export.manifest import ModelFile, TensorInfo, Variant
-from export.quantize import FAST_VARIANTS, ROUNDING, VARIANTS
+from export.quantize import FORMS, ROUNDING, VARIANTS
 from export.simplify import simplify
 from export.weights import SEED, Weights
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from export.nets.fast import Form
     from export.trace import Shapes, Traced
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
@@ -43,7 +44,11 @@ class Options(NamedTuple):
     epsilon: float
     opset: int
     plain: bool = False
-    """Whether convolutions are left as they were trained, also in FAST_VARIANTS (``nets.fast``)."""
+    """Whether every layer is left as it was trained."""
+
+    def choose_form(self, variant: Variant) -> Form:
+        """How a variant's layers are computed (``nets.fast``)."""
+        return "trained" if self.plain else FORMS[variant]
 
 
 class NumberError(ValueError):
@@ -64,12 +69,12 @@ def build(
 
     report(f"{model.name}: load")
     deployed = load(model, weights, options)
-    graphs: dict[bool, tuple[onnx.ModelProto, Traced]] = {}
-    rewritten = frozenset() if options.plain else FAST_VARIANTS
-    for fast in sorted({variant in rewritten for variant in options.variants}):
-        form = model.name if fast else f"{model.name} (plain)"
-        graphs[fast] = write_graph(
-            form, deployed, model.outputs, WAVEFORM, options.opset, report, fast=fast
+    forms = {variant: options.choose_form(variant) for variant in options.variants}
+    graphs: dict[Form, tuple[onnx.ModelProto, Traced]] = {}
+    for form in sorted(set(forms.values())):
+        name = f"{model.name} ({form})"
+        graphs[form] = write_graph(
+            name, deployed, model.outputs, WAVEFORM, options.opset, report, form=form
         )
 
     music = read_example(EXAMPLE_SECONDS)
@@ -77,7 +82,7 @@ def build(
         truth = [y.numpy() for y in deployed.double()(torch.from_numpy(music).double())]
     for variant in options.variants:
         report(f"{model.name}: {variant}")
-        simple, traced = graphs[variant in rewritten]
+        simple, traced = graphs[forms[variant]]
         graph = onnx.ModelProto()
         graph.CopyFrom(simple)
         graph = VARIANTS[variant](graph)
@@ -105,24 +110,24 @@ def load(model: Model, weights: Weights, options: Options) -> nn.Module:
 
 
 def write_graph(
-    form: str,
+    name: str,
     network: nn.Module,
     outputs: tuple[str, ...],
     inputs: Shapes,
     opset: int,
     report: Report,
     *,
-    fast: bool,
+    form: Form,
 ) -> tuple[onnx.ModelProto, Traced]:
     """Trace and simplify a network, its constants followed through both steps."""
     from export.trace import trace
 
-    report(f"{form}: trace")
-    traced = trace(network, outputs, inputs=inputs, fast=fast, opset=opset)
-    follow_constants(traced.stock, traced.graph, f"{form}: trace")
-    report(f"{form}: simplify")
+    report(f"{name}: trace")
+    traced = trace(network, outputs, inputs=inputs, form=form, opset=opset)
+    follow_constants(traced.stock, traced.graph, f"{name}: trace")
+    report(f"{name}: simplify")
     simple = simplify(traced.graph)
-    follow_constants(traced.stock, simple, f"{form}: simplify")
+    follow_constants(traced.stock, simple, f"{name}: simplify")
     return simple, traced
 
 

@@ -20,7 +20,7 @@ from export.build import (
 from export.catalog import HOP_SAMPLES, NETWORK_RATE_HZ, RATE_HZ, Model
 from export.example import read_example
 from export.manifest import StageFile, Variant
-from export.quantize import FAST_VARIANTS, VARIANTS
+from export.quantize import VARIANTS
 from export.weights import Weights
 
 EXAMPLE_SECONDS = 2.0
@@ -54,12 +54,12 @@ def build_stages(
         for name, case in read_cases(read_example(EXAMPLE_SECONDS)).items()
     }
     for name, stage in stages.items():
-        form = f"{model.name} {name}"
-        fast = not options.plain and VARIANT in FAST_VARIANTS
+        title = f"{model.name} {name}"
+        form = options.choose_form(VARIANT)
         graph, traced = write_graph(
-            form, stage, stage.outputs, stage.inputs, options.opset, report, fast=fast
+            title, stage, stage.outputs, stage.inputs, options.opset, report, form=form
         )
-        report(f"{form}: {VARIANT}")
+        report(f"{title}: {VARIANT}")
         graph = VARIANTS[VARIANT](graph)
         path = folder / file_name(model, name)
         path.write_bytes(graph.SerializeToString(deterministic=True))

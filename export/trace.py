@@ -25,7 +25,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.constants import LIMITS, Constant, Role
 from export.functions import write_functions
-from export.nets.fast import speed_up
+from export.nets.fast import Form, rewrite
 from export.nets.function import DOMAIN
 
 OPSET = 18
@@ -53,20 +53,18 @@ def trace(
     outputs: tuple[str, ...],
     *,
     inputs: Shapes = WAVEFORM,
-    fast: bool = False,
+    form: Form = "trained",
     opset: int = OPSET,
     optimize: bool = False,
 ) -> Traced:
     """Write a deployed network, or a stage of one, as ONNX: ``inputs`` → ``outputs`` (…, frames).
 
     Batch normalisations are folded into their convolutions first. The graph is raw: see
-    ``simplify``. Node names say where in the network a node comes from. ``fast`` rewrites slow
-    layers (``nets.fast``). ``optimize`` lets the exporter drop constants; it is there to show that
-    this is seen.
+    ``simplify``. Node names say where in the network a node comes from. ``form`` says how layers
+    are computed (``nets.fast``). ``optimize`` lets the exporter drop constants; it is there to show
+    that this is seen.
     """
-    folded = fold_batch_norms(network)
-    if fast:
-        folded = speed_up(folded)
+    folded = rewrite(fold_batch_norms(network), form)
     dynamic = tuple(
         {axis: Dim(size, min=1) for axis, size in enumerate(shape) if isinstance(size, str)}
         for shape in inputs.values()

@@ -50,7 +50,7 @@ def export(checkpoints: Path, out: Path, *more: str) -> int:
 @pytest.fixture(scope="module")
 def out(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("export") / "models"
-    assert export(checkpoints, out) == 0
+    assert export(checkpoints, out, "--variants", "fp32", "fp16", "int8") == 0
     return out
 
 

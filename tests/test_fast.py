@@ -19,7 +19,7 @@ from torch import nn
 from export.catalog import MODELS
 from export.checkpoint import load_into, load_state
 from export.nets.cqt_kernels import CQTKernels
-from export.nets.fast import FormulaCQT, speed_up
+from export.nets.fast import FormulaCQT, rewrite
 from export.nets.front_end import CQT, design_cqt_kernels
 from export.nets.function import DOMAIN
 from export.nets.spectral import SpectralConv
@@ -163,7 +163,7 @@ def test_a_whole_network_stays_the_same(name: str, shared: Path) -> None:
     network = model.build().eval()
     path = shared / "checkpoints" / f"{model.checkpoint}.pth"
     load_into(network.get_submodule("network"), load_state(path), path)
-    fast = speed_up(fold_batch_norms(network))
+    fast = rewrite(fold_batch_norms(network), "fast")
     replaced = [layer for layer in fast.modules() if isinstance(layer, WinogradConv | SpectralConv)]
     assert len(replaced) == {"basicamt": 3, "septimbre": 8, "basicpitch": 2}[name]
     audio = read_mono(shared / "audio" / "piano_short.wav")[..., :132_300]
@@ -193,7 +193,7 @@ def test_the_file_computes_what_the_network_does(length: int, fast_file: bytes) 
 def fast_file() -> bytes:
     torch.manual_seed(0)
     model = MODELS["basicamt"]
-    traced = trace(model.build(), model.outputs, fast=True)
+    traced = trace(model.build(), model.outputs, form="fast")
     data: bytes = simplify(traced.graph).SerializeToString()
     return data
 
@@ -221,7 +221,7 @@ def test_the_file_holds_every_body_once(fast_file: bytes) -> None:
 
 
 def test_time_is_not_taken_for_frequency() -> None:
-    fast = speed_up(fold_batch_norms(MODELS["onsets_frames"].build()))
+    fast = rewrite(fold_batch_norms(MODELS["onsets_frames"].build()), "fast")
     assert not any(isinstance(layer, WinogradConv | SpectralConv) for layer in fast.modules())
 
 
@@ -233,6 +233,6 @@ def test_other_kernels_than_the_formulas_are_stored() -> None:
     network = MODELS["basicamt"].build()
     front_end = network.get_submodule("network.cqt")
     assert isinstance(front_end, CQT)
-    assert isinstance(speed_up(network).get_submodule("network.cqt"), FormulaCQT)
+    assert isinstance(rewrite(network, "fast").get_submodule("network.cqt"), FormulaCQT)
     front_end.cqt_kernels[0, 0, 138] *= 1.0001
-    assert type(speed_up(network).get_submodule("network.cqt")) is CQT
+    assert type(rewrite(network, "fast").get_submodule("network.cqt")) is CQT

@@ -1,7 +1,7 @@
-"""The same network in fewer multiplications and bytes: ``speed_up``.
+"""The same network in fewer multiplications and bytes: ``rewrite``.
 
 Convolutions over all bins become WinogradConv or SpectralConv where that wins in
-onnxruntime-web; the CQT's kernels are stored without their zeros. All of it is the same function in
+onnxruntime-web; the CQT's kernels follow from their formula. All of it is the same function in
 exact arithmetic. What a layer derives from its kernel is left to the runtime, which computes it
 once, when a session starts; so the file holds the plain kernels.
 """
@@ -9,6 +9,8 @@ once, when a session starts; so the file holds the plain kernels.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -39,25 +41,31 @@ class FormulaCQT(CQT):
         return self.transform(audio, self.kernels())
 
 
-def speed_up(network: nn.Module) -> nn.Module:
-    """A copy with fast layers in place of slow ones. Batch normalisations must be folded before."""
-    fast = copy.deepcopy(network)
-    replace_children(fast)
-    return fast
+Form = Literal["trained", "compact", "fast"]
+"""trained: as it is. compact: what follows from a formula is not stored. fast: and fewer
+multiplications."""
 
 
-def replace_children(parent: nn.Module) -> None:
-    """Replace what lies inside, in place, except where time lies before frequency."""
+def rewrite(network: nn.Module, form: Form) -> nn.Module:
+    """A copy in another form. Batch normalisations must be folded before."""
+    copied = copy.deepcopy(network)
+    if form != "trained":
+        replace_children(copied, replace_convolution if form == "fast" else lambda layer: layer)
+    return copied
+
+
+def replace_children(parent: nn.Module, replace: Callable[[nn.Module], nn.Module]) -> None:
+    """Replace what lies inside, in place; convolutions not where time lies before frequency."""
     for name, child in list(parent.named_children()):
-        setattr(parent, name, replace(child))
-        if not isinstance(child, ConvStack):
-            replace_children(child)
+        if type(child) is CQT and child.is_designed():
+            setattr(parent, name, FormulaCQT(child))
+        elif not isinstance(child, ConvStack):
+            setattr(parent, name, replace(child))
+            replace_children(child, replace)
 
 
-def replace(layer: nn.Module) -> nn.Module:
+def replace_convolution(layer: nn.Module) -> nn.Module:
     """The fast form of a layer, or the layer itself."""
-    if type(layer) is CQT and layer.is_designed():
-        return FormulaCQT(layer)
     if not isinstance(layer, nn.Conv2d) or layer.in_channels * layer.out_channels < MANY_PRODUCTS:
         return layer
     if layer.kernel_size[0] >= MANY_TAPS and spectral.can_transform(layer, READ_BINS):
