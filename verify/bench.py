@@ -6,92 +6,45 @@ It measures and judges nothing: no status depends on a time.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
-from export.catalog import RATE_HZ
-from export.manifest import Manifest
+from export.catalog import MODELS, RATE_HZ
+from export.manifest import Manifest, ModelFile
+from verify.bench_results import (
+    FILE_NAME,
+    Bench,
+    Comparison,
+    Cost,
+    Start,
+    read,
+    write,
+    write_table,
+)
 from verify.browser import RUNTIMES
 from verify.operations import count_multiply_adds
 from verify.options import Names
-from verify.report import TEMPLATES
 from verify.runners import RunnerError
 from verify.stopwatch import Stopwatch, take_turns
 
+ALL_RUNTIMES = [
+    "chromium-wasm",
+    "chromium-wasm-1.18",
+    "chromium-threads",
+    "firefox-wasm",
+    "chromium-webgpu",
+]
+"""WebGPU on real hardware only; where there is none, the report says so."""
+QUICK_RUNTIMES = ALL_RUNTIMES[:2]
 MATRIX = 512
 """Rows and columns of the matrix product that shows what the runtime can do."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One file against the baseline of its model, run in turns in one page."""
-
-    runtime: str
-    model: str
-    name: str
-    """The variant, or ``control``: the baseline's own file a second time, which shows the noise."""
-    bytes: int
-    load_seconds: float
-    """CPU time of the session's creation; the page has created one before."""
-    cpu_seconds: float
-    """Median over the rounds."""
-    ratios: tuple[float, ...]
-    """CPU time over the baseline's in the same round."""
-    multiply_adds: float | None
-    """For each second of audio; None where a shape is not known."""
-    audio_seconds: float
-
-    @property
-    def ratio(self) -> float:
-        """Median of the ratios."""
-        return statistics.median(self.ratios)
-
-    @property
-    def gflops(self) -> float | None:
-        """Thousand million operations a second, a multiply-add counted as two."""
-        if self.multiply_adds is None:
-            return None
-        return 2e-9 * self.multiply_adds * self.audio_seconds / self.cpu_seconds
-
-
-@dataclass(frozen=True)
-class Start:
-    """One file on one length, in a page of its own."""
-
-    runtime: str
-    model: str
-    audio_seconds: float
-    cold_seconds: float
-    """Creation of the page's first session, WebAssembly's compilation included; CPU time."""
-    warm_seconds: float
-    first_run_seconds: float
-    run_seconds: float
-    heap_bytes: int
-    """Peak of WebAssembly's heap."""
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Everything that was measured."""
-
-    made: str
-    baseline: str
-    rounds: int
-    peak_gflops: dict[str, float]
-    """Of a matrix product, by runtime."""
-    comparisons: list[Comparison]
-    starts: list[Start]
-    failures: list[str]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -111,71 +64,115 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--models", action=Names, nargs="+", default=["basicamt", "septimbre"], metavar="A,B"
     )
-    parser.add_argument("--variants", action=Names, nargs="+", default=["fp32"], metavar="A,B")
     parser.add_argument(
-        "--runtimes",
-        action=Names,
-        nargs="+",
-        default=["chromium-wasm", "chromium-wasm-1.18"],
-        metavar="A,B",
+        "--variants", action=Names, nargs="+", default=[], metavar="A,B", help="default: all there"
     )
-    parser.add_argument("--seconds", type=float, default=30, help="of audio (default: 30)")
-    parser.add_argument("--rounds", type=int, default=7, help="default: 7")
+    parser.add_argument("--runtimes", action=Names, nargs="+", default=[], metavar="A,B")
+    parser.add_argument("--seconds", type=float, help="of audio (default: 30)")
+    parser.add_argument("--rounds", type=int, help="default: 7")
     parser.add_argument(
-        "--lengths",
-        action=Names,
+        "--lengths", action=Names, nargs="+", default=[], metavar="S,S", help="for the memory"
+    )
+    parser.add_argument("--quick", action="store_true", help="Chromium, 10 s, three rounds")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is in --out")
+    parser.add_argument(
+        "--readme",
+        type=Path,
         nargs="+",
-        default=["10", "60", "300"],
-        metavar="S,S",
-        help="for the memory",
+        default=[],
+        metavar="FILE",
+        help="write the table of an earlier run into these instead of measuring",
     )
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     args = parser.parse_args(arguments)
+    if args.readme:
+        return write_readmes(args.out, args.readme)
+    args.runtimes = args.runtimes or (QUICK_RUNTIMES if args.quick else ALL_RUNTIMES)
+    args.seconds = args.seconds or (10.0 if args.quick else 30.0)
+    args.rounds = args.rounds or (3 if args.quick else 7)
+    args.lengths = args.lengths or (["10"] if args.quick else ["10", "60", "300"])
     console = Console(highlight=False, soft_wrap=True)
-    unknown = [name for name in args.runtimes if name not in RUNTIMES]
-    if unknown:
+    if unknown := [name for name in args.runtimes if name not in RUNTIMES]:
         raise RunnerError(f"no runtime {unknown[0]}; there are {', '.join(RUNTIMES)}")
     bench = measure(args, Manifest.read(args.folder), console)
-    write(bench, args.out)
     console.print(f"{args.out / 'bench.html'}")
-    return 1 if bench.failures else 0
+    return 1 if bench.failures or not bench.comparisons else 0
+
+
+def write_readmes(folder: Path, paths: Sequence[Path]) -> int:
+    """Write the table of what was measured into READMEs; 0."""
+    bench = read(folder)
+    if bench is None:
+        raise RunnerError(f"{folder} holds no {FILE_NAME}; run `make bench` first")
+    for path in paths:
+        if not write_table(bench, path):
+            raise RunnerError(f"{path} has no <!-- bench en --> … <!-- end -->")
+    return 0
 
 
 def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> Bench:
-    """Everything, one runtime after the other; a fault costs its part and is told."""
-    bench = Bench(
-        datetime.now(UTC).isoformat(timespec="minutes"),
-        str(args.baseline),
-        args.rounds,
-        peak_gflops={},
-        comparisons=[],
-        starts=[],
-        failures=[],
-    )
+    """Everything, one runtime after the other, written as it goes; a fault costs its part.
+
+    What an earlier run of the same files and settings has left is not measured again.
+    """
+    files: dict[str, dict[str, ModelFile]] = {model: {} for model in args.models}
+    for file in manifest.files:
+        if file.model in files and (not args.variants or file.variant in args.variants):
+            files[file.model][file.variant] = file
+    if missing := [model for model in files if not files[model]]:
+        raise RunnerError(f"{args.folder} holds nothing of {missing[0]}; run `make export` first")
+    settings = {name: str(getattr(args, name)) for name in ("baseline", "seconds", "rounds")}
+    settings |= {file.path: file.sha256 for those in files.values() for file in those.values()}
+    before = None if args.fresh else read(args.out)
+    bench = Bench(datetime.now(UTC).isoformat(timespec="minutes"), settings)
+    if before and before.settings == settings:
+        bench = before
+        bench.absent, bench.failures = [], []
+    bench.costs = [
+        Cost(file.model, file.parameters, count_or_none(args.baseline / file.path))
+        for file in manifest.files
+        if file.variant == "fp32" and (args.baseline / file.path).is_file()
+    ]
     for runtime in args.runtimes:
-        try:
-            with Stopwatch(RUNTIMES[runtime]) as stopwatch:
-                bench.peak_gflops[runtime] = measure_peak(stopwatch)
-        except RunnerError as error:
-            bench.failures.append(str(error))
-            continue
-        for model in args.models:
-            console.print(f"{runtime}: {model}")
+        if runtime not in bench.peak_gflops:
             try:
-                files = {v: args.folder / manifest.find(model, v).path for v in args.variants}
-                baseline = args.baseline / manifest.find(model).path
-                if not baseline.is_file():
-                    raise RunnerError(
-                        f"{baseline} is not there; `python -m export --variants fp32 "
-                        f"--out {args.baseline}` makes it"
-                    )
-                bench.comparisons.extend(compare(runtime, model, baseline, files, args))
-                for seconds in map(float, args.lengths):
-                    bench.starts.append(start(runtime, model, files[args.variants[0]], seconds))
+                with Stopwatch(RUNTIMES[runtime]) as stopwatch:
+                    bench.peak_gflops[runtime] = measure_peak(stopwatch)
+            except RunnerError as error:
+                bench.absent.append(str(error))
+                continue
+        for model, variants in files.items():
+            try:
+                measure_model(bench, runtime, model, variants, args, console)
             except RunnerError as error:
                 bench.failures.append(str(error))
                 console.print(str(error), markup=False)
+    write(bench, args.out)
     return bench
+
+
+def measure_model(
+    bench: Bench,
+    runtime: str,
+    model: str,
+    variants: dict[str, ModelFile],
+    args: argparse.Namespace,
+    console: Console,
+) -> None:
+    """One model in one runtime: beside its baseline, then alone on every length."""
+    paths = {name: args.folder / file.path for name, file in variants.items()}
+    baseline = args.baseline / f"{MODELS[model].stem}.onnx"
+    if not baseline.is_file():
+        raise RunnerError(f"{baseline} is not there; `make bench` makes it")
+    if not bench.holds(runtime, model):
+        console.print(f"{runtime}: {model}")
+        bench.comparisons.extend(compare(runtime, model, baseline, paths, args))
+        write(bench, args.out)
+    for seconds in map(float, args.lengths):
+        if not bench.holds_start(runtime, model, seconds):
+            console.print(f"{runtime}: {model}, {seconds:.0f} s")
+            bench.starts.append(start(runtime, model, next(iter(paths.values())), seconds))
+            write(bench, args.out)
 
 
 def compare(
@@ -247,19 +244,3 @@ def count_or_none(file: Path) -> float | None:
         return count_multiply_adds(file)
     except (ValueError, onnx.shape_inference.InferenceError):
         return None
-
-
-def write(bench: Bench, folder: Path) -> None:
-    """Write bench.json and bench.html, each into place when it is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True
-    )
-    page = environment.get_template("bench.html").render(bench=bench)
-    for name, text in {
-        "bench.json": json.dumps(asdict(bench), indent=1) + "\n",
-        "bench.html": page,
-    }.items():
-        beside = folder / f"{name}.part"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(folder / name)

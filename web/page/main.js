@@ -39,20 +39,15 @@ const work = {
   timbres: 1,
 };
 
-/** What was there before stays, where there was something. */
-function restore() {
-  if (work.analysis) showNotes(work, work.analysis);
-  else forget();
-}
-
 const handlers = {
   onCancel: () => {
-    restore();
+    if (work.analysis) showNotes(work, work.analysis);
+    else forget();
     say(text("cancelled"));
     setState(!work.analysis ? "idle" : work.notes.length > 0 ? "done" : "empty");
   },
   onError: (/** @type {unknown} */ error) => {
-    restore();
+    if (!work.analysis) forget();
     showError(error);
     setState("error");
   },

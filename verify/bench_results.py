@@ -1,0 +1,159 @@
+"""What the benchmark measured: dataclasses ↔ bench.json, and pictures of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import jinja2
+
+from verify.report import TEMPLATES
+
+FILE_NAME = "bench.json"
+PAPER = {
+    "basicamt": "half of basicpitch",
+    "onsets_frames": "too slow to deploy",
+}
+"""What Hu et al. 2025 (arXiv 2509.12712) say of the costs."""
+BLOCK = re.compile(r"(<!-- bench (en|zh) -->\n).*?(<!-- end -->)", re.DOTALL)
+"""Where a README's table goes; the language is in the opening mark."""
+RULE = "| --- | --- | ---: | ---: | ---: |"
+HEADINGS = {
+    "en": "| runtime | file | CPU time ÷ baseline | least – most | multiply-adds a second, 10⁶ |",
+    "zh": "| 运行时 | 文件 | CPU 时间 ÷ 基准 | 最小 – 最大 | 每秒音频的乘加次数（百万） |",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One file against the baseline of its model, run in turns in one page."""
+
+    runtime: str
+    model: str
+    name: str
+    """The variant, or ``control``: the baseline's own file a second time, which shows the noise."""
+    bytes: int
+    load_seconds: float
+    """CPU time of the session's creation; the page has created one before."""
+    cpu_seconds: float
+    """Median over the rounds."""
+    ratios: tuple[float, ...]
+    """CPU time over the baseline's in the same round."""
+    multiply_adds: float | None
+    """For each second of audio; None where a shape is not known."""
+    audio_seconds: float
+
+    @property
+    def ratio(self) -> float:
+        """Median of the ratios."""
+        return statistics.median(self.ratios)
+
+    @property
+    def gflops(self) -> float | None:
+        """Thousand million operations a second, a multiply-add counted as two."""
+        if self.multiply_adds is None:
+            return None
+        return 2e-9 * self.multiply_adds * self.audio_seconds / self.cpu_seconds
+
+
+@dataclass(frozen=True)
+class Start:
+    """One file on one length, in a page of its own."""
+
+    runtime: str
+    model: str
+    audio_seconds: float
+    cold_seconds: float
+    """Creation of the page's first session, WebAssembly's compilation included; CPU time."""
+    warm_seconds: float
+    first_run_seconds: float
+    run_seconds: float
+    heap_bytes: int
+    """Peak of WebAssembly's heap."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a network computes, as it was trained."""
+
+    model: str
+    parameters: int
+    multiply_adds: float | None
+    """For each second of audio."""
+
+
+@dataclass
+class Bench:
+    """Everything that was measured, and under which settings."""
+
+    made: str
+    settings: dict[str, str]
+    """Baseline, seconds, rounds, and the SHA-256 of every file."""
+    peak_gflops: dict[str, float] = field(default_factory=dict)
+    """Of a matrix product, by runtime."""
+    costs: list[Cost] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    """Runtimes that this machine has not, and why."""
+    failures: list[str] = field(default_factory=list)
+
+    def holds(self, runtime: str, model: str) -> bool:
+        """Whether a model has been compared in a runtime."""
+        return any((c.runtime, c.model) == (runtime, model) for c in self.comparisons)
+
+    def holds_start(self, runtime: str, model: str, seconds: float) -> bool:
+        """Whether a model has been started in a runtime on that length."""
+        found = ((s.runtime, s.model, s.audio_seconds) for s in self.starts)
+        return (runtime, model, seconds) in found
+
+
+def read(folder: Path) -> Bench | None:
+    """What an earlier run left in a folder; None where there is nothing that can be read."""
+    try:
+        data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        for comparison in data["comparisons"]:
+            comparison["ratios"] = tuple(comparison["ratios"])
+        kinds = {"costs": Cost, "comparisons": Comparison, "starts": Start}
+        return Bench(**data | {key: [kind(**x) for x in data[key]] for key, kind in kinds.items()})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write(bench: Bench, folder: Path) -> None:
+    """Write bench.json and bench.html, each into place when it is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True
+    )
+    page = environment.get_template("bench.html").render(bench=bench, paper=PAPER)
+    for name, text in {
+        FILE_NAME: json.dumps(asdict(bench), indent=1) + "\n",
+        "bench.html": page,
+    }.items():
+        beside = folder / f"{name}.part"
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(folder / name)
+
+
+def write_table(bench: Bench, path: Path) -> int:
+    """Replace the tables in a README; return how many there were."""
+    rows = "\n".join(
+        f"| {c.runtime} | {c.model} {c.name} | {c.ratio:.2f} | {min(c.ratios):.2f} – "
+        f"{max(c.ratios):.2f} | {_millions(c.multiply_adds)} |"
+        for c in bench.comparisons
+        if c.name != "baseline"
+    )
+    text, count = BLOCK.subn(
+        lambda match: f"{match[1]}{HEADINGS[match[2]]}\n{RULE}\n{rows}\n{match[3]}",
+        path.read_text(encoding="utf-8"),
+    )
+    path.write_text(text, encoding="utf-8")
+    return count
+
+
+def _millions(multiply_adds: float | None) -> str:
+    return "–" if multiply_adds is None else f"{multiply_adds / 1e6:.0f}"
