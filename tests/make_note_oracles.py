@@ -1,4 +1,4 @@
-"""Write tests/data/notes.json and timbres.json: `python -m tests.make_note_oracles`.
+"""Write tests/data/{notes,timbres,many-notes}.json: `python -m tests.make_note_oracles`.
 
 Random activations go through the literal rules of note_rules.py, random embeddings through
 scikit-learn; `tests/js` holds the library against what came out.
@@ -87,6 +87,18 @@ def timbre_cases() -> list[dict[str, Any]]:
     return cases
 
 
+def many_notes_case(notes: int = 2000) -> dict[str, Any]:
+    """So many notes that the library looks at a sample first; vectors as bytes, to be scaled."""
+    random = np.random.default_rng(200)
+    middle = random.normal(size=(4, EMBEDDING_SIZE))
+    vectors = middle[random.integers(4, size=notes)]
+    vectors = vectors + 0.7 * random.normal(size=vectors.shape)
+    integers = np.round(127 * vectors / np.abs(vectors).max(axis=1, keepdims=True)).astype(np.int8)
+    units = integers / np.linalg.norm(integers.astype(float), axis=1, keepdims=True)
+    labels = {k: "".join(map(str, note_rules.cluster(units, k))) for k in (2, 3, 4)}
+    return {"vectors": base64.b64encode(integers.tobytes()).decode(), "labels": labels}
+
+
 def write(name: str, cases: list[dict[str, Any]]) -> None:
     """One case a line, so that a change can be read."""
     lines = ",\n".join(json.dumps(case, allow_nan=False) for case in cases)
@@ -96,3 +108,4 @@ def write(name: str, cases: list[dict[str, Any]]) -> None:
 if __name__ == "__main__":
     write("notes.json", note_cases())
     write("timbres.json", timbre_cases())
+    write("many-notes.json", [many_notes_case()])

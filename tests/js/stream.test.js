@@ -61,6 +61,8 @@ test("rows kept piece by piece read as if they were whole, until they are given 
   ]) {
     assert.deepEqual(kept.read(from, to), cut(from, to));
   }
+  kept.dropBefore(-1);
+  assert.equal(kept.has(0), true);
   kept.dropBefore(15);
   assert.deepEqual([0, 1, 2].map((index) => kept.has(index)), [false, true, true]);
   assert.throws(() => kept.read(7, 9), /frames 7 to 9 are not kept/);

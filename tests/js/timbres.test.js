@@ -35,6 +35,23 @@ for (const [index, one] of cases.entries()) {
   }
 }
 
+const [many] = JSON.parse(
+  readFileSync(new URL("../data/many-notes.json", import.meta.url), "utf8"),
+);
+for (const [count, labels] of Object.entries(many.labels)) {
+  test(`2000 notes: scikit-learn's partition into ${count}`, () => {
+    const bytes = new Int8Array(Buffer.from(many.vectors, "base64"));
+    const vectors = Array.from({ length: labels.length }, (_, i) => {
+      const vector = Float64Array.from(bytes.subarray(i * EMBEDDING_SIZE, (i + 1) * EMBEDDING_SIZE));
+      const length = Math.hypot(...vector);
+      return vector.map((value) => value / length);
+    });
+    assert.equal(vectors.length, 2000);
+    const found = clusterTimbres(vectors, Number(count));
+    assert.deepEqual(Array.from(found), canonical(labels));
+  });
+}
+
 test("another partition would be seen", () => {
   const [one] = cases;
   const labels = canonical(one.labels[2]);

@@ -105,6 +105,6 @@ export class ChunkedRows {
    * @param {number} frame
    */
   dropBefore(frame) {
-    this._pieces.fill(null, 0, Math.floor(frame / this.size));
+    this._pieces.fill(null, 0, Math.max(0, Math.floor(frame / this.size)));
   }
 }

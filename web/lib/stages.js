@@ -8,16 +8,16 @@ import { messageOf, TranscriptionError } from "./errors.js";
 /** @typedef {Record<string, Float32Array<ArrayBuffer>>} Values by name */
 
 /**
- * What a second of audio costs in each stage, relative to the others: milliseconds in Chromium on
- * one thread. Progress is weighed by it; nothing else depends on it.
+ * What each stage costs relative to the others: milliseconds a second of audio (onnxruntime-web
+ * 1.30.0 in Node, one thread of a shared machine, 2026-11). Progress is weighed by it, no more.
  * @type {Readonly<Record<string, number>>}
  */
 export const STAGE_COSTS = Object.freeze({
-  ears: 4,
-  notes: 60,
-  "first-norm": 15,
-  "second-norm": 55,
-  features: 90,
+  ears: 10,
+  notes: 100,
+  "first-norm": 20,
+  "second-norm": 75,
+  features: 115,
 });
 
 /** Opens the stages of one model, one at a time. */

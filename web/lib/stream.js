@@ -90,7 +90,10 @@ export class Stream {
     const { frames } = this;
     const size = PITCHES * frames;
     const activations = { onset: new Float32Array(size), frame: new Float32Array(size), frames };
-    if (!(await this._measureDeviation())) return activations; // nothing ever changes: no notes
+    if (!(await this._measureDeviation())) {
+      this._energies.dropBefore(Infinity);
+      return activations; // nothing ever changes: no notes
+    }
     const maxima = { onset: FAINTEST, frame: FAINTEST };
     const provisional = new ProvisionalNotes(frames, thresholds);
     await this._pass("notes", this._chunks("notes"), ["deviation"], (chunk, outputs) => {
@@ -115,6 +118,7 @@ export class Stream {
    * @throws {import("./errors.js").TranscriptionError}
    */
   async encode(spans) {
+    if (spans.length === 0) return this._energies.dropBefore(Infinity);
     const batches = this.embeddings.plan(spans);
     const known = "feature_mean" in this._whole;
     const chunks = this._chunks("features").filter(

@@ -39,15 +39,20 @@ const work = {
   timbres: 1,
 };
 
+/** What was there before stays, where there was something. */
+function restore() {
+  if (work.analysis) showNotes(work, work.analysis);
+  else forget();
+}
+
 const handlers = {
   onCancel: () => {
-    if (work.analysis) showNotes(work, work.analysis);
-    else forget();
+    restore();
     say(text("cancelled"));
     setState(!work.analysis ? "idle" : work.notes.length > 0 ? "done" : "empty");
   },
   onError: (/** @type {unknown} */ error) => {
-    if (!work.analysis) forget();
+    restore();
     showError(error);
     setState("error");
   },
