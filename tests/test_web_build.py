@@ -132,6 +132,15 @@ def test_serve_without_a_site_says_what_to_do(
     assert "run `make page`" in capsys.readouterr().err
 
 
+def test_the_library_knows_how_long_the_runtime_is() -> None:
+    """Progress is counted against it: a compressed answer does not tell."""
+    session = (assets.WEB / "lib" / "session.js").read_text(encoding="utf-8")
+    told = re.findall(r'wasm: "(.+\.wasm)",\s+wasmBytes: ([\d_]+)', session)
+    assert len(told) == 2
+    for name, length in told:
+        assert len(assets.read_runtime(name)) == int(length)
+
+
 def test_compressed_siblings_hold_the_file(tmp_path: Path) -> None:
     files = {"page.js": b"const answer = 42;\n" * 99, "noise.bin": random.Random(0).randbytes(256)}
     siblings = compress_files(files, tmp_path)

@@ -6,15 +6,13 @@ import { messageOf, TranscriptionError } from "./errors.js";
  * Fetch a file.
  * @param {string} url
  * @param {(bytes: number) => void} onBytes told of every piece that arrived
- * @param {(bytes: number) => void} [onLength] told the whole length, where the server says it
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  * @throws {TranscriptionError} "download"
  */
-export async function download(url, onBytes, onLength = () => {}) {
+export async function download(url, onBytes) {
   try {
     const response = await fetch(url);
     if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
-    onLength(Number(response.headers.get("content-length")) || 0);
     const parts = [];
     const reader = response.body.getReader();
     for (;;) {

@@ -21,11 +21,13 @@ export const RUNTIME_FILES = Object.freeze({
     module: "ort.wasm.min.mjs",
     glue: "ort-wasm-simd-threaded.mjs",
     wasm: "ort-wasm-simd-threaded.wasm",
+    wasmBytes: 14_239_897,
   }),
   webgpu: Object.freeze({
     module: "ort.webgpu.min.mjs",
     glue: "ort-wasm-simd-threaded.asyncify.mjs",
     wasm: "ort-wasm-simd-threaded.asyncify.wasm",
+    wasmBytes: 26_781_914,
   }),
 });
 

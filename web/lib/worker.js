@@ -174,8 +174,11 @@ function askForAudio(from, to) {
  * @returns {Promise<Map<string, Uint8Array<ArrayBuffer>>>} by the stages' names
  */
 async function fetchAll(id, files, contents, runtimeFiles, backend) {
+  const { wasm, wasmBytes } = RUNTIME_FILES[backend];
   let done = 0;
   let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  // As it was built: a host that sends it compressed tells another length.
+  if (runtimeFiles.folder) total += wasmBytes;
   let toldMs = 0;
   const count = (/** @type {number} */ bytes) => {
     done += bytes;
@@ -186,9 +189,8 @@ async function fetchAll(id, files, contents, runtimeFiles, backend) {
   };
   // onnxruntime-web fetches its WebAssembly itself, streaming into the compiler, and tells nobody
   // how far it is: this fetch beside it counts, and leaves the file in the HTTP cache.
-  const { wasm } = RUNTIME_FILES[backend];
   const warming = runtimeFiles.folder
-    ? download(new URL(wasm, runtimeFiles.folder).href, count, (length) => (total += length))
+    ? download(new URL(wasm, runtimeFiles.folder).href, count)
     : null;
   const fetched = await Promise.all(
     files.map(async ({ stage, path, sha256 }, i) => {
