@@ -242,6 +242,19 @@ def test_a_second_file_takes_the_place_of_the_first(
     check_tune(driver)
 
 
+def test_three_files_in_a_row_leave_one_worker(
+    browser: Browser, driver: PageDriver, tune: Path
+) -> None:
+    if browser.browser_type.name == "firefox":
+        pytest.skip("Firefox's WebDriver BiDi tells of no workers")
+    for _ in range(3):
+        assert driver.transcribe(tune) == "done"
+        check_tune(driver)
+        # All that a recording needs, WebAssembly's memory too, goes with its worker.
+        running = [one.url for one in driver.page.workers if one.url.endswith("worker.js")]
+        assert len(running) == 1
+
+
 def test_a_run_can_be_cancelled_and_another_started(
     driver: PageDriver, tune: Path, tmp_path: Path
 ) -> None:

@@ -127,6 +127,8 @@ async function listen(signal) {
   await renote(signal);
 }
 
+/** Milliseconds after which notes that follow a slider are waited for: an hour's timbres take long. */
+const SLOW_MS = 700;
 /** Whether notes are being made, and whether they are outdated already. */
 let renoting = false;
 let outdated = false;
@@ -159,6 +161,7 @@ async function renoteSoon() {
   outdated = true;
   if (renoting || isBusy()) return;
   renoting = true;
+  const slow = setTimeout(() => isBusy() || showProgress("notes"), SLOW_MS);
   try {
     while (outdated) {
       outdated = false;
@@ -171,6 +174,7 @@ async function renoteSoon() {
     else handlers.onError(error);
   } finally {
     renoting = false;
+    clearTimeout(slow);
     if (!isBusy()) hideProgress();
   }
 }
