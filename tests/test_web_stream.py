@@ -76,11 +76,12 @@ def check(one: dict[str, Any], *, separated: bool) -> None:
     assert one["sameNotes"], one
     if separated and one["notes"] > 0:
         assert one["embedding"] <= EMBEDDING, one
+        assert one["sameLabels"], one
 
 
 def test_a_difference_would_be_seen() -> None:
     good = {"frames": 1, "expectedFrames": 1, "onset": 0.0, "frame": 0.0}
-    good |= {"notes": 1, "sameNotes": True, "embedding": 0.0}
+    good |= {"notes": 1, "sameNotes": True, "embedding": 0.0, "sameLabels": True}
     check(good, separated=True)
     for wrong in (
         {"frames": 2},
@@ -88,6 +89,7 @@ def test_a_difference_would_be_seen() -> None:
         {"frame": "not a number"},
         {"sameNotes": False},
         {"embedding": 2e-4},
+        {"sameLabels": False},
     ):
         with pytest.raises((AssertionError, TypeError)):
             check(good | wrong, separated=True)

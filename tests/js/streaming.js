@@ -14,7 +14,12 @@ import { makeNotes, PITCHES } from "../../web/lib/notes.js";
 import { spanOf } from "../../web/lib/spans.js";
 import { Stages } from "../../web/lib/stages.js";
 import { Stream } from "../../web/lib/stream.js";
-import { EMBEDDING_SIZE } from "../../web/lib/timbres.js";
+import {
+  clusterTimbres,
+  EMBEDDING_SIZE,
+  noteEmbeddings,
+  readDense,
+} from "../../web/lib/timbres.js";
 
 runtime.env.wasm.numThreads = 1;
 runtime.env.logLevel = "error";
@@ -82,6 +87,13 @@ async function compare(samples, chunkFrames) {
       result.embedding = Math.max(result.embedding, distance(part, theirs));
     }
   }
+  const read = (span) => stream.embeddings.read(span);
+  const dense = readDense(expected.embedding.data, frames);
+  const vectors = noteEmbeddings(ours, read, found.frame, frames);
+  const wanted = noteEmbeddings(theirs, dense, expected.frame.data, frames);
+  result.sameLabels = [2, 3, 4].every(
+    (count) => clusterTimbres(vectors, count).join() === clusterTimbres(wanted, count).join(),
+  );
   return result;
 }
 
