@@ -27,6 +27,8 @@ export const roll = new Roll({ onSeek: (seconds) => player.seek(seconds) });
 
 /** @type {(Result & {analysis: Analysis}) | null} */
 let shown = null;
+/** Whether somebody moved the roll, which then moves no more by itself. */
+let steered = false;
 
 /** Whether there is something to play. */
 export function isOpen() {
@@ -49,6 +51,7 @@ export function showProvisional(name, notes) {
   element("name", HTMLElement).textContent = name;
   element("summary", HTMLElement).textContent = text("provisional");
   roll.setNotes([...notes].sort((a, b) => a.start - b.start), NOTHING);
+  if (!steered) roll.reveal(notes.at(-1)?.end ?? 0);
 }
 
 /**
@@ -58,7 +61,10 @@ export function showProvisional(name, notes) {
 export function showNotes(result, analysis) {
   shown = { ...result, analysis };
   if (analysis.frames === 0) section.hidden = true;
-  else open(false);
+  else {
+    if (section.classList.contains("provisional") && !steered) roll.reveal(0);
+    open(false);
+  }
   roll.setMap(analysis.map, analysis.frames);
   showWords();
 }
@@ -67,6 +73,7 @@ export function showNotes(result, analysis) {
 function open(provisional) {
   if (section.hidden) {
     section.hidden = false;
+    steered = false;
     roll.open(player.length);
   }
   section.classList.toggle("provisional", provisional);
@@ -116,6 +123,9 @@ export function toggle() {
   else void player.play();
 }
 
+for (const act of ["wheel", "pointerdown", "keydown"]) {
+  element("scroller", HTMLElement).addEventListener(act, () => (steered = true), { passive: true });
+}
 element("play", HTMLButtonElement).addEventListener("click", toggle);
 element("zoom-in", HTMLButtonElement).addEventListener("click", () => roll.zoom(1.4));
 element("zoom-out", HTMLButtonElement).addEventListener("click", () => roll.zoom(1 / 1.4));

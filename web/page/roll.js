@@ -121,6 +121,15 @@ export class Roll {
   }
 
   /**
+   * Have a moment in view, near the right edge.
+   * @param {number} seconds
+   */
+  reveal(seconds) {
+    const { clientWidth } = this._scroller;
+    this._scroller.scrollLeft = Math.max(0, seconds * this._scale - clientWidth * 0.92);
+  }
+
+  /**
    * @param {number} factor
    * @param {number} [clientX] what stays where it is; the middle, unless told
    */
