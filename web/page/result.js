@@ -39,6 +39,7 @@ export function isOpen() {
 export function close() {
   shown = null;
   section.hidden = true;
+  section.classList.remove("provisional");
 }
 
 /**
