@@ -67,7 +67,7 @@ release: $(READY) $(NPM_READY) ## gather what `make verify` passed, with the lib
 
 .PHONY: bench
 bench: $(READY) $(NPM_READY) browsers ## time dist/models against the networks as trained, or UPSTREAM=DIR: dist/report/bench.html; QUICK=1
-	$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	$(if $(UPSTREAM),,$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)"))
 	$(BIN)/python -m verify bench $(if $(QUICK),--quick) --folder "$(OUT)" --baseline "$(or $(UPSTREAM),dist/plain)" $(ARGS)
 
 .PHONY: lengths
