@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ChunkedRows, planChunks } from "../../web/lib/chunks.js";
+import { ChunkedRows, copyRows, planChunks } from "../../web/lib/chunks.js";
 import { BINS, Embeddings, FEATURE_CHANNELS } from "../../web/lib/embeddings.js";
 import { Moments } from "../../web/lib/moments.js";
 import { makeNotes, PITCHES } from "../../web/lib/notes.js";
@@ -68,6 +68,21 @@ test("rows kept piece by piece read as if they were whole, until they are given 
   assert.throws(() => kept.read(7, 9), /frames 7 to 9 are not kept/);
   kept.dropBefore(Infinity);
   assert.equal(kept.has(2), false);
+});
+
+test("what chunks computed is put together without their halos, and the largest is told", () => {
+  const [rows, frames] = [2, 20];
+  const whole = Float32Array.from(range(0, rows * frames));
+  const target = new Float32Array(rows * frames);
+  const highest = planChunks(frames, 6, 2).map((chunk) => {
+    const { from, to } = chunk;
+    const seen = range(0, rows).flatMap((row) => [
+      ...whole.subarray(row * frames + from, row * frames + to),
+    ]);
+    return copyRows(Float32Array.from(seen), target, rows, chunk);
+  });
+  assert.deepEqual(target, whole);
+  assert.deepEqual(highest, [25, 31, 37, 39]);
 });
 
 test("moments of frames give those of all values, however they are cut, far from zero too", () => {

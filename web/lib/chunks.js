@@ -108,3 +108,23 @@ export class ChunkedRows {
     this._pieces.fill(null, 0, Math.max(0, Math.floor(frame / this.size)));
   }
 }
+
+/**
+ * Put what a chunk computed where it belongs.
+ * @param {Float32Array} part rows × frames that the chunk sees
+ * @param {Float32Array} target rows × frames of the recording
+ * @param {number} rows
+ * @param {Chunk} chunk
+ * @returns {number} the largest value, or 0
+ */
+export function copyRows(part, target, rows, { start, end, from, to }) {
+  const frames = target.length / rows;
+  let highest = 0;
+  for (let row = 0; row < rows; row++) {
+    const base = row * (to - from) - from;
+    const values = part.subarray(base + start, base + end);
+    for (const value of values) if (value > highest) highest = value;
+    target.set(values, row * frames + start);
+  }
+  return highest;
+}

@@ -17,7 +17,7 @@
  * is wanted only later (thresholds were moved far) is made from the audio again.
  */
 
-import { ChunkedRows, planChunks } from "./chunks.js";
+import { ChunkedRows, copyRows, planChunks } from "./chunks.js";
 import { BINS, Embeddings, FEATURE_CHANNELS } from "./embeddings.js";
 import { Moments } from "./moments.js";
 import { PITCHES } from "./notes.js";
@@ -98,7 +98,7 @@ export class Stream {
     const provisional = new ProvisionalNotes(frames, thresholds);
     await this._pass("notes", this._chunks("notes"), ["deviation"], (chunk, outputs) => {
       for (const name of /** @type {const} */ (["onset", "frame"])) {
-        const highest = copyRows(outputs[name], activations[name], frames, chunk);
+        const highest = copyRows(outputs[name], activations[name], PITCHES, chunk);
         maxima[name] = Math.max(maxima[name], highest);
       }
       if (!keep) this._energies.dropBefore(chunk.end - this._stages.haloOf("notes"));
@@ -250,23 +250,4 @@ export class Stream {
  */
 function addMoments(moments, means, variances, { start, end, from, to }) {
   moments.add(means, variances, to - from, start - from, end - from);
-}
-
-/**
- * Put what a chunk computed where it belongs.
- * @param {Float32Array} part PITCHES × frames that the chunk sees
- * @param {Float32Array} target PITCHES × frames
- * @param {number} frames
- * @param {Chunk} chunk
- * @returns {number} the largest value
- */
-function copyRows(part, target, frames, { start, end, from, to }) {
-  let highest = 0;
-  for (let row = 0; row < PITCHES; row++) {
-    const base = row * (to - from) - from;
-    const values = part.subarray(base + start, base + end);
-    for (const value of values) if (value > highest) highest = value;
-    target.set(values, row * frames + start);
-  }
-  return highest;
 }
