@@ -66,7 +66,7 @@ def _sum_up(graph: onnx.GraphProto, shapes: Shapes) -> float:
     for node in graph.node:
         if stored.issuperset(name for name in node.input if name):
             stored.update(node.output)
-        elif node.op_type in ("Conv", "MatMul", "Gemm", "LSTM"):
+        elif node.op_type.removesuffix("Integer") in ("Conv", "MatMul", "Gemm", "LSTM"):
             total += _count(node, shapes)
     return total / SECONDS
 
@@ -75,7 +75,7 @@ def _count(node: onnx.NodeProto, shapes: Shapes) -> int:
     output, first, second = (shapes[name] for name in (node.output[0], *node.input[:2]))
     if not all(output) or not all(first):
         raise ValueError(f"{node.name}: the shape of {node.op_type} is not known")
-    if node.op_type == "Conv":
+    if node.op_type.startswith("Conv"):
         return math.prod(output) * math.prod(second[1:])
     if node.op_type == "LSTM":
         recurrence = shapes[node.input[2]]
