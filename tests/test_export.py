@@ -21,6 +21,7 @@ from export.__main__ import main
 from export.catalog import MODELS
 from export.manifest import FILE_NAME, Manifest, sha256_of
 from export.nets.function import DOMAIN
+from export.quantize import VARIANTS
 from tests.conftest import make_music
 
 LENGTHS = (1, 255, 256, 257, 511, 512, 513, 44_099, 44_100, 44_101)
@@ -50,7 +51,7 @@ def export(checkpoints: Path, out: Path, *more: str) -> int:
 @pytest.fixture(scope="module")
 def out(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("export") / "models"
-    assert export(checkpoints, out, "--variants", "fp32", "fp16", "int8") == 0
+    assert export(checkpoints, out, "--variants", *VARIANTS) == 0
     return out
 
 
@@ -149,7 +150,8 @@ def test_another_process_and_folder_give_the_same_bytes(
     out: Path, checkpoints: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", "export", "--checkpoints", str(checkpoints)]
-    command += ["--models", "basicamt", "--quiet", "--out", str(tmp_path / "elsewhere" / "models")]
+    command += ["--models", "basicamt", "--variants", *VARIANTS]
+    command += ["--quiet", "--out", str(tmp_path / "elsewhere" / "models")]
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[1])
     for path in out.iterdir():
