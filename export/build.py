@@ -43,12 +43,12 @@ class Options(NamedTuple):
     variants: tuple[Variant, ...]
     epsilon: float
     opset: int
-    plain: bool = False
-    """Whether every layer is left as it was trained."""
+    fast: bool = False
+    """Whether layers are rewritten (``nets.fast``)."""
 
     def choose_form(self, variant: Variant) -> Form:
         """How a variant's layers are computed (``nets.fast``)."""
-        return "trained" if self.plain else FORMS[variant]
+        return FORMS[variant] if self.fast else "trained"
 
 
 class NumberError(ValueError):
@@ -248,7 +248,7 @@ def make_recipe(
         stage,
         weights.source,
         str(weights.sha256),
-        repr((options.epsilon, options.opset, options.plain)),
+        repr((options.epsilon, options.opset, options.fast)),
         *(f"{tool} {number}" for tool, number in tool_versions().items()),
     ]
     digest = hashlib.sha256("\n".join(parts).encode())

@@ -53,11 +53,11 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m verify bench",
         description="Time exported files against a baseline, in turns, in real browsers.",
     )
-    parser.add_argument("--folder", type=Path, default=Path("dist/models"), metavar="DIR")
+    parser.add_argument("--folder", type=Path, default=Path("dist/fast"), metavar="DIR")
     parser.add_argument(
         "--baseline",
         type=Path,
-        default=Path("dist/plain"),
+        default=Path("dist/models"),
         metavar="DIR",
         help="files of the same names, e.g. upstream's",
     )
