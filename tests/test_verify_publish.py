@@ -13,7 +13,7 @@ import onnx
 import pytest
 
 from export.manifest import FILE_NAME, Manifest, sha256_of, sha256_of_stages
-from tests.stand_in import write_models
+from tests.whole_stand_in import write_models
 from verify.__main__ import main
 from verify.checkout import FILES, FOLDER
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from export.manifest import Manifest
-from tests.stand_in import write_models
 from tests.test_verify_publish import RUNTIMES, write_report
+from tests.whole_stand_in import write_models
 from verify.__main__ import main
 from verify.checkout import FILES, FOLDER
 
