@@ -251,7 +251,11 @@ def test_three_files_in_a_row_leave_one_worker(
         assert driver.transcribe(tune) == "done"
         check_tune(driver)
         # All that a recording needs, WebAssembly's memory too, goes with its worker.
-        running = [one.url for one in driver.page.workers if one.url.endswith("worker.js")]
+        for _ in range(50):  # a worker that was ended is reported gone a moment later
+            running = [one.url for one in driver.page.workers if one.url.endswith("worker.js")]
+            if len(running) == 1:
+                break
+            driver.page.wait_for_timeout(100)
         assert len(running) == 1
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Dialog, Error, Page, async_playwright
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ
@@ -193,7 +194,8 @@ def tell(
         try:
             found = agree(after.transcription, before.transcription)
         except DisagreementError as error:
-            table.add_row(name, notes, "", "", f"[red]{error}[/]")
+            said = "; ".join([*before.complaints, *after.complaints, str(error)])
+            table.add_row(name, notes, "", "", f"[red]{escape(said)}[/]")
             agreed = False
             continue
         good = found.f1 >= least_f1 and not after.complaints
