@@ -107,12 +107,12 @@ VARIANTS: dict[Variant, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
 }
 SHIPPED: tuple[Variant, ...] = ("fp32", "fp16")
 """What is made unless told otherwise. Measured 2026-11 on ten recordings (8 s each) and in
-onnxruntime-web 1.30.0, wasm, one thread, beside fp32 (its time 1, its notes F1 1), basicamt and
-septimbre: fp16 takes 2.0 and 3.1 of the time and half the bytes, F1 0.999 and 0.998. int8 takes 2.3
-and 1.9 of the time, F1 0.950 and 0.957: its notes are others, so it is made on demand only."""
+onnxruntime-web 1.30.0, wasm, one thread, basicamt and septimbre, beside rewritten fp32 (its time 1,
+its notes F1 1): fp16 takes 2.0 and 3.1 of the time, F1 0.999 and 0.998. int8 takes 2.3 and 1.9 of
+the time, F1 0.950 and 0.957: its notes are others, so it is made on demand only."""
 FORMS: dict[Variant, Form] = {"fp32": "fast", "fp16": "compact", "int8": "compact"}
-"""The transforms of the fast form need float32's digits, and a kernel that is derived when a
-session starts cannot be stored in eight bits."""
+"""Where rewriting is asked for. The transforms of the fast form need float32's digits, and a kernel
+that is derived when a session starts cannot be stored in eight bits."""
 ROUNDING: dict[Variant, float] = {
     "fp32": FLOAT32_ROUNDING,
     "fp16": FLOAT16_ROUNDING,

@@ -54,7 +54,7 @@ def test_it_holds_models_report_library_and_checksums(
     assert list((tmp_path / "dist").iterdir()) == [out], "nothing half-made is left"
 
 
-@pytest.mark.parametrize("fault", ["changed", "unjudged", "failed", "no report"])
+@pytest.mark.parametrize("fault", ["changed", "unjudged", "no runtime", "failed", "no report"])
 def test_what_did_not_pass_is_not_released(
     fault: str, models: Path, report: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +63,8 @@ def test_what_did_not_pass_is_not_released(
         (models / FILES[0]).write_bytes(b"other")
     elif fault == "unjudged":
         (report / "report.json").write_text('{"files": []}', encoding="utf-8")
+    elif fault == "no runtime":
+        write_report(report, models, {})
     elif fault == "failed":
         write_report(report, models, {**RUNTIMES, "firefox-wasm": "disagrees"})
     else:

@@ -20,10 +20,7 @@ from export.catalog import (
     RATE_HZ,
 )
 from export.manifest import FILE_NAME, Manifest, ModelFile, TensorInfo, sha256_of
-
-HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
-WINDOW = 4096
-RISE_FRAMES = 4
+from tests.stand_in import HOP, RISE_FRAMES, WINDOW
 
 
 def write_models(folder: Path) -> Path:

@@ -49,7 +49,7 @@ def _find_runtimes(
     judged: dict[str, dict[str, str]], sha256: str, what: str, report: Path
 ) -> tuple[str, ...]:
     runtimes = judged.get(sha256)
-    if runtimes is None:
+    if not runtimes:  # not in the report, or judged in no runtime at all
         raise PublishError(
             f"{what} (SHA-256 {sha256[:12]}…) is not what {report} judged; run `make verify` again"
         )
