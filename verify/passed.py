@@ -49,10 +49,12 @@ def _find_runtimes(
     judged: dict[str, dict[str, str]], sha256: str, what: str, report: Path
 ) -> tuple[str, ...]:
     runtimes = judged.get(sha256)
-    if not runtimes:  # not in the report, or judged in no runtime at all
+    if runtimes is None:
         raise PublishError(
             f"{what} (SHA-256 {sha256[:12]}…) is not what {report} judged; run `make verify` again"
         )
+    if not runtimes:  # nothing judged is nothing passed
+        raise PublishError(f"{what} was judged in no runtime by {report}; run `make verify` again")
     bad = sorted(runtime for runtime, status in runtimes.items() if status != "agrees")
     if bad:
         raise PublishError(f"{what} did not pass in {', '.join(bad)}; see {report}/index.html")
