@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.manifest import Manifest
 from tests import tiny_models
 from verify import browsers, epsilon, launch
 from verify.__main__ import main
 from verify.browser import RUNTIMES
 from verify.matrix import Case, Subject
+from verify.notes import Transcription
 from verify.options import NAMES, plan
 from verify.runners import NativeRunner
 from verify.subjects import SubjectError
@@ -191,6 +193,9 @@ class TestPlan:
         subjects = [Subject("m", variant, Path(), "", (case,)) for variant in ("fp32", "fp16")]
         assert [chosen.takes(subject, case) for subject in subjects] == [True, False]
         assert not chosen.takes(subjects[0], replace(case, signal="example"))
+        streamed = replace(subjects[0], stream=Manifest((), {}))
+        assert not chosen.takes(streamed, case)
+        assert chosen.takes(streamed, replace(case, notes=Transcription((), ())))
         assert {"chromium-webgpu, float16", "chromium-webgpu, long signals"} <= {
             entry.name for entry in left_out
         }

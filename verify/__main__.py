@@ -138,10 +138,14 @@ def _examine(progress: Progress, chosen: Sequence[Subject], plans: Sequence[Plan
         plan.takes(subject, case) for plan in plans for subject in chosen for case in subject.cases
     )
     task = progress.add_task("matrix", total=total)
+    begun = set()
 
     def told(verdict: Verdict) -> None:
         name = f"{verdict.runtime}: {verdict.model} {verdict.variant}"
         progress.update(task, advance=1, description=name)
+        if not progress.console.is_terminal and name not in begun:
+            begun.add(name)  # no bar moves in a log
+            progress.console.print(f"{len(begun)}. {name}", markup=False)
         if verdict.status != "agrees":
             progress.console.print(
                 f"{verdict.status}: {name} on {verdict.signal}: {verdict.message}", markup=False

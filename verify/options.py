@@ -24,6 +24,9 @@ _OLD_REASON = (
     "the float16 convolution of onnxruntime-web 1.18.0 leaves its memory on one frame; "
     "noteDigger, which ships it, takes fp32"
 )
+_STREAMED_REASON = (
+    "each signal opens every stage anew, whose shaders a software adapter compiles in seconds"
+)
 _HALF = "float16"
 _HALF_REASON = "a software adapter has no shader-f16; --gpu judges it on a real one"
 NAMES = ("torch-float32", "native-off", "native-full", *RUNTIMES)
@@ -178,6 +181,7 @@ def plan(
                 left_out.append(LeftOut(f"{name}, {_HALF} of one frame", _OLD_REASON))
             if name.endswith("webgpu") and webgpu == "software":
                 left_out.append(LeftOut(f"{name}, {_HALF}", _HALF_REASON))
+                left_out.append(LeftOut(f"{name}, streamed but for music", _STREAMED_REASON))
                 if brief is not None:
                     reason = "a software adapter takes seconds per frame: short signals only"
                     left_out.append(LeftOut(f"{name}, long signals", reason))
@@ -214,6 +218,8 @@ def _bearable(subject: Subject, case: Case) -> bool:
 
 
 def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -> bool:
+    if subject.stream is not None and case.notes is None:
+        return False
     return subject.variant != "fp16" and (brief is None or case.signal in brief)
 
 
