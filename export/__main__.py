@@ -234,7 +234,7 @@ def print_table(
 ) -> None:
     """Print what the folder holds."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("file", "bytes", "nodes", "error", "weights", ""):
+    for heading in ("file", "bytes", "nodes", "error", "weights", "recommended for", ""):
         numeric = heading in ("bytes", "nodes", "error")
         table.add_column(heading, justify="right" if numeric else "left")
     for file in (*manifest.files, *manifest.stages):
@@ -244,6 +244,7 @@ def print_table(
             str(file.nodes),
             f"{max(file.error.values()):.1e}",
             file.weights,
+            ", ".join(file.recommended_for or ()),
             "made" if file.path in fresh else "kept",
         )
     console.print(table)

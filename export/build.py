@@ -19,6 +19,7 @@ from export.constants import Constant, follow_constants
 from export.example import read_example
 from export.manifest import ModelFile, TensorInfo, Variant
 from export.quantize import FORMS, ROUNDING, VARIANTS
+from export.recommend import recommend
 from export.simplify import simplify
 from export.weights import SEED, Weights
 
@@ -221,6 +222,7 @@ def describe(
         recipe=make_recipe(model, variant, weights, options),
         guards=tuple(map(str, stock)),
         error=error,
+        recommended_for=recommend(variant, graph),
     )
 
 

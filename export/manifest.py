@@ -19,6 +19,8 @@ SCHEMA = 1
 FILE_NAME = "manifest.json"
 
 Variant = Literal["fp32", "fp16", "int8"]
+Backend = Literal["wasm", "webgpu"]
+"""What onnxruntime-web computes on: the CPU, or a graphics adapter."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class ModelFile:
     nodes_inlined: int | None = field(default=None, kw_only=True)
     """Each body counted at every call; much of it runs once, when a session starts. None where a
     manifest was written before files had functions."""
+    recommended_for: tuple[Backend, ...] | None = field(default=None, kw_only=True)
+    """Backends that this is the file of its model to take for, see ``export/recommend.py``. None
+    where a manifest was written before files were recommended."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ class StageFile(ModelFile):
     """One part of a model, to be run over chunks of a recording: see ``export/nets/stages.py``.
 
     Always fp32: what is promised is the whole file's result, and the dynamic scales of int8
-    depend on all that a run sees. ``error`` is on the stage's own inputs.
+    depend on all that a run sees. So stages are recommended for a backend or not, and there is no
+    other variant to take instead. ``error`` is on the stage's own inputs.
     """
 
     stage: str
@@ -171,4 +177,6 @@ def _read_fields(entry: dict[str, Any]) -> dict[str, Any]:
         )
     fields["thresholds"] = Thresholds(**fields["thresholds"])
     fields["guards"] = tuple(fields["guards"])
+    if fields.get("recommended_for") is not None:
+        fields["recommended_for"] = tuple(fields["recommended_for"])
     return fields

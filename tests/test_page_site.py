@@ -11,6 +11,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Locator
 
+from export.manifest import FILE_NAME
 from tests.browsers import BROWSERS, open_browser
 from tests.page_driver import PageDriver
 from tests.stand_in import TUNE, write_models, write_tune
@@ -162,6 +163,30 @@ def test_without_a_gpu_it_runs_on_the_cpu_and_says_so(browser: Browser, folder: 
         if facts["backend"] == "wasm":
             assert facts["fallback"]
             assert facts["fallback"] in driver.message
+            assert not [path for path in server.requests if "asyncify" in path], "27 MB for nothing"
+        driver.page.close()
+    context.close()
+
+
+def test_models_that_are_not_for_the_gpu_run_on_the_cpu_and_say_so(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "models", tmp_path / "models")
+    manifest = tmp_path / "models" / FILE_NAME
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    for stage in content["stages"]:
+        stage["recommended_for"] = ["wasm"]
+    manifest.write_text(json.dumps(content), encoding="utf-8")
+    build_site(tmp_path / "models", tmp_path / "site")
+    context = browser.new_context()
+    with SiteServer(tmp_path / "site") as server:
+        driver = PageDriver(context, server.url)
+        driver.page.select_option("#backend", "webgpu")
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        check_tune(driver)
+        assert driver.facts["backend"] == "wasm"
+        assert "made for the CPU" in driver.message
+        assert not [path for path in server.requests if "asyncify" in path]
         driver.page.close()
     context.close()
 

@@ -18,6 +18,7 @@ const SCHEMA = 1;
  * @property {Tensor[]} inputs
  * @property {Tensor[]} outputs
  * @property {number} rate_hz
+ * @property {("wasm" | "webgpu")[] | null} [recommended_for] backends; absent in older manifests
  * @property {{frame: number, onset: number, minimum_frames: number, tolerance_frames: number}} thresholds
  */
 
@@ -68,6 +69,17 @@ export function findStages({ stages = [] }, model) {
   if (found.length > 0) return found;
   const have = [...new Set(stages.map((one) => one.model))].join(", ") || "nothing";
   throw new TranscriptionError("model", `there is no ${model} here; there is ${have}`);
+}
+
+/**
+ * Whether the manifest lets files run on a backend; an older one, that says nothing, does.
+ *
+ * Only whole files come in variants to choose from. Stages are fp32, and run on a backend or not.
+ * @param {Pick<StageFile, "recommended_for">[]} files
+ * @param {"wasm" | "webgpu"} backend
+ */
+export function areRecommended(files, backend) {
+  return files.every((one) => one.recommended_for?.includes(backend) ?? true);
 }
 
 /**

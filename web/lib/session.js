@@ -1,9 +1,11 @@
 /** onnxruntime-web: loaded from the site itself, on the backend that was asked for and is there. */
 
 import { messageOf, TranscriptionError } from "./errors.js";
+import { areRecommended } from "./manifest.js";
 
 /** @typedef {typeof import("onnxruntime-web")} Runtime */
 /** @typedef {"wasm" | "webgpu"} Backend */
+/** @typedef {{backend: Backend, note: string}} Choice and why it is not what was asked for */
 
 /**
  * @typedef {object} RuntimeFiles where onnxruntime-web is
@@ -34,21 +36,36 @@ export const RUNTIME_FILES = Object.freeze({
 /** More threads than this gain nothing on networks this small. */
 const MOST_THREADS = 4;
 
+/**
+ * The backend to load: the one that was asked for, where the models and the browser allow it.
+ * Asked before anything is downloaded, so that nobody pays for a runtime that cannot run.
+ *
+ * @param {Backend} wanted
+ * @param {RuntimeFiles} runtimeFiles
+ * @param {Pick<import("./manifest.js").StageFile, "recommended_for">[]} files
+ * @returns {Promise<Choice>}
+ */
+export async function chooseBackend(wanted, runtimeFiles, files) {
+  if (wanted === "wasm") return { backend: wanted, note: "" };
+  const note = areRecommended(files, wanted)
+    ? await webgpuObstacle(runtimeFiles)
+    : "this site's models are made for the CPU";
+  return { backend: note === "" ? wanted : "wasm", note };
+}
+
 /** onnxruntime-web, started once, whatever number of models it runs. */
 export class Engine {
   /**
-   * Start the runtime; where WebGPU is wanted and cannot be had, on the CPU, with a note.
+   * Start the runtime; where WebGPU does not start, on the CPU, with a note.
    *
-   * @param {{files: RuntimeFiles, backend: Backend, threads?: number}} options threads: as many as
-   *   the machine and the page's isolation allow, unless told
+   * @param {{files: RuntimeFiles, threads?: number} & Choice} options threads: as many as the
+   *   machine and the page's isolation allow, unless told
    * @returns {Promise<Engine>}
    * @throws {TranscriptionError} "runtime"
    */
-  static async start({ files, backend, threads }) {
+  static async start({ files, backend, note, threads }) {
     const engine = new Engine(files, threads);
-    const obstacle = backend === "webgpu" ? await webgpuObstacle(files) : "";
-    if (backend === "webgpu" && obstacle === "") await engine._load("webgpu");
-    else await engine._load("wasm", obstacle);
+    await engine._load(backend, note);
     return engine;
   }
 

@@ -7,7 +7,7 @@ import { Listener } from "./audio.js";
 import { checkHash, download } from "./download.js";
 import { messageOf, TranscriptionError } from "./errors.js";
 import { SECONDS_PER_FRAME } from "./notes.js";
-import { Engine, RUNTIME_FILES } from "./session.js";
+import { chooseBackend, Engine, RUNTIME_FILES } from "./session.js";
 import { Stages } from "./stages.js";
 import { Transcript } from "./transcript.js";
 
@@ -94,8 +94,9 @@ async function serve(request) {
 async function run(request) {
   const { id, files, runtimeFiles, backend, threads, thresholds, separate } = request;
   const listener = await Listener.of({ ...request.recording, read: askForAudio }, files[0].rate_hz);
-  const contents = await fetchAll(id, files, request.contents, runtimeFiles, backend);
-  const engine = await Engine.start({ files: runtimeFiles, backend, threads });
+  const choice = await chooseBackend(backend, runtimeFiles, files);
+  const contents = await fetchAll(id, files, request.contents, runtimeFiles, choice.backend);
+  const engine = await Engine.start({ files: runtimeFiles, threads, ...choice });
   const stages = new Stages(engine, files, contents);
   const startedMs = performance.now();
   transcript = new Transcript(stages, listener);

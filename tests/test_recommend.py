@@ -1,0 +1,122 @@
+"""Which files the manifest recommends, and that one float64 anywhere is seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from export.__main__ import main
+from export.catalog import MODELS
+from export.manifest import FILE_NAME, Manifest, ModelFile
+from export.recommend import computes_in_float64, recommend
+
+DOUBLE, FLOAT = TensorProto.DOUBLE, TensorProto.FLOAT
+BACKENDS = ("wasm", "webgpu")
+
+
+def make_model(
+    nodes: list[onnx.NodeProto],
+    stored: list[onnx.TensorProto] | None = None,
+    functions: list[onnx.FunctionProto] | None = None,
+) -> onnx.ModelProto:
+    x, y = (helper.make_tensor_value_info(name, FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph(nodes, "tiny", [x], [y], stored or [])
+    imports = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    return helper.make_model(graph, opset_imports=imports, functions=functions or [])
+
+
+def cast(to: int) -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("Cast", ["x"], ["other"], to=to),
+        helper.make_node("Cast", ["other"], ["y"], to=FLOAT),
+    ]
+
+
+def stored(dtype: type) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.ones(1, dtype), "c")
+
+
+def branch(nodes: list[onnx.NodeProto]) -> onnx.NodeProto:
+    out = helper.make_tensor_value_info("y", FLOAT, [1])
+    graphs = [helper.make_graph(nodes, name, [], [out]) for name in ("then", "else")]
+    return helper.make_node("If", ["x"], ["y"], then_branch=graphs[0], else_branch=graphs[1])
+
+
+def function(nodes: list[onnx.NodeProto]) -> onnx.FunctionProto:
+    return helper.make_function("own", "call", ["x"], ["y"], nodes, [helper.make_opsetid("", 18)])
+
+
+CALL = [helper.make_node("call", ["x"], ["y"], domain="own")]
+ADD = [helper.make_node("Add", ["x", "c"], ["y"])]
+
+PLACES = {
+    "a stored number": make_model(ADD, [stored(np.float64)]),
+    "a cast": make_model(cast(DOUBLE)),
+    "a constant": make_model([helper.make_node("Constant", [], ["y"], value=stored(np.float64))]),
+    "a branch": make_model([branch(cast(DOUBLE))]),
+    "a function": make_model(CALL, functions=[function(cast(DOUBLE))]),
+}
+CLEAN = {
+    "a stored number": make_model(ADD, [stored(np.float32)]),
+    "a cast to half": make_model(cast(TensorProto.FLOAT16)),
+    "a branch": make_model([branch(cast(TensorProto.INT64))]),
+    "a function": make_model(CALL, functions=[function(cast(TensorProto.FLOAT16))]),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_one_float64_keeps_a_file_off_webgpu(place: str) -> None:
+    assert computes_in_float64(PLACES[place])
+    assert recommend("fp32", PLACES[place]) == ("wasm",)
+
+
+@pytest.mark.parametrize("place", CLEAN)
+def test_without_float64_fp32_is_for_both(place: str) -> None:
+    assert not computes_in_float64(CLEAN[place])
+    assert recommend("fp32", CLEAN[place]) == BACKENDS
+
+
+def test_what_nobody_timed_on_a_graphics_adapter_is_recommended_nowhere() -> None:
+    for model in CLEAN.values():
+        assert recommend("fp16", model) == ()
+        assert recommend("int8", model) == ()
+
+
+def count(files: list[ModelFile], backend: str) -> int:
+    return sum(backend in (file.recommended_for or ()) for file in files)
+
+
+def test_every_model_has_one_file_for_each_backend(models: Path) -> None:
+    manifest = Manifest.read(models)
+    for name in MODELS:
+        files = [file for file in manifest.files if file.model == name]
+        assert [count(files, backend) for backend in BACKENDS] == [1, 1], name
+    assert manifest.stages
+    assert all(stage.recommended_for == BACKENDS for stage in manifest.stages)
+
+
+def test_rewritten_files_are_for_the_cpu_as_long_as_they_need_float64(
+    checkpoints: Path, tmp_path: Path
+) -> None:
+    arguments = ["--checkpoints", str(checkpoints), "--models", "basicamt", "--fast", "--quiet"]
+    assert main([*arguments, "--out", str(tmp_path)]) == 0
+    manifest = Manifest.read(tmp_path)
+    fp32, fp16 = manifest.files
+    assert fp16.recommended_for == ()
+    assert fp32.recommended_for
+    for file in (fp32, *manifest.stages):
+        needs = computes_in_float64(onnx.load(tmp_path / file.path))
+        assert file.recommended_for == (("wasm",) if needs else BACKENDS), file.path
+
+
+def test_a_manifest_from_before_says_nothing(models: Path, tmp_path: Path) -> None:
+    manifest = json.loads((models / FILE_NAME).read_text(encoding="utf-8"))
+    for entry in (*manifest["files"], *manifest["stages"]):
+        del entry["recommended_for"]
+    (tmp_path / FILE_NAME).write_text(json.dumps(manifest), encoding="utf-8")
+    assert {file.recommended_for for file in Manifest.read(tmp_path).files} == {None}
