@@ -21,6 +21,15 @@ from web.serve import SiteServer
 
 AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
+_REGISTER_LATE = """
+const register = navigator.serviceWorker.register.bind(navigator.serviceWorker);
+navigator.serviceWorker.register = async (path) => {
+    const registration = await register(path);
+    while (!registration.waiting) await new Promise((resume) => setTimeout(resume, 100));
+    return registration;
+};
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -85,9 +94,12 @@ def test_threads_where_the_host_sends_the_headers_and_else_from_the_second_visit
         context.close()
 
 
+@pytest.mark.parametrize("late", [False, True])
 def test_a_newer_version_takes_over_with_the_next_visit(
-    browser: Browser, folder: Path, tmp_path: Path
+    late: bool, browser: Browser, folder: Path, tmp_path: Path
 ) -> None:
+    """Also where the page hears of its registration after the newer version is installed."""
+
     def versions(driver: PageDriver) -> list[str]:
         names: list[str] = driver.page.evaluate("caches.keys()")
         return names
@@ -105,6 +117,8 @@ def test_a_newer_version_takes_over_with_the_next_visit(
             encoding="utf-8",
         )
         build_site(tmp_path / "models", tmp_path / "site")
+        if late:
+            driver.page.add_init_script(_REGISTER_LATE)
         driver.page.reload()
         driver.wait("#offline:has-text('newer version')")
         assert driver.transcribe(folder / "tune.wav") == "done"  # still whole: the old one

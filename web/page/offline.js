@@ -17,13 +17,11 @@ export async function startOffline() {
   if (isSingleFile || !("serviceWorker" in navigator) || !window.isSecureContext) return;
   try {
     const registration = await navigator.serviceWorker.register("sw.js");
-    registration.addEventListener("updatefound", () => {
-      if (!registration.active) return;
-      const next = registration.installing;
-      next?.addEventListener("statechange", () => next.state === "installed" && show("update"));
-    });
+    // A newer worker may have been found before this page could listen, and be through by now.
+    for (const found of [registration.waiting, registration.installing]) announce(registration, found);
+    registration.addEventListener("updatefound", () => announce(registration, registration.installing));
     navigator.serviceWorker.addEventListener("message", ({ data }) => {
-      if (data.offline === "ready" && status !== "update") show("offline_ready");
+      if (data.offline === "ready") show("offline_ready");
       if (data.offline === "failed") show("");
     });
     const { active } = await navigator.serviceWorker.ready;
@@ -34,9 +32,21 @@ export async function startOffline() {
   }
 }
 
+/**
+ * Say that a newer version is there, once it is installed beside the one that answers.
+ * @param {ServiceWorkerRegistration} registration
+ * @param {ServiceWorker | null} worker
+ */
+function announce({ active }, worker) {
+  if (!active || !worker || worker === active) return;
+  const look = () => worker.state === "installed" && show("update");
+  worker.addEventListener("statechange", look);
+  look();
+}
+
 /** @param {typeof status} [next] */
 export function show(next = status) {
-  status = next;
+  if (status !== "update") status = next; // that is the last word, until the page is opened again
   element("offline", HTMLElement).textContent = status && text(status);
   document.documentElement.dataset.offline = status === "offline_ready" ? "ready" : "";
 }
