@@ -25,7 +25,7 @@ from verify.browser import RUNTIMES
 from verify.options import Names
 from verify.report import TEMPLATES
 from verify.runners import NativeRunner, RunnerError
-from verify.stopwatch import Stopwatch
+from verify.stopwatch import LIMIT_SECONDS, Stopwatch
 from verify.stream import FRAME_SAMPLES, StreamRunner
 
 FILE_NAME = "lengths.json"
@@ -139,7 +139,9 @@ def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way)
     """In a page of its own; the streamed way is the library's, notes and timbres included."""
     samples = round(seconds * RATE_HZ)
     mounts = {"lib": LIB, "models": file.parent}
-    with Stopwatch(RUNTIMES[runtime], mounts) as stopwatch:
+    # Slower than twice the audio's pace is not slow any more, it hangs.
+    limit_seconds = LIMIT_SECONDS + 2 * seconds
+    with Stopwatch(RUNTIMES[runtime], mounts, limit_seconds) as stopwatch:
         stopwatch.compose(samples)
         if way == "whole":
             # The library's run begins with these too: the runtime's start, and the session's.

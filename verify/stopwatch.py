@@ -24,7 +24,7 @@ from verify.runners import RunnerError, first_line
 
 T = TypeVar("T")
 LIMIT_SECONDS = 600
-"""After which one step counts as hung."""
+"""After which one step counts as hung, where nobody says otherwise."""
 
 
 class Lap(NamedTuple):
@@ -40,8 +40,14 @@ class Stopwatch:
     Raises RunnerError where the browser or onnxruntime-web does not start, and where a step fails.
     """
 
-    def __init__(self, runtime: Runtime, mounts: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        mounts: Mapping[str, Path] | None = None,
+        limit_seconds: float = LIMIT_SECONDS,
+    ) -> None:
         self.runtime = runtime
+        self._limit_seconds = limit_seconds
         self._mounts = mounts or {}
         """Folders that the page gets beside its own and onnxruntime-web's, by their first part."""
         self._dist = NODE_MODULES / runtime.package / "dist"
@@ -143,9 +149,9 @@ class Stopwatch:
 
     def _wait(self, what: str, work: Coroutine[Any, Any, T]) -> T:
         try:
-            return self._loop.run_until_complete(asyncio.wait_for(work, LIMIT_SECONDS))
+            return self._loop.run_until_complete(asyncio.wait_for(work, self._limit_seconds))
         except TimeoutError:
-            problem = f"hung: could not {what} within {LIMIT_SECONDS} s"
+            problem = f"hung: could not {what} within {self._limit_seconds:g} s"
         except Error as error:
             problem = f"could not {what}: {first_line(error)}"
         raise RunnerError(f"{self.runtime.name}: {problem}")
