@@ -145,8 +145,7 @@ def test_a_damaged_file_is_not_kept(browser: Browser, folder: Path, tmp_path: Pa
         driver.wait("html[data-state=error]")
         assert "did not arrive" in driver.message
         assert "damaged" in driver.message
-        driver.page.wait_for_timeout(1000)
-        assert driver.page.locator("html").get_attribute("data-offline") != "ready"
+        driver.wait("html[data-offline=failed]")
         driver.page.close()
     context.close()
 

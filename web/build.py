@@ -25,6 +25,8 @@ IMPORT_MAP = json.dumps({"imports": {"midi-file": "./vendor/midi-file.js"}})
 OPTIONAL = frozenset(f"ort/{name}" for name in assets.RUNTIME["webgpu"])
 """Files that offline use does without: 27 MB for those who choose the GPU."""
 
+LATER = ("example/", *(f"models/{model}" for model in assets.MODELS[1:]))
+"""What is saved for offline use last: whoever chooses a recording meanwhile waits for the rest."""
 
 EMBEDDED_WORKER = """
 import * as onnxruntime from "./node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs";
@@ -49,7 +51,8 @@ def build_site(models: Path, out: Path, *, compressed: bool = False) -> list[str
     scripts = '<script type="module" src="page/main.js"></script>'
     policy = _policy(f"'self' 'wasm-unsafe-eval' '{_integrity(IMPORT_MAP.encode())}'", "'self'")
     files["index.html"] = _page(head, scripts, policy)
-    hashes = {path: [_integrity(files[path]), path not in OPTIONAL] for path in sorted(files)}
+    paths = sorted(files, key=lambda path: (path.startswith(LATER), path))
+    hashes = {path: [_integrity(files[path]), path not in OPTIONAL] for path in paths}
     version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
     files["sw.js"] = _render("sw.js", version=version, assets=_embed(list(hashes.items()))).encode()
     files[".nojekyll"] = b""  # GitHub Pages: take the files as they are

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import threading
+from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from web.compress import CODINGS
 
@@ -24,7 +27,8 @@ class SiteServer:
     """Serves a folder on 127.0.0.1 while its block lasts.
 
     ``prefix`` is the path that the site lies under; ``isolated`` adds ISOLATION. ``requests``
-    lists the paths that were asked for.
+    lists the paths that were asked for, ``sent`` counts the bytes of the answers to each, headers
+    included.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class SiteServer:
         self.prefix = prefix
         self.headers = ISOLATION if isolated else {}
         self.requests: list[str] = []
+        self.sent: Counter[str] = Counter()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
         self._server.daemon_threads = True
 
@@ -62,6 +67,20 @@ class SiteServer:
         self._server.server_close()
 
 
+class _Counted(io.BufferedIOBase):
+    """A stream that tells how much was written to it."""
+
+    def __init__(self, stream: io.BufferedIOBase, tell: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._tell = tell
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401  # typing has no Buffer before Python 3.12
+        """Write, and tell."""
+        written = self._stream.write(data)
+        self._tell(written)
+        return written
+
+
 class _Handler(SimpleHTTPRequestHandler):
     extensions_map = {  # noqa: RUF012  # as in the class that it overrides
         ".html": "text/html; charset=utf-8",
@@ -80,6 +99,14 @@ class _Handler(SimpleHTTPRequestHandler):
     def __init__(self, site: SiteServer, *arguments: object) -> None:
         self.site = site
         super().__init__(*arguments, directory=str(site.folder))  # type: ignore[arg-type]  # passed on
+
+    def setup(self) -> None:
+        """Count what goes out."""
+        super().setup()
+        self.wfile = _Counted(self.wfile, self._count)
+
+    def _count(self, written: int) -> None:
+        self.site.sent[getattr(self, "path", "")] += written  # none yet: not HTTP
 
     def translate_path(self, path: str) -> str:
         """Take the prefix away; what is outside it does not exist. Prefer a compressed sibling."""

@@ -7,7 +7,11 @@
 
 import { element } from "./dom.js";
 import { isSingleFile } from "./place.js";
+import { state } from "./status.js";
 import { text } from "./texts.js";
+
+/** Milliseconds at rest before saving begins: what a recording needs comes first. */
+const REST_MS = 5000;
 
 /** @type {"" | "offline_saving" | "offline_ready" | "update"} */
 let status = "";
@@ -20,13 +24,20 @@ export async function startOffline() {
     // A newer worker may have been found before this page could listen, and be through by now.
     for (const found of [registration.waiting, registration.installing]) announce(registration, found);
     registration.addEventListener("updatefound", () => announce(registration, registration.installing));
-    navigator.serviceWorker.addEventListener("message", ({ data }) => {
-      if (data.offline === "ready") show("offline_ready");
-      if (data.offline === "failed") show("");
-    });
     const { active } = await navigator.serviceWorker.ready;
-    show("offline_saving");
-    active?.postMessage({ save: true });
+    navigator.serviceWorker.addEventListener("message", async ({ data }) => {
+      if (data.offline === "ready") show("offline_ready");
+      if (data.offline === "failed") {
+        show("");
+        document.documentElement.dataset.offline = "failed";
+      }
+      if (data.offline === "missing") {
+        await rest();
+        show("offline_saving");
+        active?.postMessage({ offline: "save" });
+      }
+    });
+    active?.postMessage({ offline: "check" });
   } catch {
     show(""); // without storage the page works as long as its server does
   }
@@ -42,6 +53,24 @@ function announce({ active }, worker) {
   const look = () => worker.state === "installed" && show("update");
   worker.addEventListener("statechange", look);
   look();
+}
+
+/** @returns {Promise<void>} settled once nothing has been loaded or worked on for a while */
+function rest() {
+  return new Promise((resolve) => {
+    let timer = 0;
+    const observer = new MutationObserver(watch);
+    function watch() {
+      clearTimeout(timer);
+      if (state() === "loading" || state() === "working") return;
+      timer = window.setTimeout(() => {
+        observer.disconnect();
+        resolve();
+      }, REST_MS);
+    }
+    observer.observe(document.documentElement, { attributeFilter: ["data-state"] });
+    watch();
+  });
 }
 
 /** @param {typeof status} [next] */

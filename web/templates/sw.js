@@ -3,8 +3,8 @@
  * on hosts that cannot set them.
  *
  * Every file is checked against the hash that it had when the site was built. The first
- * installation is quick and saves nothing; a page then asks for saving. A newer version saves
- * everything before it takes over, with the next visit.
+ * installation is quick and saves nothing; a page then asks for saving, when it has nothing better
+ * to fetch. A newer version saves everything before it takes over, with the next visit.
  */
 
 const VERSION = "{{ version }}";
@@ -28,14 +28,10 @@ self.addEventListener("activate", (event) => {
 });
 
 self.addEventListener("message", (event) => {
-  if (!event.data?.save) return;
+  const task = { save, check }[event.data?.offline];
+  if (!task) return;
   const tell = (offline) => event.source?.postMessage({ offline });
-  event.waitUntil(
-    save().then(
-      () => tell("ready"),
-      () => tell("failed"),
-    ),
-  );
+  event.waitUntil(task().then(tell, () => tell("failed")));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -44,12 +40,22 @@ self.addEventListener("fetch", (event) => {
   event.respondWith(answer(request).then(isolated));
 });
 
+/** Paths that offline use needs and that are not kept yet, in the order of ASSETS. */
+async function listMissing() {
+  const requests = await (await caches.open(CACHE)).keys();
+  const kept = new Set(requests.map((request) => request.url));
+  return [...ASSETS.keys()].filter((path) => ASSETS.get(path)[1] && !kept.has(url(path)));
+}
+
+async function check() {
+  return (await listMissing()).length === 0 ? "ready" : "missing";
+}
+
 /** Fetch and keep whatever offline use needs and is not kept yet. */
 async function save() {
   const cache = await caches.open(CACHE);
-  for (const [path, [, needed]] of ASSETS) {
-    if (needed && !(await cache.match(url(path)))) await fetchAsset(cache, path);
-  }
+  for (const path of await listMissing()) await fetchAsset(cache, path);
+  return "ready";
 }
 
 /** The kept file, else the fresh one, kept if its hash is right. */
@@ -66,8 +72,19 @@ async function answer(request) {
   }
 }
 
+/** What is on its way, by path: saving and a page may want the same file at once. */
+const arriving = new Map();
+
 /** Rejects where the file does not arrive or is not the one that was built. */
 async function fetchAsset(cache, path) {
+  if (!arriving.has(path)) {
+    const done = () => arriving.delete(path);
+    arriving.set(path, fetchAndKeep(cache, path).finally(done));
+  }
+  return (await arriving.get(path)).clone();
+}
+
+async function fetchAndKeep(cache, path) {
   const [integrity] = ASSETS.get(path);
   const response = await fetch(url(path), { integrity });
   if (!response.ok) throw new Error(`${path}: ${response.status}`);

@@ -1,0 +1,83 @@
+"""What a first visit transfers: the first note before everything else, and no byte twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browsers import open_browser
+from tests.page_driver import PageDriver
+from tests.stand_in import write_tune
+from web.build import build_site
+from web.serve import SiteServer
+
+MOST = 3_100_000
+"""Bytes to the first note on the CPU, as they go over the wire, headers included."""
+MOST_OF_OURS = 300_000
+"""Of these, whatever is not onnxruntime-web: page, library and models."""
+
+
+@pytest.fixture(scope="module")
+def folder(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with the real networks, its compressed siblings beside it, as hosts get it."""
+    folder = tmp_path_factory.mktemp("bytes")
+    build_site(models, folder / "site", compressed=True)
+    write_tune(folder / "tune.wav")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium: Firefox takes brotli from secure origins only."""
+    with open_browser("chromium") as opened:
+        yield opened
+
+
+def check_bytes(sent: Mapping[str, int]) -> None:
+    runtime = sum(count for path, count in sent.items() if "/ort/" in path)
+    ours = sum(sent.values()) - runtime
+    assert runtime > 2_000_000, f"the runtime was not counted: {runtime}"
+    assert ours > 100_000, f"the page was not counted: {ours}"
+    assert runtime + ours <= MOST, f"{runtime + ours}: {sent}"
+    assert ours <= MOST_OF_OURS, f"{ours}: {sent}"
+
+
+def test_the_first_note_comes_before_everything_else(browser: Browser, folder: Path) -> None:
+    context = browser.new_context()
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        driver.pick(folder / "tune.wav")
+        driver.wait("html[data-state=working]")
+        assert driver.settle() == "done"
+        at_first_note = dict(server.sent)
+        print(sum(at_first_note.values()), at_first_note)
+        check_bytes(at_first_note)
+        assert not [path for path in at_first_note if "septimbre" in path or "example" in path]
+        driver.wait("html[data-offline=ready]")
+        assert [path for path in server.sent if "septimbre" in path], "it was not saved"
+        with pytest.raises(AssertionError):  # what was saved since is counted, and is too much
+            check_bytes(server.sent)
+        driver.page.close()
+    context.close()
+
+
+def test_who_only_looks_gets_it_offline_and_a_second_visit_transfers_nothing(
+    browser: Browser, folder: Path
+) -> None:
+    context = browser.new_context()
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        assert driver.page.locator("html").get_attribute("data-offline") != "ready"
+        driver.wait("html[data-offline=ready]")
+        assert driver.state == "idle"
+        driver.page.close()
+        server.sent.clear()
+        driver = PageDriver(context, server.url)
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        driver.wait("html[data-offline=ready]")
+        assert set(server.sent) <= {"/sw.js"}, "only a newer version is asked for"
+        driver.page.close()
+    context.close()
