@@ -85,7 +85,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     what.add_argument("--out", type=Path, default=Path("dist/models"), metavar="DIR")
     what.add_argument(
-        "--fast", action="store_true", help="half the time, more memory: rewrite convolutions"
+        "--fast", action="store_true", help="rewrite convolutions: half the time, less memory"
     )
     what.add_argument("--opset", type=int, choices=OPSETS, default=OPSETS[0], help="default: 18")
     what.add_argument(

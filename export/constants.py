@@ -91,7 +91,7 @@ def _distance(needed: float, found: float) -> float:
 def find_constants(graph: onnx.ModelProto) -> Iterator[Constant]:
     """Every number that enters a graph's arithmetic, in graph order."""
     values = read_scalars(graph)
-    for node in graph.graph.node:
+    for node in list_nodes(graph.graph):
         layer = node.name.rpartition("/")[0]
         numbers = [values.get(name) for name in node.input]
         if node.op_type in ("Add", "Max", "Min", "Mul", "Sub", "Div"):
@@ -125,8 +125,9 @@ def _read_operand(operator: str, index: int, value: float) -> tuple[Role, float]
 
 def read_scalars(graph: onnx.ModelProto) -> dict[str, float]:
     """The floating-point constants of one element, by the name of their value."""
-    tensors = {initializer.name: initializer for initializer in graph.graph.initializer}
-    for node in graph.graph.node:
+    nodes = list(list_nodes(graph.graph))
+    tensors = {initializer.name: initializer for initializer in list_initializers(graph.graph)}
+    for node in nodes:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             tensors[node.output[0]] = node.attribute[0].t
     scalars = {}
@@ -135,10 +136,26 @@ def read_scalars(graph: onnx.ModelProto) -> dict[str, float]:
             array = numpy_helper.to_array(tensor)
             if array.dtype.kind == "f":
                 scalars[name] = float(array.reshape(()))
-    for node in graph.graph.node:
+    for node in nodes:
         if node.op_type in ("Cast", "CastLike", "Identity") and node.input[0] in scalars:
             value = scalars[node.input[0]]
             if node.op_type == "Cast" and node.attribute[0].i == onnx.TensorProto.FLOAT16:
                 value = float(np.float16(value))
             scalars[node.output[0]] = value
     return scalars
+
+
+def list_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """A graph's nodes, those of the graphs inside them included."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            yield from list_nodes(attribute.g)
+
+
+def list_initializers(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """What a graph stores, and what the graphs inside its nodes do."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from list_initializers(attribute.g)
