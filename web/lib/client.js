@@ -5,6 +5,7 @@ import { TranscriptionError } from "./errors.js";
 
 /** @typedef {import("./worker.js").RunRequest} RunRequest */
 /** @typedef {import("./worker.js").NotesRequest} NotesRequest */
+/** @typedef {import("./worker.js").PrepareRequest} PrepareRequest */
 
 /**
  * @typedef {object} AskOptions
@@ -15,18 +16,17 @@ import { TranscriptionError } from "./errors.js";
 
 /** A worker that knows one recording, asked over messages. */
 export class WorkerClient {
-  /**
-   * @param {import("./audio.js").Audio} audio which the worker reads piece by piece
-   * @param {string} [url] of the bundled worker; the module beside this one, unless told
-   */
-  constructor(audio, url) {
+  /** @param {string} [url] of the bundled worker; the module beside this one, unless told */
+  constructor(url) {
+    /** What the worker reads piece by piece. @type {import("./audio.js").Audio | null} */
+    this.audio = null;
     // Chromium 156 starts no module worker from a blob: URL in a page opened from disk.
     this._worker = url
       ? new Worker(url)
       : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this._worker.addEventListener("message", ({ data }) => {
-      if (!data.wanted) return;
-      const samples = mixToMono(audio, data.wanted.from, data.wanted.to);
+      if (!data.wanted || !this.audio) return;
+      const samples = mixToMono(this.audio, data.wanted.from, data.wanted.to);
       this._worker.postMessage({ task: "audio", samples }, [samples.buffer]);
     });
     this._next = 0;
@@ -35,7 +35,7 @@ export class WorkerClient {
   }
 
   /**
-   * @param {Omit<RunRequest, "id"> | Omit<NotesRequest, "id">} request
+   * @param {Omit<PrepareRequest, "id"> | Omit<RunRequest, "id"> | Omit<NotesRequest, "id">} request
    * @param {AskOptions} options
    * @returns {Promise<any>}
    */

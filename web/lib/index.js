@@ -5,4 +5,4 @@ export { TranscriptionError } from "./errors.js";
 export { toMidi } from "./midi.js";
 export { LOWEST_PITCH, makeNotes, PITCHES, SECONDS_PER_FRAME } from "./notes.js";
 export { clusterTimbres, estimateTimbres, noteEmbeddings, readDense } from "./timbres.js";
-export { Analysis, analyse, transcribe } from "./transcribe.js";
+export { Analysis, analyse, prepare, transcribe } from "./transcribe.js";

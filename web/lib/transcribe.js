@@ -65,6 +65,65 @@ export async function transcribe(audio, options) {
   }
 }
 
+/** A worker that makes ready for a recording to come. @type {{key: string, client: WorkerClient} | null} */
+let spare = null;
+
+/**
+ * Fetch and compile what a run needs before its recording is there, as while it is being chosen.
+ * The next `analyse` or `transcribe` of the same place, model, backend and threads goes on from
+ * there. What fails here fails there again, and is told there.
+ *
+ * @param {Place & RunOptions} options
+ * @returns {Promise<void>} settled when nothing more can be done ahead
+ */
+export async function prepare(options) {
+  const key = keyOf(options);
+  if (spare?.key === key) return;
+  spare?.client.close();
+  const own = { key, client: new WorkerClient(options.embedded?.worker) };
+  spare = own;
+  try {
+    await own.client.ask({ task: "prepare", ...(await locate(options)) }, {});
+  } catch {
+    if (spare !== own) return; // a run has it
+    own.client.close();
+    spare = null;
+  }
+}
+
+/** @param {Place & RunOptions} options */
+function keyOf({ models, runtime, model, backend, threads }) {
+  return JSON.stringify([models, runtime, model, backend, threads]);
+}
+
+/** @param {Place & RunOptions} options @returns {WorkerClient} the spare one, where it is right */
+function takeWorker(options) {
+  const found = spare;
+  spare = null;
+  if (found?.key === keyOf(options)) return found.client;
+  found?.client.close();
+  return new WorkerClient(options.embedded?.worker);
+}
+
+/**
+ * What a run needs, and where it lies.
+ * @param {Place & RunOptions} options
+ * @returns {Promise<import("./worker.js").Needs>}
+ * @throws {TranscriptionError} "download" or "model"
+ */
+async function locate({ runtime = "ort/", model = "basicamt", backend = "wasm", ...options }) {
+  const { threads, signal, embedded } = options;
+  const models = new URL(options.models, location.href).href;
+  const manifest = embedded?.manifest ?? (await loadManifest(models, signal));
+  const files = findStages(manifest, model);
+  const contents = embedded
+    ? await Promise.all(files.map(({ path }) => embedded.readModel(path)))
+    : files.map(({ path }) => new URL(path, models).href);
+  const folder = new URL(runtime, location.href).href;
+  const runtimeFiles = embedded ? await embedded.readRuntime() : { folder };
+  return { files, contents, runtimeFiles, backend, threads };
+}
+
 /**
  * Run the network once; notes can then be made as often as thresholds move.
  *
@@ -75,31 +134,23 @@ export async function transcribe(audio, options) {
  * @throws {TranscriptionError} whose code says what kind; `signal.reason` where it was aborted
  */
 export async function analyse(audio, options) {
-  const { model = "basicamt", backend = "wasm", threads, timbres = 1, signal, embedded } = options;
+  const { timbres = 1, signal } = options;
   signal?.throwIfAborted();
   const recording = describe(audio);
-  const models = new URL(options.models, location.href).href;
-  const manifest = embedded?.manifest ?? (await loadManifest(models, signal));
-  const files = findStages(manifest, model);
+  const needs = await locate(options);
+  const { files } = needs;
   const own = thresholdsOf(files[0]);
-  const runtime = new URL(options.runtime ?? "ort/", location.href).href;
-  const contents = embedded
-    ? await Promise.all(files.map(({ path }) => embedded.readModel(path)))
-    : files.map(({ path }) => new URL(path, models).href);
   /** @type {Omit<import("./worker.js").RunRequest, "id">} */
   const request = {
     task: "run",
     recording,
-    files,
-    contents,
-    runtimeFiles: embedded ? await embedded.readRuntime() : { folder: runtime },
-    backend,
-    threads,
+    ...needs,
     thresholds: checkThresholds({ ...own, ...options.thresholds }),
     separate: timbres !== 1,
   };
   signal?.throwIfAborted();
-  const client = new WorkerClient(audio, embedded?.worker);
+  const client = takeWorker(options);
+  client.audio = audio;
   try {
     const { map, facts } = await client.ask(request, options);
     const separable = files.some(({ stage }) => stage === "embed");

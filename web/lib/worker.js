@@ -12,18 +12,26 @@ import { Stages } from "./stages.js";
 import { Transcript } from "./transcript.js";
 
 /**
- * @typedef {object} RunRequest
- * @property {"run"} task
- * @property {number} id
- * @property {{length: number, rateHz: number}} recording whose samples are asked for piece by piece
+ * @typedef {object} Needs what a run needs, whatever it is to hear
  * @property {import("./manifest.js").StageFile[]} files
  * @property {string[] | Uint8Array<ArrayBuffer>[]} contents their URLs, or the files themselves
  * @property {import("./session.js").RuntimeFiles} runtimeFiles
  * @property {import("./session.js").Backend} backend
  * @property {number} [threads]
+ */
+
+/** @typedef {{task: "prepare", id: number} & Needs} PrepareRequest for a recording to come */
+
+/**
+ * @typedef {object} Hearing
+ * @property {"run"} task
+ * @property {number} id
+ * @property {{length: number, rateHz: number}} recording whose samples are asked for piece by piece
  * @property {Required<import("./notes.js").Thresholds>} thresholds that notes will be made with
  * @property {boolean} separate whether their timbres will be asked for
  */
+
+/** @typedef {Needs & Hearing} RunRequest */
 
 /**
  * @typedef {object} NotesRequest
@@ -60,6 +68,10 @@ const REPORT_MS = 100;
 
 /** @type {Transcript | null} */
 let transcript = null;
+/** What a run needs, made once for a worker. @type {ReturnType<typeof makeReady> | null} */
+let ready = null;
+/** The run that is told of the download, though another request began it; 0: nobody. */
+let runId = 0;
 /** Requests up to this id are to be stopped. */
 let stopped = 0;
 /** Takes the piece of audio that was asked for. @type {(samples: Float32Array<ArrayBuffer>) => void} */
@@ -71,18 +83,21 @@ let queue = Promise.resolve();
 const reply = (message, transfer = []) => self.postMessage(message, { transfer });
 
 self.onmessage = (
-  /** @type {MessageEvent<RunRequest | NotesRequest | StopRequest | AudioPiece>} */ { data },
+  /** @type {MessageEvent<PrepareRequest | RunRequest | NotesRequest | StopRequest | AudioPiece>} */
+  { data },
 ) => {
+  if (data.task === "run") runId = data.id;
   if (data.task === "audio") takeAudio(data.samples);
   else if (data.task === "stop") stopped = Math.max(stopped, data.id);
   else queue = queue.then(() => serve(data));
 };
 
-/** @param {RunRequest | NotesRequest} request */
+/** @param {PrepareRequest | RunRequest | NotesRequest} request */
 async function serve(request) {
   const { id } = request;
   try {
-    if (request.task === "run") await run(request);
+    if (request.task === "prepare") await prepare(request);
+    else if (request.task === "run") await run(request);
     else await makeNotes(request);
   } catch (error) {
     const code = error instanceof TranscriptionError ? error.code : "model";
@@ -90,13 +105,37 @@ async function serve(request) {
   }
 }
 
+/** @param {PrepareRequest} request */
+async function prepare(request) {
+  const { engine, contents } = await getReady(request);
+  // The runtime compiles with its first session.
+  const { session } = await engine.open([...contents.values()][0]);
+  await session.release();
+  reply({ id: request.id, result: null });
+}
+
+/** @param {Needs} needs */
+function getReady(needs) {
+  ready ??= makeReady(needs).catch((error) => {
+    ready = null; // so that the next attempt is one
+    throw error;
+  });
+  return ready;
+}
+
+/** @param {Needs} needs */
+async function makeReady({ files, contents, runtimeFiles, backend, threads }) {
+  const choice = await chooseBackend(backend, runtimeFiles, files);
+  const fetched = await fetchAll(files, contents, runtimeFiles, choice.backend);
+  const engine = await Engine.start({ files: runtimeFiles, threads, ...choice });
+  return { engine, contents: fetched };
+}
+
 /** @param {RunRequest} request */
 async function run(request) {
-  const { id, files, runtimeFiles, backend, threads, thresholds, separate } = request;
+  const { id, files, thresholds, separate } = request;
   const listener = await Listener.of({ ...request.recording, read: askForAudio }, files[0].rate_hz);
-  const choice = await chooseBackend(backend, runtimeFiles, files);
-  const contents = await fetchAll(id, files, request.contents, runtimeFiles, choice.backend);
-  const engine = await Engine.start({ files: runtimeFiles, threads, ...choice });
+  const { engine, contents } = await getReady(request);
   const stages = new Stages(engine, files, contents);
   const startedMs = performance.now();
   transcript = new Transcript(stages, listener);
@@ -167,14 +206,13 @@ function askForAudio(from, to) {
 
 /**
  * The stages, and the runtime into the browser's cache, counted together.
- * @param {number} id of the request
  * @param {import("./manifest.js").StageFile[]} files
- * @param {RunRequest["contents"]} contents
+ * @param {Needs["contents"]} contents
  * @param {import("./session.js").RuntimeFiles} runtimeFiles
  * @param {import("./session.js").Backend} backend
  * @returns {Promise<Map<string, Uint8Array<ArrayBuffer>>>} by the stages' names
  */
-async function fetchAll(id, files, contents, runtimeFiles, backend) {
+async function fetchAll(files, contents, runtimeFiles, backend) {
   const { wasm, wasmBytes } = RUNTIME_FILES[backend];
   let done = 0;
   let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -186,7 +224,7 @@ async function fetchAll(id, files, contents, runtimeFiles, backend) {
     const now = performance.now();
     if (done < total && now - toldMs < REPORT_MS) return;
     toldMs = now;
-    reply({ id, progress: { stage: "download", done, total: Math.max(done, total) } });
+    reply({ id: runId, progress: { stage: "download", done, total: Math.max(done, total) } });
   };
   // onnxruntime-web fetches its WebAssembly itself, streaming into the compiler, and tells nobody
   // how far it is: this fetch beside it counts, and leaves the file in the HTTP cache.

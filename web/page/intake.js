@@ -13,10 +13,11 @@ import { clock, text } from "./texts.js";
 /**
  * @param {object} handlers
  * @param {(offer: Offer) => void} handlers.onOffer
+ * @param {() => void} handlers.onNear a recording is about to come: somebody reaches for one
  * @param {(error: unknown) => void} handlers.onMicrophoneError
  * @param {() => Promise<Blob>} handlers.readExample
  */
-export function startIntake({ onOffer, onMicrophoneError, readExample }) {
+export function startIntake({ onOffer, onNear, onMicrophoneError, readExample }) {
   const offerFiles = (/** @type {FileList | null | undefined} */ files) => {
     const file = files?.[0];
     if (!file) return;
@@ -30,12 +31,18 @@ export function startIntake({ onOffer, onMicrophoneError, readExample }) {
   element("example", HTMLButtonElement).addEventListener("click", () =>
     onOffer({ name: text("example_name"), read: readExample, others: 0 }),
   );
-  acceptDrops(offerFiles);
+  for (const type of ["pointerenter", "focusin"]) {
+    element("sources", HTMLElement).addEventListener(type, onNear);
+  }
+  acceptDrops(offerFiles, onNear);
   offerRecordings(onOffer, onMicrophoneError);
 }
 
-/** @param {(files: FileList | undefined) => void} onFiles */
-function acceptDrops(onFiles) {
+/**
+ * @param {(files: FileList | undefined) => void} onFiles
+ * @param {() => void} onNear
+ */
+function acceptDrops(onFiles, onNear) {
   const area = element("intake", HTMLElement);
   let depth = 0; // dragenter and dragleave come for every element that is crossed
   const carriesFiles = (/** @type {DragEvent} */ event) =>
@@ -43,6 +50,7 @@ function acceptDrops(onFiles) {
   addEventListener("dragenter", (event) => {
     if (!carriesFiles(event)) return;
     depth++;
+    onNear();
     area.classList.add("over");
   });
   addEventListener("dragleave", () => {

@@ -1,7 +1,7 @@
 /** The demo page: what happens when. */
 
 import { decodeFile } from "../lib/index.js";
-import { analyse } from "../lib/transcribe.js";
+import { analyse, prepare } from "../lib/transcribe.js";
 import { attempt, cancel, isBusy } from "./attempt.js";
 import { chosen, element } from "./dom.js";
 import { offerDownloads } from "./downloads.js";
@@ -9,7 +9,7 @@ import { startIntake } from "./intake.js";
 import { startKeyboard } from "./keyboard.js";
 import { clearMutes } from "./legend.js";
 import { show as showOffline, startOffline } from "./offline.js";
-import { findPlace, readExample } from "./place.js";
+import { findPlace, isSingleFile, readExample } from "./place.js";
 import { hideProgress, showProgress } from "./progress.js";
 import { close, isOpen, player, roll, showNotes, showProvisional, showWords, toggle } from "./result.js";
 import { say, setState, showError } from "./status.js";
@@ -94,12 +94,26 @@ function onProgress({ stage, done, total }) {
   else showProgress(stage, { done, total });
 }
 
+/** Where everything is, and what the visitor chose to run. */
+async function choices() {
+  const model = MODELS[chosen("mode") === "timbre" ? "timbre" : "together"];
+  /** @type {import("../lib/session.js").Backend} */
+  const backend = element("backend", HTMLSelectElement).value === "webgpu" ? "webgpu" : "wasm";
+  return { ...(await place), model, backend };
+}
+
+/** Load and compile behind the choosing of the first recording; the single file has it all. */
+async function warmUp() {
+  if (!isSingleFile && !isBusy() && !work.buffer) await prepare(await choices());
+}
+
 /**
  * Run the network that the chosen mode needs, unless it has run, and show its notes.
  * @param {AbortSignal} signal
  */
 async function listen(signal) {
-  const model = MODELS[chosen("mode") === "timbre" ? "timbre" : "together"];
+  const options = await choices();
+  const { model } = options;
   let analysis = work.analyses.get(model);
   if (!analysis && work.buffer) {
     setState("loading");
@@ -107,9 +121,7 @@ async function listen(signal) {
     /** @type {import("../lib/transcribe.js").Note[]} */
     const found = [];
     analysis = await analyse(work.buffer, {
-      ...(await place),
-      model,
-      backend: element("backend", HTMLSelectElement).value === "webgpu" ? "webgpu" : "wasm",
+      ...options,
       thresholds: movedThresholds(model),
       timbres: wishes().timbres,
       signal,
@@ -206,6 +218,7 @@ function start() {
   startTuner(() => void renoteSoon());
   startIntake({
     onOffer: (offer) => void take(offer),
+    onNear: () => void warmUp(),
     onMicrophoneError: (error) => say(text("error_microphone"), String(error)),
     readExample,
   });

@@ -1,0 +1,119 @@
+"""Loading ahead: behind the choosing of a recording, and not for those who choose none."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browsers import BROWSERS, open_browser
+from tests.page_driver import WAIT_MS, PageDriver
+from tests.stand_in import TUNE, write_models, write_tune
+from verify.launch import BrowserName
+from web.build import build_site
+from web.serve import SiteServer
+
+LAST = "/models/basicamt_44100.notes.onnx"
+RUNTIME = "/ort/ort.wasm.min.mjs"
+"""Asked for when everything else is there."""
+STEP_MS = 50
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ahead")
+    build_site(write_models(folder / "models"), folder / "site")
+    write_tune(folder / "tune.wav")
+    return folder
+
+
+@pytest.fixture(scope="module", params=BROWSERS)
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    name: BrowserName = request.param
+    with open_browser(name) as opened:
+        yield opened
+
+
+def hover(page: Page) -> None:
+    page.hover("label[for=file]")
+
+
+def focus(page: Page) -> None:
+    page.focus("#file")
+
+
+def drag(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File(["x"], "x.wav"));
+            const event = new DragEvent("dragenter", { bubbles: true, dataTransfer });
+            document.body.dispatchEvent(event);
+        }"""
+    )
+
+
+def heavy(server: SiteServer) -> list[str]:
+    return [path for path in server.requests if path.startswith(("/ort/", "/models/"))]
+
+
+def wait_for_request(driver: PageDriver, server: SiteServer, path: str) -> None:
+    for _ in range(WAIT_MS // STEP_MS):
+        if path in server.requests:
+            return
+        driver.page.wait_for_timeout(STEP_MS)
+    pytest.fail(f"{path} was not asked for, but {heavy(server)}")
+
+
+@pytest.mark.parametrize("reach", [hover, focus, drag])
+def test_who_reaches_for_a_recording_finds_everything_there(
+    browser: Browser, folder: Path, reach: Callable[[Page], None]
+) -> None:
+    context = browser.new_context(service_workers="block")  # nothing is saved for offline use
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        driver.page.wait_for_timeout(1000)
+        assert heavy(server) == [], "who does nothing pays nothing"
+        reach(driver.page)
+        wait_for_request(driver, server, RUNTIME)
+        assert driver.state == "idle"
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        assert [note["pitch"] for note in driver.notes] == [pitch for _, _, pitch, _ in TUNE]
+        assert server.requests.count(LAST) == 1, "what was loaded ahead was not used"
+        assert server.requests.count(RUNTIME) == 1
+        driver.page.close()
+    context.close()
+
+
+def test_another_wish_in_the_meantime_is_heard(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(service_workers="block")
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        hover(driver.page)
+        wait_for_request(driver, server, LAST)
+        driver.by_timbre("2")
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        assert driver.facts["model"] == "septimbre"
+        assert [note["timbre"] for note in driver.notes] == [voice for _, _, _, voice in TUNE]
+        driver.page.close()
+    context.close()
+
+
+def test_what_failed_ahead_is_tried_again(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    site = shutil.copytree(folder / "site", tmp_path / "site")
+    (site / LAST[1:]).rename(tmp_path / "away")
+    context = browser.new_context(service_workers="block")
+    with SiteServer(site) as server:
+        driver = PageDriver(context, server.url)
+        hover(driver.page)
+        wait_for_request(driver, server, LAST)
+        assert driver.state == "idle"
+        assert driver.message == ""
+        (tmp_path / "away").rename(site / LAST[1:])
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        assert RUNTIME in server.requests
+        driver.page.close()
+    context.close()
