@@ -116,7 +116,7 @@ export class Engine {
       runtime.env.logLevel = "error";
       runtime.env.wasm.numThreads = this.threads;
       runtime.env.wasm.wasmBinary = files.wasm;
-      runtime.env.wasm.wasmPaths = files.folder;
+      runtime.env.wasm.wasmPaths = files.folder && (await pathsOf(files.folder, backend));
       this._runtime = runtime;
       Object.assign(this, { backend, note });
     } catch (error) {
@@ -157,6 +157,27 @@ async function webgpuObstacle(files) {
 function threadCount(wanted) {
   if (!globalThis.crossOriginIsolated) return 1; // no SharedArrayBuffer
   return Math.max(1, wanted ?? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
+}
+
+/**
+ * Where the runtime finds its parts; the script that its threads start from is a blob of this
+ * worker's own. In Firefox ESR 153 a thread whose script a service worker had to answer for never
+ * started, in one of 50 sessions, and the runtime waited for ever.
+ *
+ * @param {string} folder
+ * @param {Backend} backend
+ * @returns {Promise<string | {mjs: string, wasm: string}>}
+ */
+async function pathsOf(folder, backend) {
+  const { glue, wasm } = RUNTIME_FILES[backend];
+  const response = await fetch(new URL(glue, folder));
+  const mjs = URL.createObjectURL(new Blob([await response.blob()], { type: "text/javascript" }));
+  try {
+    await import(/* @vite-ignore */ /* webpackIgnore: true */ mjs);
+    return { mjs, wasm: new URL(wasm, folder).href };
+  } catch {
+    return folder; // the host's Content-Security-Policy does without blobs
+  }
 }
 
 /**
