@@ -30,7 +30,7 @@ from verify.stream import FRAME_SAMPLES, StreamRunner
 
 FILE_NAME = "lengths.json"
 Way = Literal["whole", "streamed"]
-CHUNK_SECONDS = 12.0
+CHUNK_SECONDS = 6.0
 """As in web/lib/stream.js."""
 LIB = Path(__file__).parents[1] / "web" / "lib"
 WHOLE_BYTES_PER_SECOND = {"basicamt": 4.6e6, "septimbre": 10.2e6}

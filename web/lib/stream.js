@@ -33,8 +33,8 @@ import { ProvisionalNotes } from "./provisional.js";
 /** @typedef {import("./chunks.js").Chunk} Chunk */
 /** @typedef {import("./stages.js").Values} Values */
 
-/** Frames of a chunk, 12 s: shorter ones repeat more of their halos, longer ones take more memory. */
-const CHUNK_FRAMES = 1024;
+/** Frames of a chunk, 6 s: shorter ones repeat more of their halos, longer ones take more memory. */
+const CHUNK_FRAMES = 512;
 /** Samples of a frame, at the rate of the networks' input. */
 const FRAME_SAMPLES = 512;
 /** A network divides by a deviation over its frames; shorter recordings are padded with silence. */
