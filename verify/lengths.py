@@ -33,8 +33,8 @@ Way = Literal["whole", "streamed"]
 CHUNK_SECONDS = 6.0
 """As in web/lib/stream.js."""
 LIB = Path(__file__).parents[1] / "web" / "lib"
-WHOLE_BYTES_PER_SECOND = {"basicamt": 4.6e6, "septimbre": 10.2e6}
-"""What a whole file takes, natively: lengths that will not fit are not tried."""
+WHOLE_BYTES_PER_SECOND = {"basicamt": 4.0e6, "septimbre": 10.2e6}
+"""What a whole file takes, natively or a little more: lengths that will not fit are not tried."""
 
 
 @dataclass(frozen=True)
