@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from playwright.sync_api import Browser
 
 from export.__main__ import main
 from export.catalog import MODELS
 from export.manifest import Manifest
+from tests.browsers import BROWSERS, open_browser
+from verify.launch import BrowserName
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -38,6 +41,14 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module", params=BROWSERS)
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """Chromium, then Firefox: each started once for the tests of a file."""
+    name: BrowserName = request.param
+    with open_browser(name) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browsers import BROWSERS, open_browser
 from tests.page_driver import WAIT_MS, PageDriver
 from tests.stand_in import TUNE, write_models, write_tune
-from verify.launch import BrowserName
 from web.build import build_site
 from web.serve import SiteServer
 
@@ -28,13 +26,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_site(write_models(folder / "models"), folder / "site")
     write_tune(folder / "tune.wav")
     return folder
-
-
-@pytest.fixture(scope="module", params=BROWSERS)
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    name: BrowserName = request.param
-    with open_browser(name) as opened:
-        yield opened
 
 
 def hover(page: Page) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,10 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Locator
 
 from export.manifest import FILE_NAME
-from tests.browsers import BROWSERS, open_browser
 from tests.page_driver import PageDriver
 from tests.stand_in import TUNE, write_models, write_tune
-from verify.launch import BrowserName
 from web.build import build_single_file, build_site
 from web.serve import SiteServer
 
@@ -37,13 +34,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build_site(write_models(folder / "models"), folder / "site")
     write_tune(folder / "tune.wav")
     return folder
-
-
-@pytest.fixture(scope="module", params=BROWSERS)
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    name: BrowserName = request.param
-    with open_browser(name) as opened:
-        yield opened
 
 
 def check_tune(driver: PageDriver) -> None:

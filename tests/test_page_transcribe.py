@@ -13,10 +13,8 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.browsers import BROWSERS, open_browser
 from tests.page_driver import PageDriver
 from tests.stand_in import TUNE, make_tune, write_models, write_tune
-from verify.launch import BrowserName
 from web.build import build_site
 from web.serve import SiteServer
 
@@ -27,13 +25,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteServer]:
     build_site(write_models(folder / "models"), folder / "site")
     with SiteServer(folder / "site") as server:
         yield server
-
-
-@pytest.fixture(scope="module", params=BROWSERS)
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    name: BrowserName = request.param
-    with open_browser(name) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
