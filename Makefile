@@ -66,9 +66,9 @@ release: $(READY) $(NPM_READY) ## gather what `make verify` passed, with the lib
 	$(BIN)/python -m verify release --models "$(OUT)" $(ARGS)
 
 .PHONY: bench
-bench: $(READY) $(NPM_READY) browsers ## time the rewritten files against dist/models, or UPSTREAM=DIR: dist/report/bench.html; QUICK=1
-	$(BIN)/python -m export --fast --variants fp32 --out dist/fast $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
-	$(BIN)/python -m verify bench $(if $(QUICK),--quick) --folder dist/fast --baseline "$(or $(UPSTREAM),$(OUT))" $(ARGS)
+bench: $(READY) $(NPM_READY) browsers ## time dist/models against layers as they were trained, or UPSTREAM=DIR: dist/report/bench.html; QUICK=1
+	$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+	$(BIN)/python -m verify bench $(if $(QUICK),--quick) --folder "$(OUT)" --baseline "$(or $(UPSTREAM),dist/plain)" $(ARGS)
 
 .PHONY: lengths
 lengths: $(READY) $(NPM_READY) browsers ## memory and time of 1 to 60 minutes, whole and streamed: dist/report/lengths-*.svg

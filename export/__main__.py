@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         for model in models:
             if model.name not in weights:
                 console.print(f"left out: {model.name}, there is no checkpoint for it")
-        made = Options(tuple(options.variants), options.eps, options.opset, options.fast)
+        made = Options(tuple(options.variants), options.eps, options.opset, not options.plain)
         manifest, fresh = export(weights, made, options.out, console, force=options.force)
     except (ValueError, OSError) as error:
         errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -85,7 +85,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     what.add_argument("--out", type=Path, default=Path("dist/models"), metavar="DIR")
     what.add_argument(
-        "--fast", action="store_true", help="rewrite convolutions: half the time, less memory"
+        "--plain",
+        action="store_true",
+        help="leave every layer as it was trained: twice the time, more memory; to compare with",
     )
     what.add_argument("--opset", type=int, choices=OPSETS, default=OPSETS[0], help="default: 18")
     what.add_argument(

@@ -16,6 +16,8 @@ from typing import NamedTuple
 import onnx
 from onnx import TensorProto, helper
 
+from export.simplify import store_constants
+
 BLOCK_FRAMES = 1024
 """About so many at a time, 12 s: halos cost 2 %. What is shorter than 18 s is one block."""
 LOCAL = frozenset(
@@ -111,6 +113,7 @@ def split_into_blocks(model: onnx.ModelProto, block_frames: int = BLOCK_FRAMES) 
     ordered = list(sort_nodes(nodes, [value.name for value in graph.output]))
     del graph.node[:]
     graph.node.extend(ordered)
+    store_constants(blocked)
     onnx.checker.check_model(blocked, full_check=True)
     return blocked
 

@@ -50,8 +50,8 @@ class Options(NamedTuple):
     variants: tuple[Variant, ...]
     epsilon: float
     opset: int
-    fast: bool = False
-    """Whether layers are rewritten (``nets.fast``)."""
+    fast: bool = True
+    """Whether layers are rewritten (``nets.fast``); else they stay as they were trained."""
 
     def choose_form(self, variant: Variant) -> Form:
         """How a variant's layers are computed (``nets.fast``)."""

@@ -13,6 +13,9 @@ from torch.export import Dim
 from export.nets.function import DOMAIN, Function
 from export.simplify import simplify
 
+_written: dict[tuple[object, ...], onnx.FunctionProto] = {}
+"""By title, opset and buffers, which make a body; tracing one takes seconds."""
+
 
 class Body(nn.Module):
     """What a layer computes, its parameters among the inputs."""
@@ -36,6 +39,14 @@ def write_functions(
 
 
 def write_function(layer: Function, opset: int) -> onnx.FunctionProto:
+    """A layer's body, traced once for all networks that share it."""
+    key = (layer.title, opset, *(buffer.numpy().tobytes() for buffer in layer.buffers()))
+    if key not in _written:
+        _written[key] = trace_function(layer, opset)
+    return _written[key]
+
+
+def trace_function(layer: Function, opset: int) -> onnx.FunctionProto:
     """Trace a layer's body; what derives from its buffers alone is left to the runtime."""
     inputs = layer.sample()
     names = [name for name, _ in layer.named_parameters(recurse=False)]

@@ -19,7 +19,9 @@ from onnx.inliner import inline_local_functions
 
 from export.__main__ import main
 from export.catalog import MODELS
+from export.constants import list_initializers, list_nodes
 from export.manifest import FILE_NAME, Manifest, sha256_of
+from export.nets.function import DOMAIN, VERSION
 from export.quantize import VARIANTS
 from tests.conftest import make_music
 
@@ -79,15 +81,16 @@ def test_the_graph_is_small_clean_and_readable_by_old_runtimes(out: Path) -> Non
     onnx.checker.check_model(model, full_check=True)
     assert path.stat().st_size <= 170_000  # upstream's has 469 190
     assert len(model.graph.node) <= 120
-    operators = {node.op_type for node in inline_local_functions(model).graph.node}
+    nodes = [*list_nodes(inline_local_functions(model).graph)]
+    operators = {node.op_type for node in nodes}
     assert not operators & {"ScatterND", "BatchNormalization", "CastLike", "Expand"}
     assert "Constant" not in {node.op_type for node in model.graph.node}
     assert model.ir_version <= 10
-    assert [(o.domain, o.version) for o in model.opset_import] == [("", 18)]
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", 18), (DOMAIN, VERSION)]
     assert not model.metadata_props
-    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
-    assert not any(tensor.external_data for tensor in model.graph.initializer)
-    assert all(node.name for node in model.graph.node)
+    assert not any(node.metadata_props or node.doc_string for node in nodes)
+    assert not any(tensor.external_data for tensor in list_initializers(model.graph))
+    assert all(node.name for node in list_nodes(model.graph))
 
 
 def test_the_contract_of_names_and_shapes(out: Path) -> None:
@@ -104,9 +107,11 @@ def test_the_contract_of_names_and_shapes(out: Path) -> None:
 def test_every_octave_is_heard_by_an_output(out: Path) -> None:
     """No node is dead: each leads to an output."""
     graph = onnx.load(out / "basicamt_44100.onnx").graph
-    used = {name for node in graph.node for name in node.input} | {o.name for o in graph.output}
-    assert all(used.intersection(node.output) for node in graph.node)
-    assert all(tensor.name in used for tensor in graph.initializer)
+    used = {name for node in list_nodes(graph) for name in node.input}
+    bodies = [attribute.g for node in graph.node for attribute in node.attribute]
+    ends = {value.name for part in (graph, *bodies) for value in part.output}
+    assert all((used | ends).intersection(node.output) for node in list_nodes(graph))
+    assert all(tensor.name in used for tensor in list_initializers(graph))
 
 
 @pytest.mark.parametrize("variant", ["fp32", "fp16", "int8"])

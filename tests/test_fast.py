@@ -18,7 +18,7 @@ from torch import nn
 
 from export.catalog import MODELS
 from export.checkpoint import load_into, load_state
-from export.functions import write_function
+from export.functions import trace_function, write_function
 from export.nets.cqt_kernels import TURN, CQTKernels
 from export.nets.fast import FormulaCQT, rewrite
 from export.nets.front_end import CQT, design_cqt_kernels
@@ -274,3 +274,13 @@ def test_other_kernels_than_the_formulas_are_stored() -> None:
     assert isinstance(rewrite(network, "fast").get_submodule("network.cqt"), FormulaCQT)
     front_end.cqt_kernels[0, 0, 138] *= 1.0001
     assert type(rewrite(network, "fast").get_submodule("network.cqt")) is CQT
+
+
+def test_networks_share_what_was_traced_once() -> None:
+    layer = CQTKernels()
+    once = write_function(layer, OPSET)
+    assert write_function(CQTKernels(), OPSET) is once
+    assert once == trace_function(layer, OPSET)
+    next(layer.buffers()).add_(1)  # another body under the same title
+    assert write_function(layer, OPSET) != once
+    assert write_function(CQTKernels(), OPSET + 1).opset_import[0].version == OPSET + 1

@@ -100,10 +100,10 @@ def test_every_model_has_one_file_for_each_backend(models: Path) -> None:
     assert all(stage.recommended_for == BACKENDS for stage in manifest.stages)
 
 
-def test_rewritten_files_are_for_the_cpu_as_long_as_they_need_float64(
+def test_a_file_is_for_the_cpu_alone_where_it_needs_float64(
     checkpoints: Path, tmp_path: Path
 ) -> None:
-    arguments = ["--checkpoints", str(checkpoints), "--models", "basicamt", "--fast", "--quiet"]
+    arguments = ["--checkpoints", str(checkpoints), "--models", "basicamt", "--quiet"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     manifest = Manifest.read(tmp_path)
     fp32, fp16 = manifest.files

@@ -53,13 +53,13 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m verify bench",
         description="Time exported files against a baseline, in turns, in real browsers.",
     )
-    parser.add_argument("--folder", type=Path, default=Path("dist/fast"), metavar="DIR")
+    parser.add_argument("--folder", type=Path, default=Path("dist/models"), metavar="DIR")
     parser.add_argument(
         "--baseline",
         type=Path,
-        default=Path("dist/models"),
+        default=Path("dist/plain"),
         metavar="DIR",
-        help="files of the same names, e.g. upstream's",
+        help="files of the same names: layers as they were trained, or upstream's",
     )
     parser.add_argument(
         "--models", action=Names, nargs="+", default=["basicamt", "septimbre"], metavar="A,B"
