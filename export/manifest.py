@@ -18,7 +18,7 @@ SCHEMA = 1
 """Raised when a reader of an older manifest would misread a newer one."""
 FILE_NAME = "manifest.json"
 
-Variant = Literal["fp32", "fp16", "int8"]
+Variant = Literal["fp32", "fp16", "fp16-weights", "int8", "int8-static"]
 Backend = Literal["wasm", "webgpu"]
 """What onnxruntime-web computes on: the CPU, or a graphics adapter."""
 

@@ -1,0 +1,150 @@
+"""What a variant rounds, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from export import eight_bits, half
+from export.build import prove_constants
+from export.catalog import MODELS
+from export.constants import ConstantLostError, find_constants
+from export.eight_bits import Music, to_int8_static
+from export.example import read_example
+from export.half import MANY_NUMBERS, store_float16
+from export.hearing import find_front_end
+from export.manifest import Variant
+from export.nets.fast import Form
+from export.quantize import FORMS, ROUNDING, VARIANTS
+from export.simplify import simplify
+from export.trace import trace
+from tests.conftest import make_music
+from verify.tolerances import PROMISES
+
+OUTPUTS = ("onset", "frame")
+
+
+@pytest.fixture(scope="module")
+def make() -> Callable[[Form], onnx.ModelProto]:
+    """A basicamt whose weights are random, as ``build`` gives it to a variant."""
+    made: dict[Form, onnx.ModelProto] = {}
+
+    def get(form: Form) -> onnx.ModelProto:
+        if form not in made:
+            torch.manual_seed(3)
+            made[form] = simplify(trace(MODELS["basicamt"].build(), OUTPUTS, form=form).graph)
+        copied = onnx.ModelProto()
+        copied.CopyFrom(made[form])
+        return copied
+
+    return get
+
+
+def run(model: onnx.ModelProto, audio: np.ndarray) -> list[np.ndarray]:
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    outputs: list[np.ndarray] = session.run(None, {"audio": audio})
+    return outputs
+
+
+def test_every_variant_is_described_everywhere() -> None:
+    names = set(get_args(Variant))
+    assert names == set(VARIANTS) == set(FORMS) == set(ROUNDING) == set(PROMISES)
+
+
+def test_stored_halves_compute_what_rounded_weights_compute(
+    make: Callable[[Form], onnx.ModelProto],
+) -> None:
+    plain = make("fast")
+    stored = store_float16(make("fast"))
+    assert stored.ByteSize() < 0.75 * plain.ByteSize()
+    halves = {t.name for t in stored.graph.initializer if t.data_type == TensorProto.FLOAT16}
+    assert len(halves) >= 4
+    for tensor in plain.graph.initializer:
+        if f"{tensor.name}.half" in halves:
+            rounded = numpy_helper.to_array(tensor).astype(np.float16).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
+    for ours, expected in zip(run(stored, make_music()), run(plain, make_music()), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
+
+
+def test_stored_halves_change_no_node_and_no_ear(make: Callable[[Form], onnx.ModelProto]) -> None:
+    plain, stored = make("compact"), store_float16(make("compact"))
+    nodes = [node for node in stored.graph.node if not node.name.endswith(".half/cast")]
+    assert nodes == list(plain.graph.node)
+    heard = find_front_end(stored)
+    assert heard
+    types = {tensor.name: tensor.data_type for tensor in stored.graph.initializer}
+    for node in stored.graph.node:
+        if node.name in heard:
+            assert all(types.get(name) != TensorProto.FLOAT16 for name in node.input), node.name
+            assert node.op_type != "Cast" or not node.name.endswith(".half/cast")
+    for tensor in stored.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT16:
+            assert numpy_helper.to_array(tensor).size >= MANY_NUMBERS
+
+
+def test_a_guard_that_is_stored_as_a_half_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def guard() -> onnx.ModelProto:
+        floor = numpy_helper.from_array(np.array([1e-12], np.float32), "floor")
+        values = [helper.make_tensor_value_info(name, 1, ["n"]) for name in ("audio", "frame")]
+        node = helper.make_node("Max", ["audio", "floor"], ["frame"], "guard/max")
+        graph = helper.make_graph([node], "g", values[:1], values[1:], [floor])
+        opsets = [helper.make_opsetid("", 18)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+    stock = tuple(find_constants(guard()))
+    path = tmp_path / "guard.onnx"
+    onnx.save(store_float16(guard()), path)
+    prove_constants(stock, path, "fp16-weights")
+    monkeypatch.setattr(half, "MANY_NUMBERS", 1)
+    onnx.save(store_float16(guard()), path)
+    with pytest.raises(ConstantLostError, match="floor 1e-12"):
+        prove_constants(stock, path, "fp16-weights")
+
+
+def test_the_music_is_given_once() -> None:
+    reader = Music()
+    given = reader.get_next()
+    assert given is not None
+    assert np.array_equal(given["audio"], read_example())
+    assert reader.get_next() is None
+
+
+def test_static_eight_bits_leave_the_ears_alone(make: Callable[[Form], onnx.ModelProto]) -> None:
+    quantised = to_int8_static(make("compact"))
+    heard = find_front_end(quantised)
+    operators = {node.op_type for node in quantised.graph.node if node.name in heard}
+    assert "Log" in operators
+    assert not operators & {"QuantizeLinear", "DequantizeLinear"}
+    makers = {output: node.op_type for node in quantised.graph.node for output in node.output}
+    behind = [n for n in quantised.graph.node if n.op_type == "Conv" and n.name not in heard]
+    assert len(behind) >= 4
+    for node in behind:
+        assert {makers[name] for name in node.input} == {"DequantizeLinear"}, node.name
+
+
+def test_ranges_that_were_not_measured_on_music_are_seen(
+    make: Callable[[Form], onnx.ModelProto], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silence has no range: what is calibrated on it is further off than eight bits explain."""
+    audio = read_example(2)
+
+    def measure() -> float:
+        pairs = zip(run(to_int8_static(make("compact")), audio), truth, strict=True)
+        return max(float(np.abs(ours - expected).max()) for ours, expected in pairs)
+
+    truth = run(make("compact"), audio)
+    calibrated = measure()
+    assert calibrated <= PROMISES["int8-static"].activation.absolute
+    monkeypatch.setattr(eight_bits, "read_example", lambda: np.zeros((1, 1, 44_100), np.float32))
+    assert measure() > 3 * calibrated
