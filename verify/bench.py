@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 from rich.console import Console
 
 from export.catalog import MODELS, RATE_HZ
 from export.manifest import Manifest, ModelFile
+from verify import fidelity
+from verify.bench_readme import write_tables
 from verify.bench_results import (
     FILE_NAME,
     Bench,
@@ -26,11 +25,11 @@ from verify.bench_results import (
     Start,
     read,
     write,
-    write_table,
 )
 from verify.browser import RUNTIMES
-from verify.operations import count_multiply_adds
+from verify.operations import count_or_none
 from verify.options import Names
+from verify.peak import measure_peak
 from verify.runners import RunnerError
 from verify.stopwatch import Stopwatch, take_turns
 
@@ -43,8 +42,6 @@ ALL_RUNTIMES = [
 ]
 """WebGPU on real hardware only; where there is none, the report says so."""
 QUICK_RUNTIMES = ALL_RUNTIMES[:2]
-MATRIX = 512
-"""Rows and columns of the matrix product that shows what the runtime can do."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -72,6 +69,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, help="default: 7")
     parser.add_argument(
         "--lengths", action=Names, nargs="+", default=[], metavar="S,S", help="for the memory"
+    )
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="music that the variants' notes are compared on, beside the bundled recording",
     )
     parser.add_argument("--quick", action="store_true", help="Chromium, 10 s, three rounds")
     parser.add_argument("--fresh", action="store_true", help="measure again what is in --out")
@@ -105,7 +110,7 @@ def write_readmes(folder: Path, paths: Sequence[Path]) -> int:
     if bench is None:
         raise RunnerError(f"{folder} holds no {FILE_NAME}; run `make bench` first")
     for path in paths:
-        if not write_table(bench, path):
+        if not write_tables(bench, path):
             raise RunnerError(f"{path} has no <!-- bench en --> … <!-- end -->")
     return 0
 
@@ -133,6 +138,7 @@ def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> B
         for file in manifest.files
         if file.variant == "fp32" and (args.baseline / file.path).is_file()
     ]
+    listen(bench, manifest, args, console)
     for runtime in args.runtimes:
         if runtime not in bench.peak_gflops:
             try:
@@ -149,6 +155,28 @@ def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> B
                 console.print(str(error), markup=False)
     write(bench, args.out)
     return bench
+
+
+def listen(bench: Bench, manifest: Manifest, args: argparse.Namespace, console: Console) -> None:
+    """What each variant does to the notes; the same file is not listened to twice."""
+    recordings = fidelity.find_recordings(args.audio)
+    names = tuple(path.stem for path in recordings)
+    for model in args.models:
+        files = {
+            str(file.variant): file
+            for file in manifest.files
+            if file.model == model and {"onset", "frame"} <= {out.name for out in file.outputs}
+        }
+        if bench.holds_fidelity({file.sha256 for file in files.values()}, names):
+            continue
+        console.print(f"notes of {model} {', '.join(files)} on {len(names)} recordings")
+        bench.fidelity = [row for row in bench.fidelity if row.model != model]
+        try:
+            bench.fidelity += fidelity.measure(args.folder, files, recordings)
+        except RunnerError as error:
+            bench.failures.append(str(error))
+            console.print(str(error), markup=False)
+        write(bench, args.out)
 
 
 def measure_model(
@@ -220,27 +248,3 @@ def start(runtime: str, model: str, file: Path, seconds: float) -> Start:
             second.cpu_seconds,
             stopwatch.heap_bytes(),
         )
-
-
-def measure_peak(stopwatch: Stopwatch) -> float:
-    """GFLOP/s of a product of two matrices, which is what a convolution comes down to."""
-    ones = np.ones((MATRIX, MATRIX), np.float32) / MATRIX
-    shape = [MATRIX, MATRIX]
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in "xy"]
-    node = helper.make_node("MatMul", ["w", "x"], ["y"])
-    graph = helper.make_graph(
-        [node], "peak", values[:1], values[1:], [numpy_helper.from_array(ones, "w")]
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.checker.check_model(model)
-    stopwatch.load("peak", model.SerializeToString())
-    laps = take_turns(stopwatch, ["peak"], (MATRIX, MATRIX), 50)["peak"]
-    return 2e-9 * MATRIX**3 * len(laps) / sum(lap.cpu_seconds for lap in laps)
-
-
-def count_or_none(file: Path) -> float | None:
-    """Multiply-adds for each second of audio, None where a shape is not known."""
-    try:
-        return count_multiply_adds(file)
-    except (ValueError, onnx.shape_inference.InferenceError):
-        return None

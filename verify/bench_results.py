@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import statistics
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import jinja2
 
+from verify.decide import SAME_NOTES, VERDICTS, Decision, Fidelity, decide
 from verify.report import TEMPLATES
 
 FILE_NAME = "bench.json"
@@ -18,13 +19,6 @@ PAPER = {
     "onsets_frames": "too slow to deploy",
 }
 """What Hu et al. 2025 (arXiv 2509.12712) say of the costs."""
-BLOCK = re.compile(r"(<!-- bench (en|zh) -->\n).*?(<!-- end -->)", re.DOTALL)
-"""Where a README's table goes; the language is in the opening mark."""
-RULE = "| --- | --- | ---: | ---: | ---: |"
-HEADINGS = {
-    "en": "| runtime | file | CPU time ÷ baseline | least – most | multiply-adds a second, 10⁶ |",
-    "zh": "| 运行时 | 文件 | CPU 时间 ÷ 基准 | 最小 – 最大 | 每秒音频的乘加次数（百万） |",
-}
 
 
 @dataclass(frozen=True)
@@ -97,9 +91,16 @@ class Bench:
     costs: list[Cost] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    fidelity: list[Fidelity] = field(default_factory=list)
+    """What each file does to the notes."""
     absent: list[str] = field(default_factory=list)
     """Runtimes that this machine has not, and why."""
     failures: list[str] = field(default_factory=list)
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """Which variants are worth shipping."""
+        return list(decide(self.fidelity, self.comparisons))
 
     def holds(self, runtime: str, model: str) -> bool:
         """Whether a model has been compared in a runtime."""
@@ -110,14 +111,24 @@ class Bench:
         found = ((s.runtime, s.model, s.audio_seconds) for s in self.starts)
         return (runtime, model, seconds) in found
 
+    def holds_fidelity(self, sha256: Collection[str], recordings: tuple[str, ...]) -> bool:
+        """Whether all these files have been listened to on these recordings."""
+        found = {f.sha256 for f in self.fidelity if f.recordings == recordings}
+        return found.issuperset(sha256)
+
 
 def read(folder: Path) -> Bench | None:
     """What an earlier run left in a folder; None where there is nothing that can be read."""
     try:
         data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
+        del data["decisions"]  # they follow from the rest
         for comparison in data["comparisons"]:
             comparison["ratios"] = tuple(comparison["ratios"])
-        kinds = {"costs": Cost, "comparisons": Comparison, "starts": Start}
+        for file in data["fidelity"]:
+            file |= {key: tuple(file[key]) for key in ("recordings", "recommended_for")}
+        kinds = {
+            "costs": Cost, "comparisons": Comparison, "starts": Start, "fidelity": Fidelity
+        }  # fmt: skip
         return Bench(**data | {key: [kind(**x) for x in data[key]] for key, kind in kinds.items()})
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -129,31 +140,18 @@ def write(bench: Bench, folder: Path) -> None:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True
     )
-    page = environment.get_template("bench.html").render(bench=bench, paper=PAPER)
+    page = environment.get_template("bench.html").render(
+        bench=bench,
+        runtimes=list(dict.fromkeys(row.runtime for row in bench.comparisons)),
+        paper=PAPER,
+        same_notes=SAME_NOTES,
+        verdicts=VERDICTS["en"],
+    )
+    data = asdict(bench) | {"decisions": [asdict(row) for row in bench.decisions]}
     for name, text in {
-        FILE_NAME: json.dumps(asdict(bench), indent=1) + "\n",
+        FILE_NAME: json.dumps(data, indent=1) + "\n",
         "bench.html": page,
     }.items():
         beside = folder / f"{name}.part"
         beside.write_text(text, encoding="utf-8")
         beside.replace(folder / name)
-
-
-def write_table(bench: Bench, path: Path) -> int:
-    """Replace the tables in a README; return how many there were."""
-    rows = "\n".join(
-        f"| {c.runtime} | {c.model} {c.name} | {c.ratio:.2f} | {min(c.ratios):.2f} – "
-        f"{max(c.ratios):.2f} | {_millions(c.multiply_adds)} |"
-        for c in bench.comparisons
-        if c.name != "baseline"
-    )
-    text, count = BLOCK.subn(
-        lambda match: f"{match[1]}{HEADINGS[match[2]]}\n{RULE}\n{rows}\n{match[3]}",
-        path.read_text(encoding="utf-8"),
-    )
-    path.write_text(text, encoding="utf-8")
-    return count
-
-
-def _millions(multiply_adds: float | None) -> str:
-    return "–" if multiply_adds is None else f"{multiply_adds / 1e6:.0f}"

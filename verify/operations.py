@@ -33,6 +33,14 @@ def count_multiply_adds(file: Path) -> float:
         return _sum_up(model.graph, observe_shapes(model))  # beyond inference: STFT, sizes computed
 
 
+def count_or_none(file: Path) -> float | None:
+    """The same, None where a shape is not known."""
+    try:
+        return count_multiply_adds(file)
+    except (ValueError, shape_inference.InferenceError):
+        return None
+
+
 def open_scans(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy, in which the only block of SECONDS (``export.blocks``) is no Scan any more."""
     opened = onnx.ModelProto()
