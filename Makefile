@@ -18,6 +18,7 @@ ARGS ?=
 QUICK ?=
 NOTEDIGGER ?=
 UPSTREAM ?=
+FROM = $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
 
 # Both networks with published weights, every browser, what breaks numbers, minutes on two cores.
 QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
@@ -27,7 +28,7 @@ QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
 ##@ Models
 .PHONY: export
 export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, or the bundled weights
-	$(BIN)/python -m export --out "$(OUT)" $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(ARGS)
+	$(BIN)/python -m export --out "$(OUT)" $(FROM) $(ARGS)
 
 .PHONY: readme
 readme: $(READY) ## write the table of dist/models into the README, in both languages
@@ -67,8 +68,10 @@ release: $(READY) $(NPM_READY) ## gather what `make verify` passed, with the lib
 
 .PHONY: bench
 bench: $(READY) $(NPM_READY) browsers ## time dist/models against layers as they were trained, or UPSTREAM=DIR: dist/report/bench.html; QUICK=1
-	$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
-	$(BIN)/python -m verify bench $(if $(QUICK),--quick) --folder "$(OUT)" --baseline "$(or $(UPSTREAM),dist/plain)" $(ARGS)
+	$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(FROM)
+	$(BIN)/python -m export --models basicamt septimbre --variants fp16-weights int8 int8-static --out dist/variants $(FROM)
+	$(if $(QUICK),,test -d verify/peer/node_modules || npm --prefix verify/peer ci --ignore-scripts --no-fund --no-audit --loglevel=error || true)
+	$(BIN)/python -m verify bench $(if $(QUICK),--quick) --folder "$(OUT)" --more dist/variants --baseline "$(or $(UPSTREAM),dist/plain)" $(ARGS)
 
 .PHONY: lengths
 lengths: $(READY) $(NPM_READY) browsers ## memory and time of 1 to 60 minutes, whole and streamed: dist/report/lengths-*.svg

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from export.manifest import FILE_NAME, Manifest
+from tests.whole_stand_in import write_models
+from verify import fidelity
 from verify.__main__ import main
+from verify.bench import gather
 from verify.bench_results import Bench, Comparison, Cost, Start, read, write
 from verify.operations import count_multiply_adds
 
@@ -106,3 +111,54 @@ def test_the_readme_gets_the_table(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_an_unknown_runtime_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--runtimes", "netscape"]) == 2
     assert "no runtime netscape" in capsys.readouterr().err
+
+
+def rename(file: Path, target: Path) -> None:
+    """The same network under other names of its input and outputs."""
+    model = onnx.load(file)
+    names = {"audio": "waveform", "onset": "on", "frame": "sounding"}
+    for node in model.graph.node:
+        for values in (node.input, node.output):
+            values[:] = [names.get(name, name) for name in values]
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = names[value.name]
+    onnx.save(model, target)
+
+
+def test_files_with_other_names_are_a_baseline_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As upstream's may be: the file's name is what they share. One that lacks is told."""
+    monkeypatch.setattr(fidelity, "BESIDE", ())
+    ours, theirs, out = (tmp_path / name for name in ("ours", "theirs", "out"))
+    write_models(ours)
+    theirs.mkdir()
+    rename(ours / "basicamt_44100.onnx", theirs / "basicamt_44100.onnx")
+    command = ["bench", "--folder", str(ours), "--baseline", str(theirs), "--out", str(out)]
+    command += ["--runtimes", "chromium-wasm", "--seconds", "1", "--rounds", "1", "--lengths", "1"]
+    assert main([*command, "--quick"]) == 1  # for septimbre
+    bench = read(out)
+    assert bench is not None
+    assert [row.name for row in bench.comparisons] == ["baseline", "control", "fp32"]
+    assert all(row.ratio > 0 and row.multiply_adds for row in bench.comparisons)
+    assert len(bench.failures) == 1
+    assert "septimbre_44100.onnx is not there" in bench.failures[0]
+    assert [row.verdict for row in bench.decisions] == ["reference", "reference"]
+    assert any("left out of a quick run" in why for why in bench.absent)
+    assert main([*command, "--quick", "--models", "basicamt"]) == 0
+
+
+def test_further_variants_join_those_of_the_folder(tmp_path: Path) -> None:
+    shipped, more = write_models(tmp_path / "shipped"), write_models(tmp_path / "more")
+    manifest = Manifest.read(more)
+    fp32 = manifest.find("basicamt")
+    path = more / "basicamt_44100.int8.onnx"
+    path.write_bytes((more / fp32.path).read_bytes())
+    int8 = replace(fp32, variant="int8", path=path.name)
+    stranger = replace(int8, model="basicpitch")
+    files = (*manifest.files, int8, stranger)
+    (more / FILE_NAME).write_text(replace(manifest, files=files).to_json())
+    gathered = gather(shipped, more)
+    assert [file.variant for file in gathered.files] == ["fp32", "fp32", "int8"]
+    assert (shipped / gathered.files[-1].path).samefile(path)
+    assert gathered.files[:2] == Manifest.read(shipped).files == gather(shipped, None).files

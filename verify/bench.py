@@ -6,32 +6,25 @@ It measures and judges nothing: no status depends on a time.
 from __future__ import annotations
 
 import argparse
-import statistics
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
-from export.catalog import MODELS, RATE_HZ
 from export.manifest import Manifest, ModelFile
-from verify import fidelity
+from verify import decide, fidelity, peers
 from verify.bench_readme import write_tables
-from verify.bench_results import (
-    FILE_NAME,
-    Bench,
-    Comparison,
-    Cost,
-    Start,
-    read,
-    write,
-)
+from verify.bench_results import FILE_NAME, Bench, Cost, read, write
+from verify.bench_runs import measure_model
 from verify.browser import RUNTIMES
 from verify.operations import count_or_none
 from verify.options import Names
 from verify.peak import measure_peak
 from verify.runners import RunnerError
-from verify.stopwatch import Stopwatch, take_turns
+from verify.stopwatch import Stopwatch
 
 ALL_RUNTIMES = [
     "chromium-wasm",
@@ -42,6 +35,8 @@ ALL_RUNTIMES = [
 ]
 """WebGPU on real hardware only; where there is none, the report says so."""
 QUICK_RUNTIMES = ALL_RUNTIMES[:2]
+PEER_MODEL = "basicamt"
+"""What is run beside the peer: both give notes without timbres."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,6 +46,9 @@ def main(arguments: Sequence[str]) -> int:
         description="Time exported files against a baseline, in turns, in real browsers.",
     )
     parser.add_argument("--folder", type=Path, default=Path("dist/models"), metavar="DIR")
+    parser.add_argument(
+        "--more", type=Path, metavar="DIR", help="further variants of the models in --folder"
+    )
     parser.add_argument(
         "--baseline",
         type=Path,
@@ -99,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(highlight=False, soft_wrap=True)
     if unknown := [name for name in args.runtimes if name not in RUNTIMES]:
         raise RunnerError(f"no runtime {unknown[0]}; there are {', '.join(RUNTIMES)}")
-    bench = measure(args, Manifest.read(args.folder), console)
+    bench = measure(args, gather(args.folder, args.more), console)
     console.print(f"{args.out / 'bench.html'}")
     return 1 if bench.failures or not bench.comparisons else 0
 
@@ -113,6 +111,21 @@ def write_readmes(folder: Path, paths: Sequence[Path]) -> int:
         if not write_tables(bench, path):
             raise RunnerError(f"{path} has no <!-- bench en --> … <!-- end -->")
     return 0
+
+
+def gather(folder: Path, more: Path | None) -> Manifest:
+    """What a folder holds, and the variants of its models that ``more`` holds beside."""
+    manifest = Manifest.read(folder)
+    if more is None:
+        return manifest
+    have = {(file.model, file.variant) for file in manifest.files}
+    models = {file.model for file in manifest.files}
+    beside = tuple(
+        replace(file, path=os.path.relpath(more / file.path, folder))
+        for file in Manifest.read(more).files
+        if file.model in models and (file.model, file.variant) not in have
+    )
+    return replace(manifest, files=manifest.files + beside)
 
 
 def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> Bench:
@@ -153,6 +166,7 @@ def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> B
             except RunnerError as error:
                 bench.failures.append(str(error))
                 console.print(str(error), markup=False)
+    beside_peer(bench, files, args, console)
     write(bench, args.out)
     return bench
 
@@ -179,72 +193,22 @@ def listen(bench: Bench, manifest: Manifest, args: argparse.Namespace, console: 
         write(bench, args.out)
 
 
-def measure_model(
+def beside_peer(
     bench: Bench,
-    runtime: str,
-    model: str,
-    variants: dict[str, ModelFile],
+    files: dict[str, dict[str, ModelFile]],
     args: argparse.Namespace,
     console: Console,
 ) -> None:
-    """One model in one runtime: beside its baseline, then alone on every length."""
-    paths = {name: args.folder / file.path for name, file in variants.items()}
-    baseline = args.baseline / f"{MODELS[model].stem}.onnx"
-    if not baseline.is_file():
-        raise RunnerError(f"{baseline} is not there; `make bench` makes it")
-    if not bench.holds(runtime, model):
-        console.print(f"{runtime}: {model}")
-        bench.comparisons.extend(compare(runtime, model, baseline, paths, args))
-        write(bench, args.out)
-    for seconds in map(float, args.lengths):
-        if not bench.holds_start(runtime, model, seconds):
-            console.print(f"{runtime}: {model}, {seconds:.0f} s")
-            bench.starts.append(start(runtime, model, next(iter(paths.values())), seconds))
-            write(bench, args.out)
-
-
-def compare(
-    runtime: str, model: str, baseline: Path, files: dict[str, Path], args: argparse.Namespace
-) -> list[Comparison]:
-    """A model's files against its baseline, in one page."""
-    contestants = {"baseline": baseline, "control": baseline, **files}
-    with Stopwatch(RUNTIMES[runtime]) as stopwatch:
-        stopwatch.load("warm-up", baseline)
-        loads = {name: stopwatch.load(name, file) for name, file in contestants.items()}
-        samples = round(args.seconds * RATE_HZ)
-        laps = take_turns(stopwatch, list(contestants), (1, 1, samples), args.rounds)
-    cpu = {name: [lap.cpu_seconds for lap in those] for name, those in laps.items()}
-    return [
-        Comparison(
-            runtime,
-            model,
-            name,
-            file.stat().st_size,
-            loads[name].cpu_seconds,
-            statistics.median(cpu[name]),
-            tuple(a / b for a, b in zip(cpu[name], cpu["baseline"], strict=True)),
-            count_or_none(file),
-            args.seconds,
-        )
-        for name, file in contestants.items()
-    ]
-
-
-def start(runtime: str, model: str, file: Path, seconds: float) -> Start:
-    """A file's beginning and its memory, in a page of its own."""
-    samples = round(seconds * RATE_HZ)
-    with Stopwatch(RUNTIMES[runtime]) as stopwatch:
-        cold = stopwatch.load("file", file)
-        warm = stopwatch.load("file", file)
-        first = stopwatch.run("file", 1, 1, samples)
-        second = stopwatch.run("file", 1, 1, samples)
-        return Start(
-            runtime,
-            model,
-            seconds,
-            cold.cpu_seconds,
-            warm.cpu_seconds,
-            first.cpu_seconds,
-            second.cpu_seconds,
-            stopwatch.heap_bytes(),
-        )
+    """Our smallest network beside what users would pick otherwise; not in a quick run."""
+    ours = files.get(PEER_MODEL, {}).get(decide.REFERENCE)
+    if bench.peer or ours is None:
+        return
+    if args.quick:
+        bench.absent.append(f"{peers.NAME}: left out of a quick run")
+        return
+    console.print(f"{peers.RUNTIME}: {PEER_MODEL} beside {peers.NAME}")
+    try:
+        bench.peer = peers.measure(PEER_MODEL, args.folder / ours.path)
+    except RunnerError as error:
+        bench.absent.append(str(error))
+        console.print(str(error), markup=False)

@@ -43,6 +43,10 @@ def write_times(bench: Bench, language: str) -> Iterator[str]:
             spread = f"{min(row.ratios):.2f} – {max(row.ratios):.2f}"
             file = f"{row.model} {row.name}"
             yield _row([row.runtime, file, f"{row.ratio:.2f}", spread, counted])
+    if peer := bench.peer:
+        spread = f"{min(peer.ratios):.3f} – {max(peer.ratios):.3f}"
+        file = f"{peer.model} fp32 ÷ {peer.package} ({peer.backend})"
+        yield _row([peer.runtime, file, f"{peer.ratio:.3f}", spread, "–"])
 
 
 def write_decisions(bench: Bench, language: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import jinja2
 
 from verify.decide import SAME_NOTES, VERDICTS, Decision, Fidelity, decide
+from verify.peers import Peer
 from verify.report import TEMPLATES
 
 FILE_NAME = "bench.json"
@@ -93,6 +94,8 @@ class Bench:
     starts: list[Start] = field(default_factory=list)
     fidelity: list[Fidelity] = field(default_factory=list)
     """What each file does to the notes."""
+    peer: Peer | None = None
+    """None where it is not installed; ``absent`` says so."""
     absent: list[str] = field(default_factory=list)
     """Runtimes that this machine has not, and why."""
     failures: list[str] = field(default_factory=list)
@@ -126,6 +129,8 @@ def read(folder: Path) -> Bench | None:
             comparison["ratios"] = tuple(comparison["ratios"])
         for file in data["fidelity"]:
             file |= {key: tuple(file[key]) for key in ("recordings", "recommended_for")}
+        if peer := data["peer"]:
+            data["peer"] = Peer(**peer | {"ratios": tuple(peer["ratios"])})
         kinds = {
             "costs": Cost, "comparisons": Comparison, "starts": Start, "fidelity": Fidelity
         }  # fmt: skip

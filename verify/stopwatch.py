@@ -93,6 +93,14 @@ class Stopwatch:
         """Make notes with the library, which streams; ``lib`` and ``models`` must be mounted."""
         return self._lap(f"transcribe {samples} samples", "transcribe", model, samples)
 
+    def open_peer(self, backend: str) -> Lap:
+        """Open the other transcriber on a backend; see ``verify.peer`` for what must be mounted."""
+        return self._lap(f"open the peer on {backend}", "openPeer", backend)
+
+    def run_peer(self, samples: int) -> Lap:
+        """Run it on the music that ``run`` takes; its CPU time includes what draws (WebGL)."""
+        return self._lap(f"run the peer on {samples} samples", "runPeer", samples, gpu=True)
+
     def process(self) -> int:
         """The page's process, Chromium's alone; its workers are threads of it."""
         if self._devtools is None:
@@ -109,18 +117,19 @@ class Stopwatch:
         """The largest heap of WebAssembly so far, which is also its peak."""
         return int(self._wait("read the heap", self._page.evaluate("stopwatch.heap()")))
 
-    def _lap(self, what: str, function: str, *arguments: object) -> Lap:
-        before = self._cpu()
+    def _lap(self, what: str, function: str, *arguments: object, gpu: bool = False) -> Lap:
+        before = self._cpu(gpu)
         call = self._page.evaluate(f"parts => stopwatch.{function}(...parts)", list(arguments))
         wall = float(self._wait(what, call))
-        after = self._cpu()
+        after = self._cpu(gpu)
         return Lap(wall, wall if before is None or after is None else after - before)
 
-    def _cpu(self) -> float | None:
+    def _cpu(self, gpu: bool) -> float | None:
         if self._devtools is None:
             return None
         told = self._wait("read the times", self._devtools.send("SystemInfo.getProcessInfo"))
-        times = [p["cpuTime"] for p in told["processInfo"] if p["type"] == "renderer"]
+        counted = ("renderer", "GPU") if gpu else ("renderer",)
+        times = [p["cpuTime"] for p in told["processInfo"] if p["type"] in counted]
         return float(sum(times))
 
     async def _open(self) -> None:

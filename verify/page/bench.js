@@ -115,6 +115,37 @@ async function transcribe(model, length) {
   return (performance.now() - begin) / 1000;
 }
 
+/**
+ * Open the other transcriber (verify/peer), which the stopwatch serves at /peer/.
+ *
+ * @param {string} backend
+ * @returns {Promise<number>} seconds
+ */
+async function openPeer(backend) {
+  const path = "/peer/peer.js";
+  const begin = performance.now();
+  const { open } = await import(path);
+  await open(backend, "/peer-model/model.json", "/peer-wasm/");
+  return (performance.now() - begin) / 1000;
+}
+
+/**
+ * Run it on the same music, at the rate that it takes.
+ *
+ * @param {number} length in samples at 44 100 Hz
+ * @returns {Promise<number>} seconds
+ */
+async function runPeer(length) {
+  const path = "/peer/peer.js";
+  const { run: runOther } = await import(path);
+  const audio = compose(length);
+  const halved = Float32Array.from({ length: length >> 1 }, (_, n) => (audio[2 * n] + audio[2 * n + 1]) / 2);
+  const begin = performance.now();
+  const frames = await runOther(halved);
+  if (frames < length / 44_100) throw new Error(`it gave ${frames} frames`);
+  return (performance.now() - begin) / 1000;
+}
+
 /** @type {Map<number, Float32Array>} */
 const composed = new Map();
 
@@ -147,6 +178,8 @@ Object.assign(globalThis, { stopwatch: Object.freeze({
     load,
     run,
     transcribe,
+    openPeer,
+    runPeer,
     compose: (/** @type {number} */ length) => compose(length).length,
     heap,
   }) });
