@@ -7,38 +7,44 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from export.manifest import Manifest, ManifestError, ModelFile
+from export.manifest import Manifest, ManifestError
 
 HEADINGS = {
     "en": "| file | bytes | nodes | error | parameters | weights |",
     "zh": "| 文件 | 字节 | 节点 | 误差 | 参数 | 权重 |",
 }
-RULE = "| --- | ---: | ---: | ---: | ---: | --- |"
-BLOCK = re.compile(r"(<!-- models (en|zh) -->\n).*?(<!-- end -->)", re.DOTALL)
-"""Where a table goes; the language is in the opening mark."""
 
 
-def write_tables(manifest: Manifest, path: Path) -> int:
-    """Replace the tables in a file; return how many there were."""
-    rows = "\n".join(map(_write_row, manifest.files))
-    text, count = BLOCK.subn(
-        lambda match: f"{match[1]}{HEADINGS[match[2]]}\n{RULE}\n{rows}\n{match[3]}",
+def fill_block(path: Path, name: str, write: Callable[[str], Iterable[str]]) -> int:
+    """Replace what stands between ``<!-- name language -->`` and ``<!-- end -->`` in a file.
+
+    ``write`` gives the lines in a language, ``en`` or ``zh``. Returns how many blocks there were.
+    """
+    block = re.compile(rf"(<!-- {name} (en|zh) -->\n).*?(<!-- end -->)", re.DOTALL)
+    text, count = block.subn(
+        lambda match: match[1] + "\n".join([*write(match[2]), match[3]]),
         path.read_text(encoding="utf-8"),
     )
     path.write_text(text, encoding="utf-8")
     return count
 
 
-def _write_row(file: ModelFile) -> str:
-    return (
-        f"| `{file.path}` | {_group(file.bytes)} | {file.nodes} | {max(file.error.values()):.1e} "
-        f"| {_group(file.parameters)} | {file.weights} |"
-    )
+def write_models(manifest: Manifest, language: str) -> Iterator[str]:
+    """The table of a manifest's files, in Markdown."""
+    yield HEADINGS[language]
+    yield "| --- | ---: | ---: | ---: | ---: | --- |"
+    for file in manifest.files:
+        numbers = f"{group_digits(file.bytes)} | {file.nodes} | {max(file.error.values()):.1e}"
+        parameters = group_digits(file.parameters)
+        yield f"| `{file.path}` | {numbers} | {parameters} | {file.weights} |"
 
 
-def _group(number: int) -> str:
+def group_digits(number: int) -> str:
+    """18978 → 18 978."""
     return f"{number:,}".replace(",", " ")
 
 
@@ -50,7 +56,7 @@ def main(arguments: list[str]) -> int:
     try:
         manifest = Manifest.read(Path(arguments[0]))
         for path in map(Path, arguments[1:]):
-            if not write_tables(manifest, path):
+            if not fill_block(path, "models", partial(write_models, manifest)):
                 print(f"error: {path} has no <!-- models en --> … <!-- end -->", file=sys.stderr)
                 return 2
     except (ManifestError, OSError) as error:

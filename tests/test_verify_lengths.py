@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from verify.lengths import Point, main, plan, read, read_memory, read_plots, round_up, write
+from verify.lengths import main, plan, read_memory
+from verify.lengths_results import Point, read, read_plots, round_up, write
 from verify.runners import RunnerError
 
 POINTS = [
@@ -66,3 +67,22 @@ def test_whole_files_stop_at_the_limit() -> None:
         (60, "streamed"),
         (3600, "streamed"),
     ]
+
+
+def test_the_table_is_written_into_a_readme(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- lengths en -->\nold\n<!-- end -->\nafter\n", encoding="utf-8")
+    command = ["--out", str(tmp_path), "--readme", str(readme)]
+    with pytest.raises(RunnerError, match="make lengths"):
+        main(command)
+    write({(p.runtime, p.model, p.way, p.audio_seconds): p for p in POINTS}, tmp_path)
+    assert main(command) == 0
+    before, _, _, *rows, end, after = readme.read_text(encoding="utf-8").splitlines()[1:]
+    assert (before, end, after) == ("<!-- lengths en -->", "<!-- end -->", "after")
+    assert rows == [
+        "| native, basicamt | 1 | 350 | 160 | 1.05 |",
+        "| native, basicamt | 60 | – | 640 | – |",
+    ]
+    readme.write_text("nothing to fill", encoding="utf-8")
+    with pytest.raises(RunnerError, match="lengths en"):
+        main(command)

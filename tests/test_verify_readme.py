@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from export.readme import fill_block
 from verify import bisect, options
 
 ROOT = Path(__file__).parent.parent
@@ -34,3 +35,16 @@ def test_a_command_of_the_readme_parses(readme: str, line: str) -> None:
 @pytest.mark.parametrize("words", [["a,b"], ["a", "b"], ["a, b"], ["a,", "b"]])
 def test_names_come_with_commas_or_one_by_one(words: list[str]) -> None:
     assert options.parser().parse_args(["--models", *words]).models == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+@pytest.mark.parametrize("table", ["models", "bench", "lengths"])
+def test_a_table_has_its_place(name: str, table: str, tmp_path: Path) -> None:
+    copy = tmp_path / name
+    copy.write_bytes((ROOT / name).read_bytes())
+    assert fill_block(copy, table, lambda language: [f"| {language} |"]) == 1
+    text = copy.read_text(encoding="utf-8")
+    language = "zh" if ".zh" in name else "en"
+    assert f"<!-- {table} {language} -->\n| {language} |\n<!-- end -->" in text
+    assert fill_block(copy, "unknown", lambda _: []) == 0
+    assert copy.read_text(encoding="utf-8") == text

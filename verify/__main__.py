@@ -27,6 +27,7 @@ from verify import (
     epsilon,
     launch,
     lengths,
+    lengths_results,
     networks,
     nodes,
     notedigger,
@@ -115,7 +116,7 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     chosen += subjects.streamed(args.folder, manifest, chosen)
     result = _examine(progress, chosen, plans)
     why = {signal.name: signal.why for signal in judged}
-    plots = lengths.read_plots(args.out)
+    plots = lengths_results.read_plots(args.out)
     return Report(chosen, result, left_out, why, _epsilon(args.out), _versions(), plots)
 
 

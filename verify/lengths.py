@@ -6,48 +6,33 @@ It measures and judges nothing: no status depends on a time or a size.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
-import jinja2
 import numpy as np
 from rich.console import Console
 
 from export.catalog import RATE_HZ
 from export.example import read_example
 from export.manifest import Manifest
+from export.readme import fill_block
 from verify.browser import RUNTIMES
+from verify.lengths_readme import write_lengths
+from verify.lengths_results import FILE_NAME, Point, Way, read, write
 from verify.options import Names
-from verify.report import TEMPLATES
 from verify.runners import NativeRunner, RunnerError
 from verify.stopwatch import LIMIT_SECONDS, Stopwatch
 from verify.stream import FRAME_SAMPLES, StreamRunner
 
-FILE_NAME = "lengths.json"
-Way = Literal["whole", "streamed"]
 CHUNK_SECONDS = 6.0
 """As in web/lib/stream.js."""
 LIB = Path(__file__).parents[1] / "web" / "lib"
 WHOLE_BYTES_PER_SECOND = {"basicamt": 4.0e6, "septimbre": 10.2e6}
 """What a whole file takes, natively or a little more: lengths that will not fit are not tried."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One model on one length."""
-
-    runtime: str
-    model: str
-    way: Way
-    audio_seconds: float
-    cpu_seconds: float
-    peak_bytes: int
-    """Beyond the decoded audio; natively also beyond what Python held."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -72,8 +57,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--limit", type=float, default=4.0, metavar="GB", help="whole files up to this (default: 4)"
     )
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="write the table of an earlier run into these instead of measuring",
+    )
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     args = parser.parse_args(arguments)
+    if args.readme:
+        return write_readmes(args.out, args.readme)
     console = Console(highlight=False, soft_wrap=True)
     for name in args.runtimes:
         if name != "native" and not name.startswith("chromium"):
@@ -95,6 +90,17 @@ def main(arguments: Sequence[str]) -> int:
         write(points, args.out)  # an hour of work is not lost with the next step
         console.print(f"{name}: {point.peak_bytes / 1e6:.0f} MB, {point.cpu_seconds:.1f} s")
     return 1 if failures else 0
+
+
+def write_readmes(folder: Path, paths: Sequence[Path]) -> int:
+    """Write the table of what was measured into READMEs; 0."""
+    points = read(folder)
+    if not points:
+        raise RunnerError(f"{folder} holds no {FILE_NAME}; run `make lengths` first")
+    for path in paths:
+        if not fill_block(path, "lengths", partial(write_lengths, points)):
+            raise RunnerError(f"{path} has no <!-- lengths en --> … <!-- end -->")
+    return 0
 
 
 def plan(args: argparse.Namespace) -> Iterator[tuple[str, str, float, Way]]:
@@ -161,58 +167,3 @@ def read_memory(process: str) -> dict[str, int]:
         raise RunnerError(f"memory is read from /proc, as Linux has it: {error}") from None
     lines = (line.split() for line in text.splitlines() if line.endswith(" kB"))
     return {words[0].rstrip(":"): 1024 * int(words[1]) for words in lines}
-
-
-Key = tuple[str, str, Way, float]
-
-
-def read(folder: Path) -> dict[Key, Point]:
-    """What was measured before, so that a few points can be measured again."""
-    path = folder / FILE_NAME
-    if not path.is_file():
-        return {}
-    points = [Point(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
-    return {(p.runtime, p.model, p.way, p.audio_seconds): p for p in points}
-
-
-def write(points: dict[Key, Point], folder: Path) -> None:
-    """Write the figures and, for each runtime, a plot of memory and one of time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    ordered = [points[key] for key in sorted(points)]
-    texts = {FILE_NAME: json.dumps([asdict(point) for point in ordered], indent=1) + "\n"}
-    for runtime in dict.fromkeys(point.runtime for point in ordered):
-        shown = [point for point in ordered if point.runtime == runtime]
-        for quantity in ("memory", "time"):
-            texts[f"lengths-{runtime}-{quantity}.svg"] = draw(shown, quantity)
-    for name, text in texts.items():
-        beside = folder / f"{name}.part"
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(folder / name)
-
-
-def read_plots(folder: Path) -> list[str]:
-    """What was drawn before, for the report; empty where nothing was."""
-    return [path.read_text(encoding="utf-8") for path in sorted(folder.glob("lengths-*.svg"))]
-
-
-def draw(points: Sequence[Point], quantity: str) -> str:
-    """An SVG: minutes of audio to the right, gigabytes or minutes of work upwards."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    lines: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for point in points:
-        value = point.peak_bytes / 1e9 if quantity == "memory" else point.cpu_seconds / 60
-        lines.setdefault((point.model, point.way), []).append((point.audio_seconds / 60, value))
-    highest = max(value for line in lines.values() for _, value in line)
-    longest = max(minutes for line in lines.values() for minutes, _ in line)
-    return environment.get_template("lengths.svg").render(
-        lines=lines, quantity=quantity, top=round_up(highest), end=round_up(longest)
-    )
-
-
-def round_up(value: float) -> float:
-    """The next 1, 2, 4, 5, 6 or 8 times a power of ten, so that a quarter of it reads well."""
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(next(n * power for n in (1, 2, 4, 6, 8, 10) if n * power >= value))
