@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+from export.readme import fill_block, group_digits
 from verify.bench_results import Bench
 from verify.decide import VERDICTS, Decision
 
-BLOCK = re.compile(r"(<!-- (bench|variants) (en|zh) -->\n).*?(<!-- end -->)", re.DOTALL)
-"""Where a table goes; which one, and its language, are in the opening mark."""
 TIMES = {
     "en": "| runtime | file | CPU time ÷ baseline | least – most | multiply-adds a second, 10⁶ |",
     "zh": "| 运行时 | 文件 | CPU 时间 ÷ 基准 | 最小 – 最大 | 每秒音频的乘加次数（百万） |",
@@ -25,12 +24,7 @@ LAST = {"en": ("recommended for", "verdict"), "zh": ("推荐用于", "结论")}
 def write_tables(bench: Bench, path: Path) -> int:
     """Replace the tables in a README; return how many there were."""
     writers = {"bench": write_times, "variants": write_decisions}
-    text, count = BLOCK.subn(
-        lambda match: match[1] + "\n".join([*writers[match[2]](bench, match[3]), match[4]]),
-        path.read_text(encoding="utf-8"),
-    )
-    path.write_text(text, encoding="utf-8")
-    return count
+    return sum(fill_block(path, name, partial(write, bench)) for name, write in writers.items())
 
 
 def write_times(bench: Bench, language: str) -> Iterator[str]:
@@ -64,7 +58,7 @@ def write_decisions(bench: Bench, language: str) -> Iterator[str]:
 def _write_decision(row: Decision, runtimes: list[str], language: str) -> Iterator[str]:
     file = row.fidelity
     yield f"{file.model} {file.variant}"
-    yield from (f"{number:,}".replace(",", " ") for number in (file.bytes, file.compressed_bytes))
+    yield from map(group_digits, (file.bytes, file.compressed_bytes))
     yield from (f"{row.times[name]:.2f}" if name in row.times else "–" for name in runtimes)
     yield from (f"{f1:.3f}" for f1 in (file.f1, file.least_f1))
     yield ", ".join(file.recommended_for) or "–"
