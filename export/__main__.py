@@ -21,6 +21,7 @@ from export.catalog import EPSILON, MODELS, Model
 from export.constants import ConstantLostError
 from export.manifest import (
     FILE_NAME,
+    SHIPPED,
     Manifest,
     ManifestError,
     ModelFile,
@@ -28,7 +29,6 @@ from export.manifest import (
     Variant,
     sha256_of,
 )
-from export.quantize import SHIPPED
 from export.weights import Weights, choose_source, choose_weights
 
 OPSETS = range(18, 22)

@@ -19,6 +19,8 @@ SCHEMA = 1
 FILE_NAME = "manifest.json"
 
 Variant = Literal["fp32", "fp16", "fp16-weights", "int8", "int8-static"]
+SHIPPED: tuple[Variant, ...] = ("fp32", "fp16")
+"""What is made unless told otherwise; ``make bench`` says what each variant is worth."""
 Backend = Literal["wasm", "webgpu"]
 """What onnxruntime-web computes on: the CPU, or a graphics adapter."""
 

@@ -28,11 +28,6 @@ VARIANTS: dict[Variant, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "int8": to_int8,
     "int8-static": to_int8_static,
 }
-SHIPPED: tuple[Variant, ...] = ("fp32", "fp16")
-"""What is made unless told otherwise. Measured 2026-11 on ten recordings (8 s each) and in
-onnxruntime-web 1.30.0, wasm, one thread, basicamt and septimbre, beside rewritten fp32 (its time 1,
-its notes F1 1): fp16 takes 2.0 and 3.1 of the time, F1 0.999 and 0.998. int8 takes 2.3 and 1.9 of
-the time, F1 0.950 and 0.957: its notes are others, so it is made on demand only."""
 FORMS: dict[Variant, Form] = {
     "fp32": "fast",
     "fp16": "compact",

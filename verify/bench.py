@@ -146,6 +146,8 @@ def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> B
     if before and before.settings == settings:
         bench = before
         bench.absent, bench.failures = [], []
+    elif before:
+        bench.fidelity = before.fidelity  # which knows its own files and recordings
     bench.costs = [
         Cost(file.model, file.parameters, count_or_none(args.baseline / file.path))
         for file in manifest.files

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from export.quantize import SHIPPED
+from export.manifest import SHIPPED
 
 Verdict = Literal["reference", "shipped", "on demand", "other notes", "no gain"]
 VERDICTS: dict[str, dict[Verdict, str]] = {
