@@ -60,7 +60,7 @@ def test_whole_files_stop_at_the_limit() -> None:
         models=["basicamt"],
         ways=["whole", "streamed"],
         minutes=["1", "60"],
-        limit=4.0,
+        limit=3.0,
     )
     assert [(seconds, way) for _, _, seconds, way in plan(args)] == [
         (60, "whole"),

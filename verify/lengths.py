@@ -31,7 +31,7 @@ from verify.stream import FRAME_SAMPLES, StreamRunner
 CHUNK_SECONDS = 6.0
 """As in web/lib/stream.js."""
 LIB = Path(__file__).parents[1] / "web" / "lib"
-WHOLE_BYTES_PER_SECOND = {"basicamt": 4.0e6, "septimbre": 10.2e6}
+WHOLE_BYTES_PER_SECOND = {"basicamt": 1.1e6, "septimbre": 5.8e6}
 """What a whole file takes, natively or a little more: lengths that will not fit are not tried."""
 
 
