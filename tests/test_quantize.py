@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -14,9 +15,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from export import eight_bits, half
+from export.blocks import split_into_blocks
 from export.build import prove_constants
 from export.catalog import MODELS
-from export.constants import ConstantLostError, find_constants
+from export.constants import ConstantLostError, find_constants, list_nodes
 from export.eight_bits import Music, to_int8_static
 from export.example import read_example
 from export.half import MANY_NUMBERS, store_float16
@@ -73,6 +75,28 @@ def test_stored_halves_compute_what_rounded_weights_compute(
             tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
     for ours, expected in zip(run(stored, make_music()), run(plain, make_music()), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
+
+
+def count_operators(model: onnx.ModelProto, folder: Path, level: str) -> Counter[str]:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(folder / f"{level}.onnx")
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    optimised = onnx.load(options.optimized_model_filepath)
+    return Counter(node.op_type for node in list_nodes(optimised.graph))
+
+
+def test_stored_halves_are_widened_once_and_cost_no_run(
+    make: Callable[[Form], onnx.ModelProto], tmp_path: Path
+) -> None:
+    """onnxruntime computes the Casts when a session starts, and what derives from them, in blocks
+    too: what is left to run is fp32's."""
+    plain = split_into_blocks(make("fast"))
+    stored = store_float16(split_into_blocks(make("fast")))
+    for level, same in (("ORT_ENABLE_ALL", True), ("ORT_DISABLE_ALL", False)):
+        counts = [count_operators(model, tmp_path, level) for model in (plain, stored)]
+        assert (counts[0] == counts[1]) == same, level
 
 
 def test_stored_halves_change_no_node_and_no_ear(make: Callable[[Form], onnx.ModelProto]) -> None:
