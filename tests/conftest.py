@@ -23,11 +23,11 @@ SHARED = Path(__file__).parents[2] / "shared"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let a page in Firefox that never settles try again, twice; a wrong result never does.
 
-    Firefox ESR 153 hung in about 3 of 100 transcriptions on 2026-11-22, always while onnxruntime
-    started: first a thread whose script a service worker answered for did not come up. Threads
-    start from blobs since then (web/lib/session.js), and 168 transcriptions in a row did not hang;
-    then one did in the test without a network, before the WebAssembly was asked for. Whether it is
-    the service worker's answer that is lost is open.
+    Firefox ESR 153 hung in 1 of 169 transcriptions on 2026-11-22, while onnxruntime started its
+    threads under a service worker. A thread that stalled was seen to run and never to get the
+    compiled module. That was with the WebAssembly handed over as bytes instead of fetched by
+    onnxruntime, which is no mend: 15 of 66 starts stalled so under Playwright, and 1 of 96 in a
+    Firefox that nothing drove.
     """
     for item in items:
         if "test_page_" in item.nodeid and "firefox" in item.nodeid:
