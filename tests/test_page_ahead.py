@@ -16,7 +16,6 @@ from web.serve import SiteServer
 
 LAST = "/models/basicamt_44100.notes.onnx"
 RUNTIME = "/ort/ort.wasm.min.mjs"
-"""Asked for when everything else is there."""
 STEP_MS = 50
 
 

@@ -71,20 +71,55 @@ def test_threads_where_the_host_sends_the_headers_and_else_from_the_second_visit
             check_tune(driver)
             cores = driver.page.evaluate("navigator.hardwareConcurrency")
             most = min(4, cores)
-            assert driver.facts["threads"] == (most if isolated else 1)
+            check_threads(driver, most if isolated else 1)
             if not isolated:
                 driver.wait("html[data-offline=ready]")
                 driver.page.reload()
                 assert driver.page.evaluate("crossOriginIsolated")
+                driver.requests.clear()
                 assert driver.transcribe(folder / "tune.wav") == "done"
                 check_tune(driver)
-                assert driver.facts["threads"] == most
-                # A thread's script that a service worker answers for does not always arrive.
-                glue = [url for url in driver.requests if url.endswith("threaded.mjs")]
-                assert len(glue) <= 2, "one for each of two pages, none for their threads"
+                check_threads(driver, most)
+                asked = [url.rpartition("/")[2] for url in driver.requests if "/ort/" in url]
+                assert asked.count("ort-wasm-simd-threaded.mjs") == 1, "threads ask for nothing"
             assert driver.complaints == []
             driver.page.close()
         context.close()
+
+
+def check_threads(driver: PageDriver, count: int) -> None:
+    """Firefox loses a message to a thread at times; the library then does without threads."""
+    facts = driver.facts
+    browser = driver.page.context.browser
+    if facts["stalled"] and browser and browser.browser_type.name == "firefox":
+        assert facts["threads"] == 1
+    else:
+        assert (facts["threads"], facts["stalled"]) == (count, False)
+
+
+def test_threads_that_do_not_start_are_done_without(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    site = shutil.copytree(folder / "site", tmp_path / "site")
+    glue = site / "ort" / "ort-wasm-simd-threaded.mjs"
+    replace_once(glue, "isPthread&&ortWasmThreaded()", "isPthread&&0")
+    replace_once(site / "lib" / "session.js", "START_MS = 10_000", "START_MS = 1")
+    context = browser.new_context(service_workers="block")
+    with SiteServer(site, isolated=True) as server:
+        driver = PageDriver(context, server.url)
+        if driver.page.evaluate("navigator.hardwareConcurrency") == 1:
+            pytest.skip("one core: no threads that could stall")
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        check_tune(driver)
+        assert (driver.facts["threads"], driver.facts["stalled"]) == (1, True)
+        driver.page.close()
+    context.close()
+
+
+def replace_once(path: Path, old: str, new: str) -> None:
+    content = path.read_text(encoding="utf-8")
+    assert content.count(old) == 1, f"{path.name} has changed"
+    path.write_text(content.replace(old, new), encoding="utf-8")
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -193,6 +228,27 @@ def test_models_that_are_not_for_the_gpu_run_on_the_cpu_and_say_so(
         assert driver.facts["backend"] == "wasm"
         assert "made for the CPU" in driver.message
         assert not [path for path in server.requests if "asyncify" in path]
+        driver.page.close()
+    context.close()
+
+
+def test_a_gpu_that_does_not_start_is_done_without(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    site = shutil.copytree(folder / "site", tmp_path / "site")
+    library = site / "lib" / "session.js"
+    replace_once(library, 'if (!gpu) return "this browser has no WebGPU";', 'return "";')
+    broken = '[this.backend === "webgpu" ? "none" : "wasm"]'
+    replace_once(library, "[this.backend],", f"{broken},")
+    context = browser.new_context(service_workers="block")
+    with SiteServer(site) as server:
+        driver = PageDriver(context, server.url)
+        driver.page.select_option("#backend", "webgpu")
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        check_tune(driver)
+        assert driver.facts["backend"] == "wasm"
+        assert driver.facts["fallback"] in driver.message
+        assert [path for path in server.requests if "asyncify" in path], "it was not tried"
         driver.page.close()
     context.close()
 

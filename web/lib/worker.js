@@ -58,6 +58,7 @@ import { Transcript } from "./transcript.js";
  * @property {import("./session.js").Backend} backend what ran
  * @property {number} threads
  * @property {string} fallback why it is not the backend that was asked for; else empty
+ * @property {boolean} stalled whether threads did not start, so that there was one
  * @property {number} audioSeconds
  * @property {number} computeSeconds the network alone, download and start not counted
  * @property {number} repairedSamples that were NaN or infinite
@@ -126,8 +127,14 @@ function getReady(needs) {
 /** @param {Needs} needs */
 async function makeReady({ files, contents, runtimeFiles, backend, threads }) {
   const choice = await chooseBackend(backend, runtimeFiles, files);
-  const fetched = await fetchAll(files, contents, runtimeFiles, choice.backend);
-  const engine = await Engine.start({ files: runtimeFiles, threads, ...choice });
+  let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  // As it was built: a host that sends it compressed tells another length.
+  if (runtimeFiles.folder) total += RUNTIME_FILES[choice.backend].wasmBytes;
+  const onBytes = countTo(total);
+  const [engine, fetched] = await Promise.all([
+    Engine.load({ files: runtimeFiles, choice, threads, onBytes }),
+    fetchStages(files, contents, onBytes),
+  ]);
   return { engine, contents: fetched };
 }
 
@@ -152,6 +159,7 @@ async function run(request) {
     backend: engine.backend,
     threads: engine.threads,
     fallback: engine.note,
+    stalled: engine.stalled,
     audioSeconds: listener.seconds,
     computeSeconds: (performance.now() - startedMs) / 1000,
     repairedSamples: listener.repaired,
@@ -205,41 +213,37 @@ function askForAudio(from, to) {
 }
 
 /**
- * The stages, and the runtime into the browser's cache, counted together.
- * @param {import("./manifest.js").StageFile[]} files
- * @param {Needs["contents"]} contents
- * @param {import("./session.js").RuntimeFiles} runtimeFiles
- * @param {import("./session.js").Backend} backend
- * @returns {Promise<Map<string, Uint8Array<ArrayBuffer>>>} by the stages' names
+ * Tells how much of everything that a run needs has arrived.
+ * @param {number} total bytes
+ * @returns {(bytes: number) => void}
  */
-async function fetchAll(files, contents, runtimeFiles, backend) {
-  const { wasm, wasmBytes } = RUNTIME_FILES[backend];
+function countTo(total) {
   let done = 0;
-  let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  // As it was built: a host that sends it compressed tells another length.
-  if (runtimeFiles.folder) total += wasmBytes;
   let toldMs = 0;
-  const count = (/** @type {number} */ bytes) => {
+  return (bytes) => {
     done += bytes;
     const now = performance.now();
     if (done < total && now - toldMs < REPORT_MS) return;
     toldMs = now;
     reply({ id: runId, progress: { stage: "download", done, total: Math.max(done, total) } });
   };
-  // onnxruntime-web fetches its WebAssembly itself, streaming into the compiler, and tells nobody
-  // how far it is: this fetch beside it counts, and leaves the file in the HTTP cache.
-  const warming = runtimeFiles.folder
-    ? download(new URL(wasm, runtimeFiles.folder).href, count)
-    : null;
+}
+
+/**
+ * @param {import("./manifest.js").StageFile[]} files
+ * @param {Needs["contents"]} contents
+ * @param {(bytes: number) => void} onBytes
+ * @returns {Promise<Map<string, Uint8Array<ArrayBuffer>>>} by the stages' names
+ */
+async function fetchStages(files, contents, onBytes) {
   const fetched = await Promise.all(
     files.map(async ({ stage, path, sha256 }, i) => {
       const content = contents[i];
       if (typeof content !== "string") return /** @type {const} */ ([stage, content]);
-      const bytes = await download(content, count);
+      const bytes = await download(content, onBytes);
       await checkHash(bytes, sha256, path);
       return /** @type {const} */ ([stage, bytes]);
     }),
   );
-  await warming;
   return new Map(fetched);
 }
