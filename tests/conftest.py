@@ -23,8 +23,8 @@ SHARED = Path(__file__).parents[2] / "shared"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let a page in Firefox that never settles try again, once; a wrong result never does.
 
-    Firefox ESR 153 under a service worker loses the first message to a thread at times, and
-    onnxruntime then waits for ever (figures at fetchRuntime in web/lib/session.js). The library
+    In Firefox ESR 153 under a service worker a thread now and then never gets its first message,
+    and onnxruntime then waits for ever (figures at fetchRuntime in web/lib/session.js). The library
     starts again with one thread when START_MS have passed; this stays until CI has gone on
     without needing it.
     """

@@ -88,7 +88,7 @@ def test_threads_where_the_host_sends_the_headers_and_else_from_the_second_visit
 
 
 def check_threads(driver: PageDriver, count: int) -> None:
-    """Firefox loses a message to a thread at times; the library then does without threads."""
+    """In Firefox a thread may never get its first message; the library then does without."""
     facts = driver.facts
     browser = driver.page.context.browser
     if facts["stalled"] and browser and browser.browser_type.name == "firefox":

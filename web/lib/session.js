@@ -38,7 +38,7 @@ export const RUNTIME_FILES = Object.freeze({
 const MOST_THREADS = 4;
 /**
  * Milliseconds that threads have to start in, once everything is there. In Firefox ESR 153, under a
- * service worker, the first message to a thread is lost at times, and onnxruntime waits for ever
+ * service worker, a thread now and then never gets its first message, and onnxruntime waits for ever
  * (figures at fetchRuntime). The slowest start that was none of these took 2.5 seconds, on two busy
  * cores; a machine four times slower is not hurried.
  */
