@@ -85,9 +85,29 @@ def test_the_table_goes_where_the_others_go(tmp_path: Path) -> None:
     readme.write_text("<!-- variants en -->\n<!-- end -->\n<!-- variants zh -->\n<!-- end -->\n")
     assert write_tables(bench, readme) == 2
     told = readme.read_text()
-    cells = "| basicamt int8 | 110 000 | 40 000 | 2.00 | 0.950 | 1.000 | – |"
+    cells = "| basicamt int8 | 110 000 | 40 000 | 2.00 – 2.00 | 0.950 | 1.000 | – |"
     assert f"{cells} not shipped: other notes |" in told
     assert f"{cells} 不默认生成：音符不同 |" in told
+
+
+def test_the_times_stand_side_by_side(tmp_path: Path) -> None:
+    bench = Bench("2026-01-01T00:00+00:00", {"baseline": "plain", "rounds": "3"})
+    old = "chromium-wasm-1.18"
+    bench.comparisons += [
+        timed("control", 0.9, 1.0, 1.2),
+        timed("fp32", 0.4, 0.5, 0.3),
+        timed("int8", 1.0),
+        timed("fp32", 0.6, runtime=old),
+    ]
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- bench en -->\n<!-- end -->\n")
+    assert write_tables(bench, readme) == 1
+    assert readme.read_text().splitlines()[1:-1] == [
+        f"| CPU time ÷ baseline | chromium-wasm | {old} |",
+        "| --- | ---: | ---: |",
+        "| basicamt fp32 | 0.40 (0.30 – 0.50) | 0.60 (0.60 – 0.60) |",
+        "| basicamt control | 1.00 (0.90 – 1.20) | – |",
+    ]
 
 
 def make_file(folder: Path, variant: Variant, gain: float) -> ModelFile:

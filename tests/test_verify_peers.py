@@ -75,7 +75,7 @@ def test_the_best_backend_is_taken_and_the_others_are_told(tmp_path: Path) -> No
     readme = tmp_path / "README.md"
     readme.write_text("<!-- bench en -->\n<!-- end -->\n")
     assert write_tables(bench, readme) == 1
-    row = "| basicamt fp32 ÷ @spotify/basic-pitch 1.2.3 (cpu) | 0.100 | 0.100 – 0.100 |"
+    row = "| basicamt ÷ @spotify/basic-pitch 1.2.3 (cpu) | 0.10 (0.10 – 0.10) |"
     assert row in readme.read_text()
 
 

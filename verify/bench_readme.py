@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from export.readme import fill_block, group_digits
 from verify.bench_results import Bench
-from verify.decide import VERDICTS, Decision
+from verify.decide import REFERENCE, VERDICTS, Decision
 
-TIMES = {
-    "en": "| runtime | file | CPU time ÷ baseline | least – most | multiply-adds a second, 10⁶ |",
-    "zh": "| 运行时 | 文件 | CPU 时间 ÷ 基准 | 最小 – 最大 | 每秒音频的乘加次数（百万） |",
-}
+TIMES = {"en": "CPU time ÷ baseline", "zh": "CPU 时间 ÷ 基准"}
 FILES = {
-    "en": ("file", "bytes", "brotli", "time ÷ fp32, {}", "note F1", "the least"),
-    "zh": ("文件", "字节", "brotli", "时间 ÷ fp32，{}", "音符 F1", "最小"),
+    "en": ("file", "bytes", "brotli", "time ÷ fp32", "note F1", "the least"),
+    "zh": ("文件", "字节", "brotli", "时间 ÷ fp32", "音符 F1", "最小"),
 }
 LAST = {"en": ("recommended for", "verdict"), "zh": ("推荐用于", "结论")}
+TOLD = (REFERENCE, "control")
+"""What the first table has of each model; the page has all, the second table the variants."""
 
 
 def write_tables(bench: Bench, path: Path) -> int:
@@ -28,41 +28,43 @@ def write_tables(bench: Bench, path: Path) -> int:
 
 
 def write_times(bench: Bench, language: str) -> Iterator[str]:
-    """Every file beside the baseline, in Markdown."""
-    yield TIMES[language]
-    yield "| --- | --- | ---: | ---: | ---: |"
-    for row in bench.comparisons:
-        if row.name != "baseline":
-            counted = "–" if row.multiply_adds is None else f"{row.multiply_adds / 1e6:.0f}"
-            spread = f"{min(row.ratios):.2f} – {max(row.ratios):.2f}"
-            file = f"{row.model} {row.name}"
-            yield _row([row.runtime, file, f"{row.ratio:.2f}", spread, counted])
+    """The default files beside the baseline, and beside the peer: a column for each runtime."""
+    rows = [row for row in bench.comparisons if row.name in TOLD]
+    where = [row.runtime for row in rows] + ([bench.peer.runtime] if bench.peer else [])
+    runtimes = list(dict.fromkeys(where))
+    cells: dict[str, dict[str, str]] = {}
+    for row in sorted(rows, key=lambda row: TOLD.index(row.name)):
+        cells.setdefault(f"{row.model} {row.name}", {})[row.runtime] = _write_ratios(row.ratios)
     if peer := bench.peer:
-        spread = f"{min(peer.ratios):.3f} – {max(peer.ratios):.3f}"
-        file = f"{peer.model} fp32 ÷ {peer.package} ({peer.backend})"
-        yield _row([peer.runtime, file, f"{peer.ratio:.3f}", spread, "–"])
+        name = f"{peer.model} ÷ {peer.package} ({peer.backend})"
+        cells[name] = {peer.runtime: _write_ratios(peer.ratios)}
+    yield _row([TIMES[language], *runtimes])
+    yield _row(["---", *["---:"] * len(runtimes)])
+    for name, found in cells.items():
+        yield _row([name, *(found.get(runtime, "–") for runtime in runtimes)])
 
 
 def write_decisions(bench: Bench, language: str) -> Iterator[str]:
     """Every variant and what becomes of it, in Markdown."""
-    rows = bench.decisions
-    runtimes = list(dict.fromkeys(runtime for row in rows for runtime in row.times))
-    file, size, compressed, time, notes, least = FILES[language]
-    times = [time.format(runtime) for runtime in runtimes]
-    yield _row([file, size, compressed, *times, notes, least, *LAST[language]])
-    yield _row(["---", *["---:"] * (4 + len(runtimes)), "---", "---"])
-    for row in rows:
-        yield _row(_write_decision(row, runtimes, language))
+    yield _row([*FILES[language], *LAST[language]])
+    yield _row(["---", *["---:"] * 5, "---", "---"])
+    for row in bench.decisions:
+        yield _row(_write_decision(row, language))
 
 
-def _write_decision(row: Decision, runtimes: list[str], language: str) -> Iterator[str]:
-    file = row.fidelity
+def _write_decision(row: Decision, language: str) -> Iterator[str]:
+    file, times = row.fidelity, row.times.values()
     yield f"{file.model} {file.variant}"
     yield from map(group_digits, (file.bytes, file.compressed_bytes))
-    yield from (f"{row.times[name]:.2f}" if name in row.times else "–" for name in runtimes)
+    yield f"{min(times):.2f} – {max(times):.2f}" if times else "–"
     yield from (f"{f1:.3f}" for f1 in (file.f1, file.least_f1))
     yield ", ".join(file.recommended_for) or "–"
     yield VERDICTS[language][row.verdict]
+
+
+def _write_ratios(ratios: Sequence[float]) -> str:
+    """Median, least and most."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} – {max(ratios):.2f})"
 
 
 def _row(cells: list[str] | Iterator[str]) -> str:
