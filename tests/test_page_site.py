@@ -112,6 +112,7 @@ def test_threads_that_do_not_start_are_done_without(
         assert driver.transcribe(folder / "tune.wav") == "done"
         check_tune(driver)
         assert (driver.facts["threads"], driver.facts["stalled"]) == (1, True)
+        assert "1 thread, since more did not start" in driver.page.inner_text("#facts")
         driver.page.close()
     context.close()
 

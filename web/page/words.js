@@ -54,11 +54,11 @@ function summary(notes, timbres) {
  * What ran, where, on how much, and for how long.
  * @param {import("../lib/worker.js").RunFacts} facts
  */
-function showFacts({ model, backend, threads, audioSeconds, computeSeconds }) {
+function showFacts({ model, backend, threads, stalled, audioSeconds, computeSeconds }) {
   const speed = audioSeconds / Math.max(0.001, computeSeconds);
   const runtime = [
     backend === "webgpu" ? "WebGPU" : "WebAssembly",
-    threads === 1 ? text("one_thread") : text("threads", { count: threads }),
+    threads > 1 ? text("threads", { count: threads }) : text(stalled ? "stalled" : "one_thread"),
   ];
   const rows = [
     [text("fact_model"), model],
