@@ -13,7 +13,6 @@ from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
@@ -117,14 +116,9 @@ class BrowserRunner:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._close()
-        self._server.__exit__(kind, error, trace)
+        self._server.__exit__(*exception)
         self._events.close()
 
     def load(self, file: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
@@ -42,12 +41,7 @@ class Runner(Protocol):
     def __enter__(self) -> Self:
         """Start; RunnerError if that fails."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop whatever was started."""
 
     def load(self, file: Path) -> None:
@@ -68,12 +62,7 @@ class _InProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._model = None
 
     def _loaded(self) -> Any:  # noqa: ANN401  # a session or a torch module, as the subclass made it

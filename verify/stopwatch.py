@@ -12,7 +12,6 @@ import itertools
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 from playwright.async_api import BrowserType, CDPSession, Error, async_playwright
@@ -70,14 +69,9 @@ class Stopwatch:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._loop.run_until_complete(self._stack.aclose())
-        self._server.__exit__(kind, error, trace)
+        self._server.__exit__(*exception)
         self._loop.close()
 
     def load(self, key: str, file: Path | bytes) -> Lap:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -75,13 +74,8 @@ class StreamRunner:
         self._runner.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._runner.__exit__(kind, error, trace)
+    def __exit__(self, *exception: object) -> None:
+        self._runner.__exit__(*exception)
 
     def load(self, file: Path) -> None:
         """Find the stages beside the whole model's file; ``run`` opens one after the other."""
