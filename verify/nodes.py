@@ -10,67 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 
+from verify.bad_node import BadNode, Range
 from verify.compare import Array
 from verify.expose import run_exposed, tensor_names
+from verify.inside import open_node
 from verify.runners import NativeRunner, Runner, RunnerError, Tensors
 
 RELATIVE = 1e-4
 """Error allowed in a tensor, as a share of its largest magnitude: float32 leaves about 1e-6 a
 node, and errors add up; a logarithm in float16 leaves 5e-4."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """What a tensor holds."""
-
-    name: str
-    shape: tuple[int, ...]
-    smallest: float
-    """Of the finite values; NaN where there is none."""
-    largest: float
-    nonfinite: int
-
-    def __str__(self) -> str:
-        """One line."""
-        shape = "x".join(map(str, self.shape)) or "scalar"
-        bad = f", {self.nonfinite} not finite" if self.nonfinite else ""
-        return f"{self.name} {shape} in [{self.smallest:.4g}, {self.largest:.4g}]{bad}"
-
-
-@dataclass(frozen=True)
-class BadNode:
-    """A node that makes a bad output from good inputs."""
-
-    node: str
-    """Its name, or its first output where it has none."""
-    operator: str
-    position: int
-    """In graph order, from 0."""
-    fault: str
-    inputs: tuple[Range, ...]
-    output: Range | None
-    """None where the runtime stops at this node."""
-    reference: Range | None
-    origin: str
-    """Where in the network it comes from, as far as the file says."""
-
-    def __str__(self) -> str:
-        """Several lines, for people."""
-        lines = [
-            f"node {self.position}, {self.operator} {self.node}: {self.fault}",
-            *(f"  takes {value}" for value in self.inputs),
-        ]
-        if self.output:
-            lines.append(f"  gives {self.output}")
-        if self.reference:
-            lines.append(f"  ought to give {self.reference}")
-        return "\n".join([*lines, f"  from {self.origin}"])
 
 
 class BisectError(ValueError):
@@ -87,19 +41,51 @@ def find_bad_node(
     """Search a file in an entered runner; None where every output agrees.
 
     ``against`` is a file known to be good with the same tensor names, this file itself if None.
-    A runtime that stops is searched for the node where it does. Raises RunnerError where the
-    reference does not run, and BisectError where the two files share no output, or where every
-    tensor seen on its own is good.
+    A runtime that stops is searched for the node where it does. A function and a loop are searched
+    in turn, as far as that shows the fault. Raises RunnerError where the reference does not run,
+    and BisectError where the two files share no output, or where every tensor seen on its own is
+    good.
     """
     model = onnx.load(file)
     good = onnx.load(against) if against else model
+    found = _search(runner, model, good, inputs, relative)
+    return found and _enter(runner, model, good, inputs, relative, found)
+
+
+def _enter(
+    runner: Runner,
+    model: onnx.ModelProto,
+    good: onnx.ModelProto,
+    inputs: Mapping[str, Array],
+    relative: float,
+    found: BadNode,
+) -> BadNode:
+    """Add the bad node in a bad node that holds others."""
+    node = model.graph.node[found.position]
+    for opened, known in open_node(model, good, node):
+        try:
+            inside = _search(runner, opened, known, inputs, relative)
+        except (BisectError, RunnerError):  # the loop has ended, or the fault hides from a search
+            break
+        if inside:
+            return replace(found, inside=_enter(runner, opened, known, inputs, relative, inside))
+    return found
+
+
+def _search(
+    runner: Runner,
+    model: onnx.ModelProto,
+    good: onnx.ModelProto,
+    inputs: Mapping[str, Array],
+    relative: float,
+) -> BadNode | None:
     outputs = [value.name for value in model.graph.output]
     names = tensor_names(model)
     with NativeRunner("off") as native:
         truth = run_exposed(native, good, inputs, tensor_names(good))
     shared = [name for name in names if name in truth]
     if not set(shared) & set(outputs):
-        raise BisectError(f"{file.name} and {against} share no output: nothing to compare")
+        raise BisectError("the two files share no output: nothing to compare")
 
     try:
         seen = run_exposed(runner, model, inputs, outputs)

@@ -1,0 +1,61 @@
+"""What is said of a bad node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a tensor holds."""
+
+    name: str
+    shape: tuple[int, ...]
+    smallest: float
+    """Of the finite values; NaN where there is none."""
+    largest: float
+    nonfinite: int
+
+    def __str__(self) -> str:
+        """One line."""
+        shape = "x".join(map(str, self.shape)) or "scalar"
+        bad = f", {self.nonfinite} not finite" if self.nonfinite else ""
+        return f"{self.name} {shape} in [{self.smallest:.4g}, {self.largest:.4g}]{bad}"
+
+
+@dataclass(frozen=True)
+class BadNode:
+    """A node that makes a bad output from good inputs."""
+
+    node: str
+    """Its name, or its first output where it has none."""
+    operator: str
+    position: int
+    """In graph order, from 0."""
+    fault: str
+    inputs: tuple[Range, ...]
+    output: Range | None
+    """None where the runtime stops at this node."""
+    reference: Range | None
+    origin: str
+    """Where in the network it comes from, as far as the file says."""
+    inside: BadNode | None = None
+    """Of a function or a loop: the bad node in it; None where it could not be found."""
+
+    def __str__(self) -> str:
+        """Several lines, for people."""
+        return f"node {self.position}, {self._describe()}"
+
+    def _describe(self) -> str:
+        lines = [
+            f"{self.operator} {self.node}: {self.fault}",
+            *(f"  takes {value}" for value in self.inputs),
+        ]
+        if self.output:
+            lines.append(f"  gives {self.output}")
+        if self.reference:
+            lines.append(f"  ought to give {self.reference}")
+        lines.append(f"  from {self.origin}")
+        if self.inside:
+            lines.append(f"inside it, {self.inside._describe()}")
+        return "\n".join(lines)
