@@ -76,7 +76,7 @@ def shards() -> list[Shard]:
 def test_scores_stay_in_range_and_never_strike_a_sounding_key(seed: int) -> None:
     rng = np.random.default_rng(seed)
     ranges = [(24, 105), (40, 64), (70, 90)]
-    parts = [write_piano(rng, 12), *write_ensemble(rng, 12, ranges[1:])]
+    parts = [write_piano(rng, 12, plain=seed % 2 == 0), *write_ensemble(rng, 12, ranges[1:])]
     for part, (low, high) in zip(parts, ranges, strict=True):
         assert part == sorted(part, key=lambda n: n.start_seconds)
         ends: dict[int, float] = {}
@@ -87,6 +87,19 @@ def test_scores_stay_in_range_and_never_strike_a_sounding_key(seed: int) -> None
             assert note.start_seconds > ends.get(note.pitch, -1)
             ends[note.pitch] = note.end_seconds
     assert parts[0]
+
+
+def test_plain_pieces_are_shorter_of_breath_and_struck_together() -> None:
+    median, together = [], []
+    for plain in (False, True):
+        pieces = [write_piano(np.random.default_rng(seed), 24, plain) for seed in range(40)]
+        lengths = [n.end_seconds - n.start_seconds for piece in pieces for n in piece]
+        starts = [np.array([n.start_seconds for n in piece]) for piece in pieces]
+        near = [(np.abs(s[:, None] - s) < 0.05).sum(1) - 1 for s in starts]
+        median.append(float(np.median(lengths)))
+        together.append(float(np.concatenate(near).mean()))
+    assert median[1] < 0.8 * median[0]
+    assert together[1] > 1.3 * together[0]
 
 
 @pytest.mark.parametrize("kind", [ModelledPiano, RandomTimbre])

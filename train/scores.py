@@ -36,11 +36,14 @@ class Note:
     velocity: int
 
 
-def write_piano(rng: np.random.Generator, duration_seconds: float) -> list[Note]:
+def write_piano(
+    rng: np.random.Generator, duration_seconds: float, plain: bool = False
+) -> list[Note]:
     """A piece for two hands that fills ``duration_seconds``; notes sorted by start.
 
     Tempo, key, textures, articulation, dynamics and pedalling are drawn from ``rng`` and change
-    every few bars.
+    every few bars. A ``plain`` piece is as classical piano mostly is: chords struck together in
+    the middle of the keyboard, short notes, little pedal.
     """
     tonic, scale = int(rng.integers(12)), _SCALES[rng.integers(len(_SCALES))]
     beat_seconds = 60 / np.exp(rng.uniform(np.log(45), np.log(170)))
@@ -50,7 +53,7 @@ def write_piano(rng: np.random.Generator, duration_seconds: float) -> list[Note]
     pedals: list[tuple[float, float]] = []
     degree, bar, loudness = 0, 0, rng.uniform(35, 100)
     while clock.at(bar * beats) < duration_seconds:
-        section = _Section(rng, loudness)
+        section = _Section(rng, loudness, _PLAIN if plain else _FREE)
         for _ in range(int(rng.integers(2, 7))):
             halves = 2 if rng.random() < 0.3 else 1
             for half in range(halves):
@@ -104,32 +107,67 @@ class _Clock:
         return float(np.interp(beat, np.arange(len(self._times)), self._times))
 
 
+@dataclass(frozen=True)
+class _Style:
+    """What sections are drawn from."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    left_centre: Range
+    right_centre: Range
+    articulations: tuple[float, ...]
+    pedalled: float
+    """Share of sections under the pedal."""
+    jitter_seconds: tuple[float, float]
+    span: Range
+    """Semitones that a hand's chords reach over."""
+
+
+_FREE = _Style(
+    left=("block", "octaves", "alberti", "arpeggio", "stride", "held", "run", "rest", "line"),
+    right=(
+        "melody",
+        "melody",
+        "thirds",
+        "octaves",
+        "block",
+        "arpeggio",
+        "run",
+        "repeat",
+        "trill",
+        "line",
+        "random",
+    ),
+    left_centre=(33, 55),
+    right_centre=(58, 83),
+    articulations=(0.35, 0.6, 0.85, 0.95, 1.0, 1.05),
+    pedalled=0.55,
+    jitter_seconds=(0.002, 0.014),
+    span=(8, 25),
+)
+_PLAIN = _Style(
+    left=("block", "block", "block", "octaves", "alberti", "stride", "held", "line", "rest"),
+    right=("melody", "thirds", "thirds", "octaves", "block", "block", "run", "arpeggio", "line"),
+    left_centre=(46, 58),
+    right_centre=(60, 77),
+    articulations=(0.25, 0.4, 0.6, 0.8, 0.95),
+    pedalled=0.15,
+    jitter_seconds=(0.0, 0.006),
+    span=(8, 16),
+)
+
+
 class _Section:
     """What stays the same for a few bars: both hands' textures, touch and pedal."""
 
-    def __init__(self, rng: np.random.Generator, loudness: float) -> None:
-        self.left = _Hand(rng, _LEFT, int(rng.integers(33, 56)))
-        self.right = _Hand(rng, _RIGHT, int(rng.integers(58, 84)))
+    def __init__(self, rng: np.random.Generator, loudness: float, style: _Style) -> None:
+        self.left = _Hand(rng, style.left, style.left_centre, style.span)
+        self.right = _Hand(rng, style.right, style.right_centre, style.span)
         self.loudness = loudness
-        self.articulation = float(rng.choice([0.35, 0.6, 0.85, 0.95, 1.0, 1.05]))
-        self.pedal = rng.random() < 0.55
-        self.jitter_seconds = rng.uniform(0.002, 0.014)
+        self.articulation = float(rng.choice(np.array(style.articulations)))
+        self.pedal = rng.random() < style.pedalled
+        self.jitter_seconds = rng.uniform(*style.jitter_seconds)
 
-
-_LEFT = ("block", "octaves", "alberti", "arpeggio", "stride", "held", "run", "rest", "line")
-_RIGHT = (
-    "melody",
-    "melody",
-    "thirds",
-    "octaves",
-    "block",
-    "arpeggio",
-    "run",
-    "repeat",
-    "trill",
-    "line",
-    "random",
-)
 
 Event = tuple[float, float, int, float]
 """Offset and length in beats, pitch, accent."""
@@ -138,12 +176,15 @@ Event = tuple[float, float, int, float]
 class _Hand:
     """One hand's texture, kept for a section."""
 
-    def __init__(self, rng: np.random.Generator, textures: Sequence[str], centre: int) -> None:
+    def __init__(
+        self, rng: np.random.Generator, textures: Sequence[str], centres: Range, spans: Range
+    ) -> None:
+        centre = int(rng.integers(centres[0], centres[1] + 1))
         self.texture = str(rng.choice(np.array(textures)))
         self.centre = centre
         self.pitch = centre
         self.subdivision = int(rng.choice([1, 2, 2, 3, 4, 4, 6]))
-        self.span = int(rng.integers(8, 26))
+        self.span = int(rng.integers(spans[0], spans[1] + 1))
         self.voices = int(rng.integers(2, 6))
         self.accent = float(rng.uniform(-6, 14))
 

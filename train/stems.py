@@ -20,6 +20,9 @@ from .tones import RATE_HZ, Instrument, ModelledPiano, RandomTimbre, Wave
 PIECE_SECONDS = 24.0
 PIANO_SOURCES = {"salamander": 0.4, "modelled": 0.3, "musescore": 0.15, "fluid": 0.15}
 """Where the pianos of the training pieces come from, and how often."""
+PLAIN_SHARE = 0.5
+"""Share of the training's piano pieces that are plain: easy scores in a quiet, dry room. The rest
+is harder than reality in every way at once, and the network is small."""
 _SALTS = {"train": 1, "validation": 2, "test": 3}
 _INAUDIBLE_DB = -42.0
 _LAYER = 6  # velocities of one layer share a tone
@@ -44,21 +47,25 @@ class Studio:
     def record(self, split: str, index: int, piano_share: float = 0.5) -> list[Stem]:
         """Piece ``index`` of ``split`` (train, validation, test); raises KeyError for another."""
         rng = np.random.default_rng([_SALTS[split], index])
+        plain = False
         if rng.random() < piano_share:
-            stems = [self._piano(rng, split)]
+            # drawn apart, so that all other pieces stay what they are
+            chance = np.random.default_rng([_SALTS[split], index, 1]).random()
+            plain = split == "train" and chance < PLAIN_SHARE
+            stems = [self._piano(rng, split, plain)]
         else:
             stems = self._ensemble(rng, split)
         if split != "train":
             return stems
-        return _mix_down(stems, rng)
+        return _mix_down(stems, rng, _QUIET if plain else _LIVE)
 
     def _font(self, name: str) -> Soundfont:
         if name not in self._fonts:
             self._fonts[name] = Soundfont(FONTS[name])
         return self._fonts[name]
 
-    def _piano(self, rng: np.random.Generator, split: str) -> Stem:
-        notes = write_piano(rng, PIECE_SECONDS)
+    def _piano(self, rng: np.random.Generator, split: str, plain: bool) -> Stem:
+        notes = write_piano(rng, PIECE_SECONDS, plain)
         if split != "train":
             return self._from_font(rng, _held_out(split), int(rng.choice(PIANOS)), notes)
         source = str(rng.choice(list(PIANO_SOURCES), p=list(PIANO_SOURCES.values())))
@@ -70,7 +77,7 @@ class Studio:
             if source == "salamander" and self._salamander is not None:
                 piano = Salamander(self._salamander, rng)
             wave, notes = perform(piano, notes, PIECE_SECONDS, rng)
-        if rng.random() < 0.6:
+        if rng.random() < (0.3 if plain else 0.6):
             ring = 10 ** (rng.uniform(-34, -14) / 20)
             wave = wave + ring * reverberate(wave, draw_strings(rng))
         return Stem(wave, notes, source)
@@ -150,18 +157,35 @@ def _held_out(split: str) -> str:
     return {"validation": "csound", "test": "timgm"}[split]
 
 
-def _mix_down(stems: list[Stem], rng: np.random.Generator) -> list[Stem]:
+@dataclass(frozen=True)
+class _Conditions:
+    """Where a piece is recorded."""
+
+    wet_db: tuple[float, float]
+    """The room's tail over the direct sound; each stem has up to 3 dB more or less."""
+    coloured: float
+    """Share of pieces whose microphone has a response of its own."""
+    noise_db: tuple[float, float]
+    """The background under the music."""
+
+
+_LIVE = _Conditions(wet_db=(-26, 3), coloured=0.85, noise_db=(-75, -22))
+_QUIET = _Conditions(wet_db=(-28, -6), coloured=0.5, noise_db=(-75, -42))
+
+
+def _mix_down(stems: list[Stem], rng: np.random.Generator, conditions: _Conditions) -> list[Stem]:
     """Put all stems into one room, before one microphone, with one background and one level."""
     loud = [float(np.std(s.wave)) + 1e-9 for s in stems]
     waves = [s.wave / x * 10 ** (rng.normal(0, 4) / 20) for s, x in zip(stems, loud, strict=True)]
     if rng.random() < 0.85:
-        wet = 10 ** (rng.uniform(-26, 3) / 10)
+        wet = 10 ** (rng.uniform(*conditions.wet_db) / 10)
         waves = [reverberate(w, draw_room(rng, wet * rng.uniform(0.5, 2))) for w in waves]
     ear = int(rng.integers(1 << 30))
-    if rng.random() < 0.85:
+    if rng.random() < conditions.coloured:
         waves = [colour(w.astype(np.float32), np.random.default_rng(ear)) for w in waves]
     total = np.sum(waves, axis=0)
-    noise = draw_noise(rng, len(total)) * np.std(total) * 10 ** (rng.uniform(-75, -22) / 20)
+    background = np.std(total) * 10 ** (rng.uniform(*conditions.noise_db) / 20)
+    noise = draw_noise(rng, len(total)) * background
     level = 10 ** (rng.uniform(-18, 0) / 20) / (np.abs(total).max() + 1e-9)
     out = []
     for i, (stem, wave) in enumerate(zip(stems, waves, strict=True)):
