@@ -33,7 +33,7 @@ from train.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
 WEIGHTS = Path(__file__).parents[1] / "export" / "weights"
 SAVE_EVERY = 100
 TASKS: dict[str, tuple[Recipe, float, int]] = {
-    "notes": (Recipe(), 4e-3, 8000),
+    "notes": (Recipe(piano_share=0.85, blend=0.15, equaliser_db=3.0), 4e-3, 10_000),
     "timbre": (Recipe(frames=300, crops=3), 3e-3, 4000),
 }
 """Recipe, peak learning rate and steps of each part."""
