@@ -18,14 +18,7 @@ from export.nets.front_end import BINS, CQT
 from export.nets.septimbre import Encoder, SepTimbre, to_unit_length
 from export.weights import THRESHOLD_KEYS, Weights, WeightsError
 from tests import note_rules
-from train.batches import (
-    FRAMES_PER_SECOND,
-    LEAD_FRAMES,
-    Recipe,
-    draw_batch,
-    draw_mixtures,
-    draw_targets,
-)
+from train.batches import Recipe, draw_batch, draw_mixtures
 from train.decode import decode_notes
 from train.evaluate import bootstrap, judge
 from train.losses import contrast, focal
@@ -36,6 +29,7 @@ from train.scores import Note, write_ensemble, write_piano
 from train.shards import SCALE, Shard
 from train.ship import ship
 from train.stems import perform
+from train.targets import FADE_DB, FRAMES_PER_SECOND, LEAD_FRAMES, STRIDE, draw_fading, draw_targets
 from train.tones import RATE_HZ, ModelledPiano, RandomTimbre
 from train.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
 
@@ -144,6 +138,24 @@ def test_targets_are_where_the_notes_are() -> None:
     assert sounding.spans.tolist() == [[0, row, first, first + 4]]
     assert draw_targets([notes], 30, 5, 20)[0].sum() == 4  # still within the rows
     assert draw_targets([notes], 60, 5, 20)[0].sum() == 0  # beyond them
+
+
+def test_a_target_fades_with_its_note() -> None:
+    """One that loses a decibel a frame, under the pedal, and another that stays."""
+    width, row = 64, 62 - LOWEST_PITCH
+    energy = np.full((BINS, width), 1e-9, np.float32)
+    energy[3 * row + 1, 10:] = 10 ** (-np.arange(width - 10) / 10)
+    energy[3 * (row + 5) + 1, 10:] = 0.5
+    notes = np.array([[10, 60, 60], [10, 60, 65]], np.float32)
+    notes[:, :2] /= FRAMES_PER_SECOND
+    for start in (0, 20):
+        left = draw_fading([notes], 2, start, energy[:, ::STRIDE], energy[:, start:])
+        fading, staying = left[row, max(10 - start, 0) : 59 - start], left[row + 5]
+        assert np.all(np.diff(fading) <= 0)
+        assert staying[max(10 - start, 0) : 59 - start].min() == 1
+        assert fading[round(FADE_DB[1]) + 20 - max(start - 10, 0)] == 0
+    assert left[row, :5].max() < 1  # its peak was before the crop
+    assert np.count_nonzero(left.any(1)) == 2
 
 
 def test_transposing_moves_sound_and_target_together(shards: list[Shard]) -> None:

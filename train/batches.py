@@ -13,20 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.catalog import EPSILON, HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, PITCHES
+from export.catalog import EPSILON
 from export.nets.front_end import BINS
 
 from .shards import SCALE, Shard
 from .stems import PIANO_SOURCES
-
-FRAMES_PER_SECOND = NETWORK_RATE_HZ / HOP_SAMPLES
-LEAD_FRAMES = 1
-"""Labels come this much early: a real microphone stands metres from the hammer, and frames moved
-back by one scored better on real pianos (0.643 to 0.650), no worse on rendered ones."""
-ONSET_SMEAR = ((-1, 0.6), (0, 1.0), (1, 0.25))
-"""Onset target in the frames around an attack's label. It leans forward: leaning back, it made
-onsets 18 ms late, on validation pieces and real pianos alike (note F1 0.765 and 0.699; moved back,
-0.785 and 0.732)."""
+from .targets import STRIDE, Sounding, draw_fading, draw_targets
 
 
 @dataclass(frozen=True)
@@ -46,14 +38,6 @@ class Recipe:
     """Share of crops from piano pieces, where there are any (of the note branch's crops)."""
     blend: float = 0.25
     """Share of crops that get a stranger's stem on top."""
-
-
-@dataclass(frozen=True)
-class Sounding:
-    """What one stem of a mixture plays within the crop, for the encoder: rows of note, stem."""
-
-    spans: NDArray[np.int64]
-    """(notes, 4): stem, output row, first frame, end frame (exclusive)."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +107,10 @@ def _crop(stems: list[tuple[Shard, int, float]], recipe: Recipe, rng: np.random.
     length = min(shard.cqt.shape[-1] for shard, _, _ in stems)
     width = min(recipe.frames, length)
     start = int(rng.integers(0, length - width + 1))
-    piece = np.zeros((2, BINS, (length + 3) // 4), np.float32)  # every fourth frame
+    piece = np.zeros((2, BINS, -(-length // STRIDE)), np.float32)
     crop = np.zeros((2, BINS, width), np.float32)
     for shard, i, gain in stems:
-        piece += np.float32(gain / SCALE) * shard.cqt[i, :, :, :length:4]
+        piece += np.float32(gain / SCALE) * shard.cqt[i, :, :, :length:STRIDE]
         crop += np.float32(gain / SCALE) * shard.cqt[i, :, :, start : start + width]
     shift = 0
     if rng.random() < 0.7:
@@ -135,13 +119,14 @@ def _crop(stems: list[tuple[Shard, int, float]], recipe: Recipe, rng: np.random.
     floor = 10 ** (rng.uniform(*recipe.noise_db) / 20)
     whole = _energy(piece, shift, gain_db)
     energy = _energy(crop, shift, gain_db)
+    notes = [shard.notes[i] for shard, i, _ in stems]
+    frame, onset, sounding = draw_targets(notes, shift, start, width)
+    frame = np.minimum(frame, draw_fading(notes, shift, start, whole, energy))
     hiss = rng.normal(0, 1, (2, BINS, width)).astype(np.float32)
     energy += (floor**2) * (hiss**2).sum(0) * 10 ** (_smooth_gain(rng, 6) / 10)[:, None]
     deviation = float(np.std(whole.sum(0), ddof=1)) + 1e-12
     jitter = rng.normal(0, recipe.level_jitter)
     log = np.log((energy + recipe.epsilon) / deviation) + jitter
-    notes = [shard.notes[i] for shard, i, _ in stems]
-    frame, onset, sounding = draw_targets(notes, shift, start, width)
     return log.astype(np.float32)[None], frame, onset, sounding
 
 
@@ -162,31 +147,6 @@ def _energy(
 def _smooth_gain(rng: np.random.Generator, depth_db: float) -> NDArray[np.float64]:
     knots = rng.normal(0, depth_db, 9)
     return np.interp(np.arange(BINS), np.linspace(0, BINS - 1, 9), knots)
-
-
-def draw_targets(
-    stems: list[NDArray[np.float32]], semitones: int, start: int, width: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], Sounding]:
-    """Notes of each stem → frame and onset targets (84, width), and the spans of every note."""
-    frame = np.zeros((PITCHES, width), np.float32)
-    onset = np.zeros((PITCHES, width), np.float32)
-    spans = []
-    for stem, notes in enumerate(stems):
-        lead = start + LEAD_FRAMES
-        first = np.round(notes[:, 0] * FRAMES_PER_SECOND).astype(int) - lead
-        last = np.round(notes[:, 1] * FRAMES_PER_SECOND).astype(int) - lead
-        rows = notes[:, 2].astype(int) + semitones - LOWEST_PITCH
-        near = (last > 0) & (first < width + 1) & (rows >= 0) & (rows < PITCHES)
-        for a, b, row in zip(first[near], last[near], rows[near], strict=True):
-            b = max(b, a + 1)
-            frame[row, max(a, 0) : b] = 1
-            for offset, value in ONSET_SMEAR:
-                at = a + offset
-                if 0 <= at < width:
-                    onset[row, at] = max(onset[row, at], value)
-            if min(b, width) - max(a, 0) >= 3:
-                spans.append((stem, row, max(a, 0), min(b, width)))
-    return frame, onset, Sounding(np.array(spans, np.int64).reshape(-1, 4))
 
 
 def _collate(crops: list[_Crop]) -> Batch:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .batches import Sounding
+from .targets import Sounding
 
 
 def focal(logit: Tensor, target: Tensor, gamma: float = 1.0, positive: float = 0.6) -> Tensor:
