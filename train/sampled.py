@@ -13,7 +13,8 @@ import numpy as np
 import soundfile
 from scipy.signal import resample_poly
 
-from .scores import Note, Range
+from .harmony import Range
+from .scores import Note
 from .tones import RATE_HZ, Wave
 
 SALAMANDER_LAYERS = (2, 4, 6, 8, 10, 12, 14, 16)
