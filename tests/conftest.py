@@ -15,7 +15,9 @@ from export.__main__ import main
 from export.catalog import MODELS
 from export.manifest import Manifest
 from tests.browsers import BROWSERS, open_browser
+from tests.stand_in import write_models, write_tune
 from verify.launch import BrowserName
+from web.build import build_site
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -48,6 +50,15 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     name: BrowserName = request.param
     with open_browser(name) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page with stand-in models in ``site``, those in ``models``, a recording, ``tune.wav``."""
+    folder = tmp_path_factory.mktemp("page")
+    build_site(write_models(folder / "models"), folder / "site")
+    write_tune(folder / "tune.wav")
+    return folder
 
 
 @pytest.fixture(scope="session")

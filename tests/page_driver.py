@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
+from tests.stand_in import TUNE
+
 SETTLED = "html:is([data-state=done],[data-state=empty],[data-state=error])"
 WAIT_MS = 90_000
 
@@ -119,3 +121,20 @@ class PageDriver:
         path = folder / download.value.suggested_filename
         download.value.save_as(path)
         return path
+
+
+def check_tune(driver: PageDriver) -> None:
+    """The notes are those that the recording was made of."""
+    notes = driver.notes
+    assert [note["pitch"] for note in notes] == [pitch for _, _, pitch, _ in TUNE]
+    for note, (start, end, _, _) in zip(notes, TUNE, strict=True):
+        assert abs(note["start"] - start) < 0.05
+        assert abs(note["end"] - end) < 0.1
+        assert 0 < note["velocity"] <= 1
+
+
+def replace_once(path: Path, old: str, new: str) -> None:
+    """Change a file of the site; what is not there exactly once has changed since."""
+    content = path.read_text(encoding="utf-8")
+    assert content.count(old) == 1, f"{path.name} has changed"
+    path.write_text(content.replace(old, new), encoding="utf-8")

@@ -9,22 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.page_driver import WAIT_MS, PageDriver
-from tests.stand_in import TUNE, write_models, write_tune
-from web.build import build_site
+from tests.page_driver import WAIT_MS, PageDriver, check_tune
+from tests.stand_in import TUNE
 from web.serve import SiteServer
 
 LAST = "/models/basicamt_44100.notes.onnx"
 RUNTIME = "/ort/ort.wasm.min.mjs"
 STEP_MS = 50
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ahead")
-    build_site(write_models(folder / "models"), folder / "site")
-    write_tune(folder / "tune.wav")
-    return folder
 
 
 def hover(page: Page) -> None:
@@ -71,7 +62,7 @@ def test_who_reaches_for_a_recording_finds_everything_there(
         wait_for_request(driver, server, RUNTIME)
         assert driver.state == "idle"
         assert driver.transcribe(folder / "tune.wav") == "done"
-        assert [note["pitch"] for note in driver.notes] == [pitch for _, _, pitch, _ in TUNE]
+        check_tune(driver)
         assert server.requests.count(LAST) == 1, "what was loaded ahead was not used"
         assert server.requests.count(RUNTIME) == 1
         driver.page.close()

@@ -13,16 +13,13 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, BrowserContext
 
-from tests.page_driver import PageDriver
-from tests.stand_in import TUNE, make_tune, write_models, write_tune
-from web.build import build_site
+from tests.page_driver import PageDriver, check_tune
+from tests.stand_in import TUNE, make_tune, write_tune
 from web.serve import SiteServer
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteServer]:
-    folder = tmp_path_factory.mktemp("page")
-    build_site(write_models(folder / "models"), folder / "site")
+def site(folder: Path) -> Iterator[SiteServer]:
     with SiteServer(folder / "site") as server:
         yield server
 
@@ -45,16 +42,6 @@ def driver(context: BrowserContext, site: SiteServer) -> Iterator[PageDriver]:
 @pytest.fixture(scope="module")
 def tune(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tune(tmp_path_factory.mktemp("tune") / "a tune.wav")
-
-
-def check_tune(driver: PageDriver) -> None:
-    """The notes are those that the recording was made of."""
-    notes = driver.notes
-    assert [note["pitch"] for note in notes] == [pitch for _, _, pitch, _ in TUNE]
-    for note, (start, end, _, _) in zip(notes, TUNE, strict=True):
-        assert abs(note["start"] - start) < 0.05
-        assert abs(note["end"] - end) < 0.1
-        assert 0 < note["velocity"] <= 1
 
 
 def test_the_example_gives_notes(driver: PageDriver) -> None:

@@ -1,0 +1,127 @@
+"""The page in a user's hands: its language, keyboard, mouse, a phone, and what a reader sees."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Locator
+
+from tests.page_driver import PageDriver
+from web.serve import SiteServer
+
+AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_finding_of_axe(
+    browser: Browser, folder: Path, scheme: Literal["light", "dark"]
+) -> None:
+    # The audit is injected, which the page's own policy rightly forbids.
+    context = browser.new_context(bypass_csp=True, color_scheme=scheme)
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        if driver.page.locator("html").get_attribute("data-theme") != scheme:
+            driver.page.click("#theme")  # Firefox's WebDriver BiDi cannot emulate the system's
+        driver.wait(f"html[data-theme={scheme}]")
+        check_accessibility(driver)
+        driver.by_timbre("2")
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        check_accessibility(driver)
+        driver.page.close()
+    context.close()
+
+
+def check_accessibility(driver: PageDriver) -> None:
+    driver.page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = driver.page.evaluate("axe.run()")
+    assert len(found["passes"]) > 10, "the audit did not run"
+    serious = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
+    assert serious == [], json.dumps(serious, indent=1)[:3000]
+
+
+def test_the_language_is_the_browsers_and_can_be_changed(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(locale="zh-CN")
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        heading = driver.page.locator("h1")
+        assert heading.text_content() == "从声音到音符"
+        driver.transcribe(folder / "tune.wav")
+        assert driver.page.locator("#summary").text_content() == "12 个音符，C4 至 D5"
+        driver.page.click("#language")
+        assert heading.text_content() == "From sound to notes"
+        assert driver.page.locator("#summary").text_content() == "12 notes, C4 to D5"
+        assert driver.page.locator("html").get_attribute("lang") == "en"
+        driver.page.reload()
+        assert heading.text_content() == "From sound to notes"
+        assert driver.complaints == []
+        driver.page.close()
+    context.close()
+
+
+def test_playback_by_keyboard_and_mouse(browser: Browser, folder: Path) -> None:
+    context = browser.new_context()
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        driver.by_timbre("2")
+        driver.transcribe(folder / "tune.wav")
+        page = driver.page
+        slider = page.locator("#scroller")
+        playing = page.locator("#play[aria-pressed=true]")
+        page.locator("#main").focus()
+        page.keyboard.press("Space")
+        playing.wait_for()
+        page.locator("#scroller[aria-valuenow='1']").wait_for()
+        for source in ("original", "notes", "both"):
+            page.locator(f"input[value={source}]").check(force=True)
+        page.locator(".mute").first.click()
+        page.locator(".solo").last.click()
+        page.locator("#main").focus()
+        page.keyboard.press("Space")
+        playing.wait_for(state="detached")
+        slider.focus()
+        page.keyboard.press("Home")
+        assert slider.get_attribute("aria-valuenow") == "0"
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        assert slider.get_attribute("aria-valuetext") == "0:02 of 0:06"
+        slider.click(position={"x": width_of(slider) / 2, "y": 80})
+        assert slider.get_attribute("aria-valuenow") == "3"
+        span = page.locator("#span")
+        before = width_of(span)
+        page.click("#zoom-in")
+        assert width_of(span) > 1.3 * before
+        slider.evaluate("(scroller) => { scroller.scrollLeft = scroller.scrollWidth; }")
+        sheet, view = page.locator("#sheet").bounding_box(), slider.bounding_box()
+        assert sheet
+        assert view
+        assert sheet["x"] == pytest.approx(view["x"], abs=1), "the drawing scrolled out of view"
+        page.keyboard.press("Tab")
+        page.locator("#main").focus()
+        page.keyboard.press("Space")
+        playing.wait_for()
+        playing.wait_for(state="detached")  # it ends by itself
+        assert slider.get_attribute("aria-valuenow") == "0"
+        assert driver.complaints == []
+        driver.page.close()
+    context.close()
+
+
+def width_of(element: Locator) -> float:
+    box = element.bounding_box()
+    assert box
+    return box["width"]
+
+
+def test_a_phone_shows_everything_within_its_width(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        driver.by_timbre("4")
+        driver.transcribe(folder / "tune.wav")
+        widths = driver.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        assert widths[0] <= widths[1]
+        driver.page.close()
+    context.close()
