@@ -16,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from export import stages
-from export.build import NumberError, Options, build, file_name, make_recipe, tool_versions
+from export.build import build, file_name
 from export.catalog import EPSILON, MODELS, Model
 from export.constants import ConstantLostError
+from export.describe import make_recipe, tool_versions
 from export.manifest import (
     FILE_NAME,
     SHIPPED,
@@ -29,6 +30,8 @@ from export.manifest import (
     Variant,
     sha256_of,
 )
+from export.options import Options
+from export.prove import NumberError
 from export.weights import Weights, choose_source, choose_weights
 
 OPSETS = range(18, 22)

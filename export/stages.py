@@ -6,20 +6,13 @@ import copy
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.build import (
-    Options,
-    Report,
-    describe,
-    load,
-    make_recipe,
-    measure_error,
-    prove_constants,
-    read_cases,
-    write_graph,
-)
+from export.build import Report, load, write_graph
 from export.catalog import HOP_SAMPLES, NETWORK_RATE_HZ, RATE_HZ, Model
+from export.describe import describe, make_recipe
 from export.example import read_example
 from export.manifest import StageFile, Variant
+from export.options import Options
+from export.prove import measure_error, prove_constants, read_cases
 from export.quantize import VARIANTS
 from export.weights import Weights
 

@@ -12,7 +12,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export import blocks, build
+from export import prove, regions
 from export.blocks import BLOCK_FRAMES, split_into_blocks
 from export.catalog import MODELS
 from export.constants import list_nodes
@@ -85,19 +85,21 @@ def test_the_halo_is_as_long_as_the_convolutions_see() -> None:
 def test_a_halo_too_short_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     network = write_fast("basicamt")
     assert compare(network, split_into_blocks(network, BLOCK), 200) <= TOLERANCE
-    measure = blocks.measure_halo
-    monkeypatch.setattr(blocks, "measure_halo", lambda *parts: measure(*parts) - 1)
+    measure = regions.measure_halo
+    monkeypatch.setattr(regions, "measure_halo", lambda *parts: measure(*parts) - 1)
     assert compare(network, split_into_blocks(network, BLOCK), 200) > TOLERANCE
-    with pytest.raises(build.NumberError, match="basicamt: in blocks onset is off by"):
-        build.prove_blocks(network, MODELS["basicamt"], make_music(6.0))
+    with pytest.raises(prove.NumberError, match="basicamt: in blocks onset is off by"):
+        prove.prove_blocks(network, MODELS["basicamt"], make_music(6.0))
 
 
 @pytest.mark.parametrize("operator", ["LSTM", "Softmax", "CumSum", "InstanceNormalization"])
 def test_an_operator_that_may_look_along_time_is_left_alone(operator: str) -> None:
     network = copy.deepcopy(write_fast("basicamt"))
+    sizes = regions.infer_sizes(network)
+    assert regions.find_regions(network, "log", sizes)
     (relu,) = (node for node in network.graph.node if node.op_type == "LeakyRelu")
     relu.op_type = operator
-    assert not blocks.find_regions(network, "log", {"log": (1, 1, 288, 0)})
+    assert not regions.find_regions(network, "log", sizes)
 
 
 def test_blocks_are_as_long_as_they_say() -> None:

@@ -11,7 +11,6 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-from export.build import prove_constants
 from export.catalog import MODELS
 from export.constants import (
     FLOAT16_ROUNDING,
@@ -20,6 +19,7 @@ from export.constants import (
     find_constants,
     follow_constants,
 )
+from export.prove import prove_constants
 from export.quantize import VARIANTS
 from export.simplify import simplify
 from export.trace import Traced, trace

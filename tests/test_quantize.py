@@ -16,7 +16,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export import eight_bits, half
 from export.blocks import split_into_blocks
-from export.build import prove_constants
 from export.catalog import MODELS
 from export.constants import ConstantLostError, find_constants, list_nodes
 from export.eight_bits import Music, to_int8_static
@@ -25,6 +24,7 @@ from export.half import MANY_NUMBERS, store_float16
 from export.hearing import find_front_end
 from export.manifest import Variant
 from export.nets.fast import Form
+from export.prove import prove_constants
 from export.quantize import FORMS, ROUNDING, VARIANTS
 from export.simplify import simplify
 from export.trace import trace

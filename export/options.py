@@ -1,0 +1,25 @@
+"""What the user may choose for all models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from export.manifest import Variant
+from export.quantize import FORMS
+
+if TYPE_CHECKING:
+    from export.nets.fast import Form
+
+
+class Options(NamedTuple):
+    """What the user may choose for all models."""
+
+    variants: tuple[Variant, ...]
+    epsilon: float
+    opset: int
+    fast: bool = True
+    """Whether layers are rewritten (``nets.fast``); else they stay as they were trained."""
+
+    def choose_form(self, variant: Variant) -> Form:
+        """How a variant's layers are computed (``nets.fast``)."""
+        return FORMS[variant] if self.fast else "trained"
