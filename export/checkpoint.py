@@ -1,26 +1,20 @@
 """Read a checkpoint into a plain state dict, running none of its code.
 
-``torch.save`` writes a zip archive: a pickle, and one file per tensor's storage. A pickle is a
-program. This reader lets it build containers and tensors, turns every object of a class into an
-inert record, and stops with an error when it asks to call anything else. So it also reads whole
-pickled modules whose classes do not exist here.
+``torch.save`` writes a zip archive: a pickle, and one file per tensor's storage. The pickle is read
+as data (``unpickle``), so whole pickled modules whose classes do not exist here are read too.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import pickle
 import zipfile
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+
+from export.unpickle import Record, Unpickler
 
 State = dict[str, Tensor]
 SUFFIXES = (".pth", ".pt", ".safetensors")
@@ -86,123 +80,6 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
-class _RecordType(type):
-    """A class whose objects can be rebuilt but which cannot be called."""
-
-    def __call__(cls, *args: object, **kwargs: object) -> NoReturn:
-        raise pickle.UnpicklingError(
-            f"it asks to call {cls.__module__}.{cls.__name__}, which is not part of a checkpoint"
-        )
-
-
-class _Record(metaclass=_RecordType):
-    """What is left of an object of a class: its state, no behaviour."""
-
-    state: object = None
-
-    def __new__(cls, *args: object) -> _Record:
-        return object.__new__(cls)
-
-    def __setstate__(self, state: object) -> None:
-        self.state = state
-
-    def __hash__(self) -> int:  # sets of them occur
-        return id(self)
-
-
-class _Inert(_Record):
-    """The result of a known, harmless call that no tensor depends on."""
-
-
-def _ignore(*args: object) -> _Record:
-    return _Inert.__new__(_Inert)
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    return text.encode("latin-1")  # the only use: bytes written by an old pickle protocol
-
-
-def _rebuild_parameter(data: Tensor, requires_grad: bool, hooks: object) -> Tensor:
-    return data
-
-
-def _rebuild_tensor(
-    storage: Tensor,
-    offset: int,
-    size: tuple[int, ...],
-    stride: tuple[int, ...],
-    *unused: object,
-) -> Tensor:
-    counts = (offset, *size, *stride)
-    if len(size) != len(stride) or any(not isinstance(n, int) or n < 0 for n in counts):
-        raise pickle.UnpicklingError("a tensor's size and stride make no sense")
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if math.prod(size) and last >= storage.numel():
-        raise pickle.UnpicklingError("a tensor reaches past the end of its storage")
-    return storage.as_strided(size, stride, offset).clone()
-
-
-_CALLS: dict[tuple[str, str], Callable[..., object]] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
-    ("_codecs", "encode"): _encode,
-    ("__builtin__", "set"): set,
-    ("builtins", "set"): set,
-    ("__builtin__", "getattr"): _ignore,
-    ("builtins", "getattr"): _ignore,
-    ("numpy", "dtype"): _ignore,
-    ("numpy._core.multiarray", "scalar"): _ignore,
-    ("numpy.core.multiarray", "scalar"): _ignore,
-}
-"""All that a checkpoint's pickle may call, and what is done instead."""
-
-_STORAGES = {
-    "DoubleStorage": torch.float64,
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-}
-
-
-class _Unpickler(pickle.Unpickler):
-    """Builds containers, tensors and records; calls nothing that is not in ``_CALLS``."""
-
-    def __init__(self, archive: zipfile.ZipFile, pickle_name: str) -> None:
-        super().__init__(io.BytesIO(archive.read(pickle_name)))
-        self.archive = archive
-        self.root = pickle_name.removesuffix("data.pkl")
-        self.storages: dict[str, Tensor] = {}
-
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - pickle's own signature
-        if (module, name) in _CALLS:
-            return _CALLS[module, name]
-        return _RecordType(name, (_Record,), {"__module__": module})
-
-    def persistent_load(self, reference: object) -> Tensor:
-        if not isinstance(reference, tuple) or len(reference) != 5 or reference[0] != "storage":
-            raise pickle.UnpicklingError("a reference is not to a tensor's storage")
-        _, kind, key, _, count = reference
-        dtype = _STORAGES.get(getattr(kind, "__name__", ""))
-        if dtype is None:
-            raise pickle.UnpicklingError(f"its tensors have the unknown type {kind!r}")
-        if key not in self.storages:
-            data = self.archive.read(f"{self.root}data/{key}")
-            if len(data) != count * dtype.itemsize:
-                raise pickle.UnpicklingError(
-                    f"storage {key} has {len(data)} bytes, expected {count * dtype.itemsize}"
-                )
-            empty = torch.empty(0, dtype=dtype)
-            self.storages[key] = torch.frombuffer(bytearray(data), dtype=dtype) if data else empty
-        return self.storages[key]
-
-
 def _read_archive(path: Path) -> object:
     advice = "expected what torch.save writes (torch ≥ 1.6), or .safetensors"
     try:
@@ -214,7 +91,7 @@ def _read_archive(path: Path) -> object:
             order = pickles[0].removesuffix("data.pkl") + "byteorder"
             if order in names and archive.read(order) != b"little":
                 raise CheckpointError(f"{path}: written on a big-endian machine; save it again")
-            return _Unpickler(archive, pickles[0]).load()
+            return Unpickler(archive, pickles[0]).load()
     except zipfile.BadZipFile:
         with path.open("rb") as stream:
             start = stream.read(512).lstrip()
@@ -238,10 +115,10 @@ def _read_archive(path: Path) -> object:
 def _collect(root: object, path: Path) -> State:
     if isinstance(root, dict):
         for key in WRAPPERS:
-            if isinstance(root.get(key), (dict, _Record)):
+            if isinstance(root.get(key), (dict, Record)):
                 return _collect(root[key], path)
         return {name: value for name, value in root.items() if isinstance(value, Tensor)}
-    if isinstance(root, _Record):
+    if isinstance(root, Record):
         state: State = {}
         _collect_module(root, "", state, set())
         return state
@@ -249,7 +126,7 @@ def _collect(root: object, path: Path) -> State:
     raise CheckpointError(f"{path}: holds a {found}, expected a state dict or a module")
 
 
-def _collect_module(module: _Record, prefix: str, state: State, seen: set[int]) -> None:
+def _collect_module(module: Record, prefix: str, state: State, seen: set[int]) -> None:
     """Add a module's tensors in the order, and under the names, of ``Module.state_dict``."""
     if not isinstance(module.state, dict) or id(module) in seen:
         return
@@ -260,5 +137,5 @@ def _collect_module(module: _Record, prefix: str, state: State, seen: set[int]) 
             if isinstance(tensor, Tensor) and name not in unsaved:
                 state[prefix + name] = tensor
     for name, child in (module.state.get("_modules") or {}).items():
-        if isinstance(child, _Record):
+        if isinstance(child, Record):
             _collect_module(child, f"{prefix}{name}.", state, seen)
