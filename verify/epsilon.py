@@ -8,18 +8,12 @@ native onnxruntime, and of each runtime by running a file in which every constan
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import json
-import logging
 import math
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -27,6 +21,7 @@ from onnx import TensorProto, helper
 from rich.console import Console
 
 from verify.compare import Array
+from verify.exporters import list_exports
 from verify.runners import NativeRunner, Runner, RunnerError, Tensors, first_line
 
 ADDED = ("1e-5", "1e-6", "6e-8", "1.01e-8", "1e-8", "1e-9", "1e-12", "1e-20", "1e-30", "1e-37",
@@ -103,7 +98,7 @@ def build_stages() -> list[Findings]:
         (False, FACTORS, "x · k, as exported"),
     ):
         rows = []
-        for name, graph in _exports(added, constants):
+        for name, graph in list_exports(added, constants):
             try:
                 values = _run_native(graph(), np.full((1, 1, 4), 0 if added else 1, np.float32))
                 cells = judge(values, constants, added=added, half=False)
@@ -112,73 +107,6 @@ def build_stages() -> list[Findings]:
             rows.append(Row(name, cells))
         tables.append(Findings(title, tuple(constants), tuple(rows)))
     return tables
-
-
-def _exports(
-    added: bool, constants: Sequence[str]
-) -> Iterator[tuple[str, Callable[[], onnx.ModelProto]]]:
-    import torch
-    from torch import nn
-
-    from export.simplify import simplify
-    from export.trace import trace
-
-    class Constants(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.gain = nn.Parameter(torch.ones(1))  # a network has something to train
-
-        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            x = x * self.gain
-            numbers = [float(constant) for constant in constants]
-            return tuple(torch.log(x * x + c) if added else x * c for c in numbers)
-
-    names = tuple(f"c{i}" for i in range(len(constants)))
-
-    def written(**options: Any) -> onnx.ModelProto:  # noqa: ANN401  # the exporter's own
-        stream = io.BytesIO()
-        example = (torch.ones(1, 1, 4),)
-        with _quiet():
-            program = torch.onnx.export(
-                Constants().eval(),
-                example,
-                None if options["dynamo"] else stream,  # type: ignore[arg-type]  # it takes streams
-                input_names=["audio"],
-                output_names=list(names),
-                **options,
-            )
-        return program.model_proto if program else onnx.load_from_string(stream.getvalue())
-
-    def simplified() -> onnx.ModelProto:
-        import onnxsim
-
-        graph: onnx.ModelProto = onnxsim.simplify(written(dynamo=True, optimize=False))[0]
-        return graph
-
-    torch_version, script_version = version("torch").partition("+")[0], version("onnxscript")
-    yield (
-        f"torch {torch_version} dynamo, optimize=True (onnxscript {script_version})",
-        lambda: written(dynamo=True, optimize=True, verbose=False),
-    )
-    yield (
-        f"torch {torch_version} dynamo, optimize=False",
-        lambda: written(dynamo=True, optimize=False, verbose=False),
-    )
-    yield f"torch {torch_version} TorchScript", lambda: written(dynamo=False)
-    yield f"then onnxsim {version('onnxsim')}", simplified
-    yield "this project's export", lambda: simplify(trace(Constants().eval(), names).graph)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Exporters warn of their own habits; what they do is what the table shows."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(logging.NOTSET)
 
 
 def _run_native(graph: onnx.ModelProto, value: Array) -> Tensors:
