@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from export.catalog import EPSILON
 from export.nets.deployed import Deployed as DeployedNetwork
-from export.nets.deployed import divide_by_maximum
 from export.nets.front_end import CQT, stack_harmonics
 
 DECIBELS = 10 / torch.log(torch.tensor(10.0)).item()
@@ -72,8 +71,3 @@ class Deployed(DeployedNetwork):
     def __init__(self, epsilon: float = EPSILON) -> None:
         network = BasicPitch(epsilon)
         super().__init__(network, network.cqt.filtfilt)
-
-    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, 1, N) samples at 44 100 Hz → onset, frame (1, 84, F), maximum 1 or all 0."""
-        onset, frame, sounding = self.network(self.halve(audio))
-        return divide_by_maximum(onset, sounding), divide_by_maximum(frame, sounding)

@@ -11,8 +11,8 @@ from export.nets.front_end import Halving, clean_audio
 class Deployed(nn.Module):
     """A network behind the door that users know: waveform at 44 100 Hz, activations up to 1.
 
-    ``network`` holds the checkpoint's parameters and maps (1, 1, N) samples at 22 050 Hz to
-    activations (1, 84, F), with sounding (1, 1, 1, 1) last.
+    ``network`` holds the checkpoint's parameters and maps (1, 1, N) samples at 22 050 Hz to onset
+    and frame (1, 84, F), the embedding (1, 12, 84, F) if it has one, and sounding (1, 1, 1).
     """
 
     def __init__(self, network: nn.Module, halving: Halving) -> None:
@@ -21,8 +21,13 @@ class Deployed(nn.Module):
         self.halving = halving  # the network's own, where it has one
 
     def forward(self, audio: Tensor) -> tuple[Tensor, ...]:
-        """(1, 1, N) samples, any finite or infinite → the network's outputs, each finite."""
-        raise NotImplementedError
+        """(1, 1, N) samples, whatever they are → onset, frame (1, 84, F), maximum 1 or all 0.
+
+        After them comes the embedding (1, 12, 84, F), where the network has one.
+        """
+        onset, frame, *embedding, sounding = self.network(self.halve(audio))
+        activations = (divide_by_maximum(found, sounding) for found in (onset, frame))
+        return *activations, *embedding
 
     def halve(self, audio: Tensor) -> Tensor:
         """(1, 1, N) samples at 44 100 Hz → (1, 1, ceil(N / 2)), free of NaN and infinity."""

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from export.catalog import EPSILON, NETWORK_RATE_HZ, PITCHES
 from export.nets.deployed import Deployed as DeployedNetwork
-from export.nets.deployed import divide_by_maximum
 from export.nets.front_end import Halving
 from export.nets.recurrent import BiLSTM
 from export.nets.stft import Magnitudes
@@ -104,8 +103,3 @@ class Deployed(DeployedNetwork):
 
     def __init__(self, epsilon: float = EPSILON) -> None:
         super().__init__(OnsetsFrames(), Halving())
-
-    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, 1, N) samples at 44 100 Hz → onset, frame (1, 84, F), maximum 1 or all 0."""
-        onset, frame, sounding = self.network(self.halve(audio))
-        return divide_by_maximum(onset, sounding), divide_by_maximum(frame, sounding)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from export.catalog import EMBEDDING_SIZE, EPSILON
 from export.nets.basicamt import NoteBranch
 from export.nets.deployed import Deployed as DeployedNetwork
-from export.nets.deployed import divide_by_maximum
 from export.nets.front_end import CQT, EnergyNorm, stack_harmonics
 
 SHORTEST = 1e-12
@@ -188,15 +187,6 @@ class Deployed(DeployedNetwork):
     def __init__(self, epsilon: float = EPSILON) -> None:
         network = SepTimbre(epsilon)
         super().__init__(network, network.cqt.filtfilt)
-
-    def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(1, 1, N) samples at 44 100 Hz → onset, frame (1, 84, F), embedding (1, 12, 84, F)."""
-        onset, frame, embedding, sounding = self.network(self.halve(audio))
-        return (
-            divide_by_maximum(onset, sounding),
-            divide_by_maximum(frame, sounding),
-            embedding,
-        )
 
 
 class DeployedEncoder(DeployedNetwork):
