@@ -62,28 +62,32 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m train", description="Train, judge and ship weights of our own."
     )
-    parser.add_argument("--cache", type=Path, default=Path(".cache/train"), metavar="DIR")
-    parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1)")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--cache", type=Path, default=Path(".cache/train"), metavar="DIR")
+    common.add_argument("--threads", type=_count, default=1, help="of torch (default: 1)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    render = commands.add_parser("render", help="make the training pieces (resumes)")
-    render.add_argument("--pieces", type=int, default=700)
-    render.add_argument("--workers", type=int, default=2)
+    told = "make the training pieces (resumes)"
+    render = commands.add_parser("render", help=told, parents=[common])
+    render.add_argument("--pieces", type=_count, default=700)
+    render.add_argument("--workers", type=_count, default=2)
     render.set_defaults(command=run_render)
 
-    learn = commands.add_parser("learn", help="train one part (resumes)")
+    learn = commands.add_parser("learn", help="train one part (resumes)", parents=[common])
     learn.add_argument("task", choices=TASKS)
-    learn.add_argument("--pieces", type=int, default=700)
-    learn.add_argument("--steps", type=int, default=None)
+    learn.add_argument("--pieces", type=_count, default=700)
+    learn.add_argument("--steps", type=_count, default=None)
     learn.add_argument("--eps", type=float, default=None, help="default: the catalogue's")
     learn.set_defaults(command=run_learn)
 
-    bundle = commands.add_parser("ship", help="write export/weights from the last checkpoints")
+    told = "write export/weights from the last checkpoints"
+    bundle = commands.add_parser("ship", help=told, parents=[common])
     bundle.add_argument("--out", type=Path, default=WEIGHTS, metavar="DIR")
     bundle.add_argument("--real", type=Path, metavar="DIR", help="recordings to tune thresholds on")
     bundle.set_defaults(command=run_ship)
 
-    judge = commands.add_parser("evaluate", help="compare with the published weights")
+    told = "compare with the published weights"
+    judge = commands.add_parser("evaluate", help=told, parents=[common])
     judge.add_argument("--weights", type=Path, default=WEIGHTS, metavar="DIR")
     judge.add_argument("--checkpoints", type=Path, metavar="DIR", help="the published weights")
     judge.add_argument(
@@ -95,10 +99,16 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="recordings with .tsv or .mid; thresholds are tuned on the first folder's",
     )
     judge.add_argument("--basic-pitch", type=Path, metavar="FILE", help="its nmp.onnx")
-    judge.add_argument("--pieces", type=int, default=24, help="of each synthetic set")
+    judge.add_argument("--pieces", type=_count, default=24, help="of each synthetic set")
     judge.add_argument("--out", type=Path, default=Path("dist/evaluation.json"), metavar="FILE")
     judge.set_defaults(command=run_evaluate)
     return parser.parse_args(arguments)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 up")
+    return int(text)
 
 
 def run_render(options: argparse.Namespace) -> None:
@@ -196,7 +206,9 @@ def run_evaluate(options: argparse.Namespace) -> None:
     notes = compare_notes(options, console)
     timbres = compare_timbres(options, console)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"notes": notes, "timbres": timbres}, indent=2) + "\n")
+    beside = options.out.with_name(f".{options.out.name}.new")
+    beside.write_text(json.dumps({"notes": notes, "timbres": timbres}, indent=2) + "\n")
+    beside.replace(options.out)
     print_notes(notes)
     print_timbres(timbres)
 

@@ -42,12 +42,12 @@ def compare_notes(options: argparse.Namespace, console: Console) -> Figures:
         networks.append(Network(_PUBLISHED, _find(options.checkpoints, "basicamt"), EPSILON))
     if options.basic_pitch:
         networks.append(BasicPitch(options.basic_pitch))
+    recordings = {folder.name: read_clips(folder) for folder in options.real}
     studio = Studio(None)
     console.print("rendering validation and test pieces")
-    tuning, tuning_poor = render_clips(studio, "validation", options.pieces // 2)
+    tuning, tuning_poor = render_clips(studio, "validation", max(1, options.pieces // 2))
     clean, poor = render_clips(studio, "test", options.pieces)
     sets = {"synthetic": clean, "degraded": poor}
-    recordings = {folder.name: read_clips(folder) for folder in options.real}
     figures: Figures = {}
     for network in networks:
         result = judge(network, tuning + tuning_poor, sets, console.print)

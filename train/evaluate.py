@@ -54,9 +54,13 @@ class Network:
 
 
 class BasicPitch:
-    """Spotify's published model (Apache-2.0), as the package ``basic-pitch`` ships it in ONNX."""
+    """Spotify's published model (Apache-2.0), as the package ``basic-pitch`` ships it in ONNX.
+
+    Raises ValueError for another file.
+    """
 
     name = "Basic Pitch"
+    _OUTPUTS = ("StatefulPartitionedCall:1", "StatefulPartitionedCall:2")  # frame, onset
     _WINDOW, _OVERLAP_FRAMES, _HOP, _LOWEST = 43_844, 30, 256, 21
 
     def __init__(self, model: Path) -> None:
@@ -64,9 +68,14 @@ class BasicPitch:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(model), options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(model), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception:  # its exceptions share no other base
+            raise ValueError(f"{model}: missing, or not an ONNX file") from None
+        if not {out.name for out in self._session.get_outputs()}.issuperset(self._OUTPUTS):
+            raise ValueError(f"{model}: not Basic Pitch; expected the package's nmp.onnx")
         self._input = self._session.get_inputs()[0].name
 
     def hear(self, clip: Clip) -> Activation:
@@ -79,9 +88,7 @@ class BasicPitch:
         for row, start in enumerate(starts):
             part = wave[start : start + self._WINDOW]
             windows[row, : len(part), 0] = part
-        frame, onset = self._session.run(
-            ["StatefulPartitionedCall:1", "StatefulPartitionedCall:2"], {self._input: windows}
-        )
+        frame, onset = self._session.run(list(self._OUTPUTS), {self._input: windows})
         frames = (len(clip.wave) - 1) // self._HOP + 1
         out = np.zeros((2, 84, frames + self._WINDOW // self._HOP), np.float32)
         low = LOWEST_PITCH - self._LOWEST

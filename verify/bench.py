@@ -21,7 +21,7 @@ from verify.bench_results import FILE_NAME, Bench, Cost, read, write
 from verify.bench_runs import measure_model
 from verify.browser import RUNTIMES
 from verify.operations import count_or_none
-from verify.options import Names
+from verify.options import Names, add_readme
 from verify.peak import measure_peak
 from verify.runners import RunnerError
 from verify.stopwatch import Stopwatch
@@ -78,14 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="Chromium, 10 s, three rounds")
     parser.add_argument("--fresh", action="store_true", help="measure again what is in --out")
-    parser.add_argument(
-        "--readme",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="write the table of an earlier run into these instead of measuring",
-    )
+    add_readme(parser)
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     args = parser.parse_args(arguments)
     if args.readme:

@@ -23,7 +23,7 @@ from export.readme import fill_block
 from verify.browser import RUNTIMES
 from verify.lengths_readme import write_lengths
 from verify.lengths_results import FILE_NAME, Point, Way, read, write
-from verify.options import Names
+from verify.options import Names, add_readme
 from verify.runners import NativeRunner, RunnerError
 from verify.stopwatch import LIMIT_SECONDS, Stopwatch
 from verify.stream import FRAME_SAMPLES, StreamRunner
@@ -57,14 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--limit", type=float, default=4.0, metavar="GB", help="whole files up to this (default: 4)"
     )
-    parser.add_argument(
-        "--readme",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="write the table of an earlier run into these instead of measuring",
-    )
+    add_readme(parser)
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     args = parser.parse_args(arguments)
     if args.readme:
@@ -76,7 +69,10 @@ def main(arguments: Sequence[str]) -> int:
     manifest = Manifest.read(args.folder)
     points = read(args.out)
     failures = 0
-    for runtime, model, seconds, way in plan(args):
+    steps = list(plan(args))
+    if not steps:
+        raise RunnerError(f"nothing to measure: whole files would need over {args.limit:g} GB")
+    for runtime, model, seconds, way in steps:
         name = f"{runtime}: {model}, {seconds / 60:g} min, {way}"
         file = args.folder / manifest.find(model).path
         try:

@@ -225,3 +225,15 @@ def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -
 
 def _fp32_only(subject: Subject, case: Case) -> bool:
     return subject.variant in ("fp32", "streamed")
+
+
+def add_readme(parser: argparse.ArgumentParser) -> None:
+    """The option of commands whose figures stand in the README."""
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="write the table of an earlier run into these instead of measuring",
+    )
