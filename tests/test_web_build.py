@@ -132,6 +132,11 @@ def test_serve_without_a_site_says_what_to_do(
     assert "run `make page`" in capsys.readouterr().err
 
 
+def test_a_port_that_is_none_is_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--site", str(site), "--port", "99999"]) == 2
+    assert "port must be 0-65535" in "".join(capsys.readouterr())
+
+
 def test_the_library_knows_how_long_the_runtime_is() -> None:
     """Progress is counted against it: a compressed answer does not tell."""
     session = (assets.WEB / "lib" / "session.js").read_text(encoding="utf-8")

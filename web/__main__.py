@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=True)
     try:
         status: int = options.run(options, console)
-    except (ManifestError, SiteError, OSError) as error:
+    except (ManifestError, SiteError, OSError, OverflowError) as error:  # the last: of a port
         console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         return USAGE
     return status
