@@ -26,7 +26,10 @@ from export.catalog import (
     PITCHES,
     RATE_HZ,
 )
-from export.manifest import FILE_NAME, Manifest, StageFile, TensorInfo, sha256_of
+from export.describe import describe
+from export.manifest import FILE_NAME, Manifest, ModelFile, StageFile
+from export.options import Options
+from export.weights import Weights
 
 HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
 WINDOW = 4096
@@ -77,38 +80,17 @@ def write_models(folder: Path) -> Path:
 
 
 def _write_stage(folder: Path, name: str, stage: str) -> StageFile:
-    model = MODELS[name]
     recipe = STAGES[stage]
-    network = _graph(recipe)
-    path = folder / f"{model.stem}.{stage}.onnx"
+    file = write_file(folder / f"{MODELS[name].stem}.{stage}.onnx", name, _graph(recipe))
+    return StageFile(**vars(file), stage=stage, halo_frames=recipe.halo_frames)
+
+
+def write_file(path: Path, name: str, network: onnx.ModelProto) -> ModelFile:
+    """Write a stand-in for the model ``name``; return what the manifest says of it."""
     onnx.save(network, path)
-    return StageFile(
-        model=name,
-        variant="fp32",
-        path=path.name,
-        bytes=path.stat().st_size,
-        sha256=sha256_of(path),
-        nodes=len(network.graph.node),
-        nodes_inlined=len(network.graph.node),
-        parameters=0,
-        opset=17,
-        ir_version=8,
-        inputs=tuple(TensorInfo(key, "float32", shape) for key, shape in recipe.inputs.items()),
-        outputs=tuple(TensorInfo(key, "float32", shape) for key, shape in recipe.outputs.items()),
-        rate_hz=RATE_HZ,
-        network_rate_hz=NETWORK_RATE_HZ,
-        hop_samples=HOP_SAMPLES,
-        lowest_pitch=LOWEST_PITCH,
-        thresholds=model.thresholds,
-        weights="random, seed 0",
-        checkpoint_sha256=None,
-        epsilon=EPSILON,
-        guards=(),
-        recipe="stand-in",
-        error=dict.fromkeys(recipe.outputs, 0.0),
-        stage=stage,
-        halo_frames=recipe.halo_frames,
-    )
+    weights, options = Weights("random, seed 0", None), Options(("fp32",), EPSILON, opset=17)
+    error = {value.name: 0.0 for value in network.graph.output}
+    return describe(MODELS[name], "fp32", weights, options, path, network, (), 0, error)
 
 
 Shape = tuple[int | str, ...]

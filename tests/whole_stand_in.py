@@ -11,61 +11,28 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.catalog import (
     EMBEDDING_SIZE,
-    EPSILON,
-    HOP_SAMPLES,
     LOWEST_PITCH,
     MODELS,
-    NETWORK_RATE_HZ,
     PITCHES,
     RATE_HZ,
 )
-from export.manifest import FILE_NAME, Manifest, ModelFile, TensorInfo, sha256_of
-from tests.stand_in import HOP, RISE_FRAMES, WINDOW
+from export.manifest import FILE_NAME, Manifest
+from tests.stand_in import HOP, RISE_FRAMES, WINDOW, write_file
 
 
 def write_models(folder: Path) -> Path:
     """Stand-ins for the page's two networks, with a manifest; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = tuple(_write_model(folder, name) for name in ("basicamt", "septimbre"))
+    models = [MODELS[name] for name in ("basicamt", "septimbre")]
+    files = tuple(
+        write_file(
+            folder / f"{model.stem}.onnx", model.name, _network("embedding" in model.outputs)
+        )
+        for model in models
+    )
     manifest = Manifest(files=files, versions={"stand-in": "1"})
     (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     return folder
-
-
-def _write_model(folder: Path, name: str) -> ModelFile:
-    model = MODELS[name]
-    network = _network("embedding" in model.outputs)
-    path = folder / f"{model.stem}.onnx"
-    onnx.save(network, path)
-    shapes: dict[str, tuple[int | str, ...]] = {
-        "onset": (1, PITCHES, "frames"),
-        "frame": (1, PITCHES, "frames"),
-        "embedding": (1, EMBEDDING_SIZE, PITCHES, "frames"),
-    }
-    return ModelFile(
-        model=name,
-        variant="fp32",
-        path=path.name,
-        bytes=path.stat().st_size,
-        sha256=sha256_of(path),
-        nodes=len(network.graph.node),
-        parameters=0,
-        opset=17,
-        ir_version=8,
-        inputs=(TensorInfo("audio", "float32", (1, 1, "samples")),),
-        outputs=tuple(TensorInfo(out, "float32", shapes[out]) for out in model.outputs),
-        rate_hz=RATE_HZ,
-        network_rate_hz=NETWORK_RATE_HZ,
-        hop_samples=HOP_SAMPLES,
-        lowest_pitch=LOWEST_PITCH,
-        thresholds=model.thresholds,
-        weights="random, seed 0",
-        checkpoint_sha256=None,
-        epsilon=EPSILON,
-        guards=(),
-        recipe="stand-in",
-        error={out: 0.0 for out in model.outputs},
-    )
 
 
 def _network(embeds: bool) -> onnx.ModelProto:
