@@ -239,10 +239,11 @@ def print_table(
     manifest: Manifest, fresh: set[str], console: Console, *, verbose: bool = False
 ) -> None:
     """Print what the folder holds."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("file", "bytes", "nodes", "error", "weights", "recommended for", ""):
+    # All within 80 columns: a log, and many a terminal, are no wider, and names cut off are none.
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    for heading in ("file", "bytes", "nodes", "error", "weights", ""):
         numeric = heading in ("bytes", "nodes", "error")
-        table.add_column(heading, justify="right" if numeric else "left")
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
     for file in (*manifest.files, *manifest.stages):
         table.add_row(
             file.path,
@@ -250,7 +251,6 @@ def print_table(
             str(file.nodes),
             f"{max(file.error.values()):.1e}",
             file.weights,
-            ", ".join(file.recommended_for or ()),
             "made" if file.path in fresh else "kept",
         )
     console.print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -16,8 +17,9 @@ import onnxruntime as ort
 import pytest
 import torch
 from onnx.inliner import inline_local_functions
+from rich.console import Console
 
-from export.__main__ import main
+from export.__main__ import main, print_table
 from export.catalog import MODELS
 from export.constants import list_initializers, list_nodes
 from export.manifest import FILE_NAME, Manifest, sha256_of
@@ -251,3 +253,12 @@ def test_a_lost_constant_stops_the_export(
     assert "energy_norm, now 2.02e-08" in message
     assert "simplify" in message
     assert not list((tmp_path / "models").glob("*.onnx"))
+
+
+def test_the_table_cuts_no_name_off(folder: Path) -> None:
+    manifest = Manifest.read(folder / "models")
+    log = io.StringIO()
+    print_table(manifest, set(), Console(file=log, width=80))
+    lines = [line.split() for line in log.getvalue().splitlines()[1:]]
+    assert [words[0] for words in lines] == [file.path for file in manifest.stages]
+    assert all(words[-1] == "kept" for words in lines)
