@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from export.manifest import FILE_NAME, Manifest, sha256_of, sha256_of_stages
 from tests.whole_stand_in import write_models
 from verify.__main__ import main
 from verify.checkout import FILES, FOLDER
+from verify.passed import NEEDED
 
 RUNTIMES = {"chromium-wasm": "agrees", "chromium-wasm-1.18": "agrees"}
 
@@ -30,8 +32,12 @@ def report(models: Path, tmp_path: Path) -> Path:
     return write_report(tmp_path / "report", models, RUNTIMES)
 
 
-def write_report(folder: Path, models: Path, runtimes: dict[str, str]) -> Path:
-    cells = {name: {"status": status} for name, status in runtimes.items()}
+def write_report(
+    folder: Path, models: Path, runtimes: dict[str, str], signals: Iterable[str] = NEEDED
+) -> Path:
+    cells = {
+        name: {"status": status, "signals": list(signals)} for name, status in runtimes.items()
+    }
     stages = Manifest.read(models).stages
     together = [
         sha256_of_stages(stage for stage in stages if stage.model == model)
@@ -185,6 +191,18 @@ def test_what_did_not_pass_stays(
 ) -> None:
     report = write_report(tmp_path / "other", models, runtimes)
     assert expected in refused(capsys, app, models, report)
+
+
+@pytest.mark.parametrize("signals", [(), ("silence",), ("example", "length-1")])
+def test_what_was_not_judged_on_music_and_silence_stays(
+    signals: tuple[str, ...],
+    app: Path,
+    models: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = write_report(tmp_path / "other", models, RUNTIMES, signals)
+    assert "was not judged on example and silence" in refused(capsys, app, models, report)
 
 
 @pytest.mark.parametrize(

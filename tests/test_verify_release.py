@@ -54,7 +54,9 @@ def test_it_holds_models_report_library_and_checksums(
     assert list((tmp_path / "dist").iterdir()) == [out], "nothing half-made is left"
 
 
-@pytest.mark.parametrize("fault", ["changed", "unjudged", "no runtime", "failed", "no report"])
+@pytest.mark.parametrize(
+    "fault", ["changed", "unjudged", "no runtime", "no music", "failed", "no report"]
+)
 def test_what_did_not_pass_is_not_released(
     fault: str, models: Path, report: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,6 +67,8 @@ def test_what_did_not_pass_is_not_released(
         (report / "report.json").write_text('{"files": []}', encoding="utf-8")
     elif fault == "no runtime":
         write_report(report, models, {})
+    elif fault == "no music":
+        write_report(report, models, RUNTIMES, ["silence"])
     elif fault == "failed":
         write_report(report, models, {**RUNTIMES, "firefox-wasm": "disagrees"})
     else:

@@ -5,19 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from export.manifest import ModelFile, StageFile, sha256_of, sha256_of_stages
+
+NEEDED = frozenset(("example", "silence"))
+"""Signals without which a file was not judged: music, and what once gave NaN."""
 
 
 class PublishError(ValueError):
     """A file may not go out; the message says what is missing and how to get it."""
 
 
+class Judged(NamedTuple):
+    """What a report says of a file in one runtime."""
+
+    status: str
+    signals: frozenset[str]
+
+
 def require_passed(
     models: Path, files: Iterable[ModelFile], report: Path
 ) -> dict[str, tuple[str, ...]]:
-    """The runtimes in which each file of a manifest passed, by its name.
+    """The runtimes in which each file of a manifest passed, music and silence, by its name.
 
     Raises PublishError where a file is not the manifest's, was not judged, or did not pass.
     """
@@ -46,7 +56,7 @@ def _require_unchanged(models: Path, entry: ModelFile) -> None:
 
 
 def _find_runtimes(
-    judged: dict[str, dict[str, str]], sha256: str, what: str, report: Path
+    judged: dict[str, dict[str, Judged]], sha256: str, what: str, report: Path
 ) -> tuple[str, ...]:
     runtimes = judged.get(sha256)
     if runtimes is None:
@@ -55,18 +65,25 @@ def _find_runtimes(
         )
     if not runtimes:  # nothing judged is nothing passed
         raise PublishError(f"{what} was judged in no runtime by {report}; run `make verify` again")
-    bad = sorted(runtime for runtime, status in runtimes.items() if status != "agrees")
+    bad = sorted(runtime for runtime, cell in runtimes.items() if cell.status != "agrees")
     if bad:
         raise PublishError(f"{what} did not pass in {', '.join(bad)}; see {report}/index.html")
-    return tuple(runtimes)
+    whole = tuple(runtime for runtime, cell in runtimes.items() if cell.signals >= NEEDED)
+    if not whole:
+        needed = " and ".join(sorted(NEEDED))
+        raise PublishError(f"{what} was not judged on {needed}; run `make verify` with all signals")
+    return whole
 
 
-def read_report(path: Path) -> dict[str, dict[str, str]]:
-    """Status by runtime by SHA-256 of the files that a report judged."""
+def read_report(path: Path) -> dict[str, dict[str, Judged]]:
+    """What a report says of each file, by SHA-256, in each runtime."""
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return {
-            file["sha256"]: {name: cell["status"] for name, cell in file["runtimes"].items()}
+            file["sha256"]: {
+                name: Judged(cell["status"], frozenset(cell["signals"]))
+                for name, cell in file["runtimes"].items()
+            }
             for file in data["files"]
         }
     except FileNotFoundError:

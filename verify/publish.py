@@ -117,8 +117,8 @@ def find_publishable(models: Path, report: Path) -> list[ModelFile]:
     for name in FILES:
         if not any(runtime.endswith(OLD_RUNTIME) for runtime in runtimes[name]):
             raise PublishError(
-                f"{name} was not judged with onnxruntime-web 1.18.0, which noteDigger ships; "
-                f"run `make verify` without leaving out *-{OLD_RUNTIME}"
+                f"{name} was not judged with onnxruntime-web 1.18.0, which noteDigger ships, on "
+                f"music and silence; run `make verify` without leaving out *-{OLD_RUNTIME}"
             )
         check_contract(models / name)
     return found

@@ -37,6 +37,8 @@ class Cell:
     """In tolerances; infinite where something was not comparable."""
     message: str
     """The first fault."""
+    signals: tuple[str, ...]
+    """What was run."""
 
     @property
     def heat(self) -> float:
@@ -97,6 +99,7 @@ class Report:
             len(verdicts),
             max(verdict.in_tolerances for verdict in verdicts),
             worst.message,
+            tuple(verdict.signal for verdict in verdicts),
         )
 
     def table(self, subject: Subject) -> dict[str, dict[str, Verdict]]:
