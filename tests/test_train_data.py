@@ -15,7 +15,7 @@ from train.batches import Recipe, draw_batch, draw_mixtures
 from train.rooms import degrade, draw_room
 from train.scores import Note, write_ensemble, write_piano
 from train.shards import SCALE, Shard
-from train.stems import perform
+from train.stems import Stem, perform, until_release
 from train.targets import FADE_DB, FRAMES_PER_SECOND, LEAD_FRAMES, STRIDE, draw_fading, draw_targets
 from train.tones import RATE_HZ, ModelledPiano, RandomTimbre
 
@@ -31,7 +31,7 @@ def test_scores_stay_in_range_and_never_strike_a_sounding_key(seed: int) -> None
         for note in part:
             assert low <= note.pitch <= high
             assert 1 <= note.velocity <= 127
-            assert 0 <= note.start_seconds < note.end_seconds <= 12
+            assert 0 <= note.start_seconds < note.release_seconds <= note.end_seconds <= 12
             assert note.start_seconds > ends.get(note.pitch, -1)
             ends[note.pitch] = note.end_seconds
     assert parts[0]
@@ -50,6 +50,16 @@ def test_plain_pieces_are_shorter_of_breath_and_struck_together() -> None:
     assert together[1] > 1.3 * together[0]
 
 
+def test_labels_end_with_the_damper_or_with_the_key() -> None:
+    piece = write_piano(np.random.default_rng(0), 24)
+    damped = Stem(np.zeros(1, np.float32), piece, "piano")
+    held = until_release(damped).notes
+    assert [n.start_seconds for n in held] == [n.start_seconds for n in piece]
+    shorter = sum(h.end_seconds < n.end_seconds for h, n in zip(held, piece, strict=True))
+    assert 0 < shorter < len(piece)  # under the pedal, and without
+    assert all(n.start_seconds < n.end_seconds == n.release_seconds for n in held)
+
+
 @pytest.mark.parametrize("kind", [ModelledPiano, RandomTimbre])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_tone_sounds_at_its_label_and_at_its_pitch(
@@ -58,7 +68,7 @@ def test_a_tone_sounds_at_its_label_and_at_its_pitch(
     rng = np.random.default_rng(seed)
     player = kind(rng)
     pitch = (player.lowest + player.highest) // 2
-    wave, heard = perform(player, [Note(1.0, 2.0, pitch, 90)], SECONDS, rng)
+    wave, heard = perform(player, [Note(1.0, 2.0, 2.0, pitch, 90)], SECONDS, rng)
     assert np.isfinite(wave).all()
     assert np.abs(wave[: RATE_HZ - 1]).max() == 0
     assert np.abs(wave[RATE_HZ : RATE_HZ + RATE_HZ // 10]).max() > 0.01
@@ -96,17 +106,17 @@ def test_targets_are_where_the_notes_are() -> None:
 
 def test_a_target_fades_with_its_note() -> None:
     """One that loses a decibel a frame, under the pedal, and another that stays."""
-    width, row = 64, 62 - LOWEST_PITCH
+    width, row = 128, 62 - LOWEST_PITCH
     energy = np.full((BINS, width), 1e-9, np.float32)
     energy[3 * row + 1, 10:] = 10 ** (-np.arange(width - 10) / 10)
     energy[3 * (row + 5) + 1, 10:] = 0.5
-    notes = np.array([[10, 60, 60], [10, 60, 65]], np.float32)
+    notes = np.array([[10, 120, 60], [10, 120, 65]], np.float32)
     notes[:, :2] /= FRAMES_PER_SECOND
-    for start in (0, 20):
+    for start in (0, 30):
         left = draw_fading([notes], 2, start, energy[:, ::STRIDE], energy[:, start:])
-        fading, staying = left[row, max(10 - start, 0) : 59 - start], left[row + 5]
+        fading, staying = left[row, max(10 - start, 0) : 119 - start], left[row + 5]
         assert np.all(np.diff(fading) <= 0)
-        assert staying[max(10 - start, 0) : 59 - start].min() == 1
+        assert staying[max(10 - start, 0) : 119 - start].min() == 1
         assert fading[round(FADE_DB[1]) + 20 - max(start - 10, 0)] == 0
     assert left[row, :5].max() < 1  # its peak was before the crop
     assert np.count_nonzero(left.any(1)) == 2

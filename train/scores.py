@@ -27,6 +27,8 @@ class Note:
     start_seconds: float
     end_seconds: float
     """When the damper falls: the key's release, or the pedal's where that is later."""
+    release_seconds: float
+    """When the key comes up, at most end_seconds."""
     pitch: int
     velocity: int
 
@@ -141,12 +143,12 @@ def _sustain(
     following: dict[int, float] = {}
     for on, off, pitch, velocity in sorted(keys, reverse=True):
         on = max(on, 0.0)
-        end = max(off, on + 0.04)
+        release = end = max(off, on + 0.04)
         for down, up in pedals:
             if down <= end < up:
                 end = up
         end = min(end, following.get(pitch, np.inf) - 0.01, duration_seconds)
         if end - on >= 0.03 and following.get(pitch, np.inf) - on > 0.05:
-            notes.append(Note(on, end, pitch, velocity))
+            notes.append(Note(on, end, min(release, end), pitch, velocity))
             following[pitch] = on
     return notes[::-1]

@@ -23,6 +23,9 @@ PIANO_SOURCES = {"salamander": 0.4, "modelled": 0.3, "musescore": 0.15, "fluid":
 PLAIN_SHARE = 0.5
 """Share of the training's piano pieces that are plain: easy scores in a quiet, dry room. The rest
 is harder than reality in every way at once, and the network is small."""
+KEYED_SHARE = 0.8
+"""Share of the training's piano pieces whose labels end with the key, as the scores of recordings
+mostly do, though strings ring on under the pedal; else with the damper."""
 _SALTS = {"train": 1, "validation": 2, "test": 3}
 _INAUDIBLE_DB = -42.0
 _LAYER = 6  # velocities of one layer share a tone
@@ -50,9 +53,11 @@ class Studio:
         plain = False
         if rng.random() < piano_share:
             # drawn apart, so that all other pieces stay what they are
-            chance = np.random.default_rng([_SALTS[split], index, 1]).random()
-            plain = split == "train" and chance < PLAIN_SHARE
-            stems = [self._piano(rng, split, plain)]
+            plain_chance, keyed_chance = np.random.default_rng([_SALTS[split], index, 1]).random(2)
+            plain = split == "train" and bool(plain_chance < PLAIN_SHARE)
+            stem = self._piano(rng, split, plain)
+            keyed = split == "train" and keyed_chance < KEYED_SHARE
+            stems = [until_release(stem) if keyed else stem]
         else:
             stems = self._ensemble(rng, split)
         if split != "train":
@@ -151,6 +156,12 @@ def audible_seconds(tone: Wave) -> float:
     power = (blocks**2).mean(1)
     loud = np.flatnonzero(power > power.max() * 10 ** (_INAUDIBLE_DB / 10))
     return float((loud[-1] + 1) * size / RATE_HZ) if len(loud) else 0.0
+
+
+def until_release(stem: Stem) -> Stem:
+    """The same sound, its labels as long as the keys are held."""
+    notes = [replace(n, end_seconds=min(n.end_seconds, n.release_seconds)) for n in stem.notes]
+    return replace(stem, notes=notes)
 
 
 def _held_out(split: str) -> str:

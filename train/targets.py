@@ -18,7 +18,7 @@ ONSET_SMEAR = ((-1, 0.6), (0, 1.0), (1, 0.25))
 """Onset target in the frames around an attack's label. It leans forward: leaning back, it made
 onsets 18 ms late, on validation pieces and real pianos alike (note F1 0.765 and 0.699; moved back,
 0.785 and 0.732)."""
-FADE_DB = (3.0, 16.0)
+FADE_DB = (8.0, 30.0)
 """While a note's own level falls from the one to the other, in dB below its peak, its frame target
 falls from 1 to 0. With 1 until the damper falls, what rings on became notes of its own: on real
 pianos note F1 fell to 0.747 in the steps in which it now rose to 0.758."""
