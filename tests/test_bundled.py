@@ -28,7 +28,7 @@ def test_the_bundled_weights_transcribe_the_example(tmp_path: Path) -> None:
         heard = Network("ours", weights, EPSILON).hear(clip)
         return float(note_scores([heard], [clip], (tuned.frame, tuned.onset))[0])
 
-    assert transcribe(path) > 0.65  # 0.750 when they were made
+    assert transcribe(path) > 0.65  # 0.765 when they were made
     torch.manual_seed(0)
     untrained = tmp_path / "basicamt.safetensors"
     save_file(BasicAMT().state_dict(), untrained)

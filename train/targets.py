@@ -20,8 +20,9 @@ onsets 18 ms late, on validation pieces and real pianos alike (note F1 0.765 and
 0.785 and 0.732)."""
 FADE_DB = (8.0, 30.0)
 """While a note's own level falls from the one to the other, in dB below its peak, its frame target
-falls from 1 to 0. With 1 until the damper falls, what rings on became notes of its own: on real
-pianos note F1 fell to 0.747 in the steps in which it now rose to 0.758."""
+falls from 1 to 0. With 1 until the damper falls, what rings on became notes of its own: 0.747 of
+note F1 on real pianos, where 3 to 16 dB gave 0.767 after as many steps. More slowly as here, notes
+stayed as good, and frames went from 0.687 to 0.691."""
 STRIDE = 4
 """Every which frame of a whole piece is looked at, for its deviation and its notes' peaks."""
 _PARTIALS = (0, 36, 57, 72)
