@@ -121,7 +121,8 @@ def export(
 ) -> tuple[Manifest, set[str]]:
     """Make what is new or has changed, move it into place at the end, and return the manifest.
 
-    The second value names the files that were made. Entries that were not asked for stay.
+    The second value names the files that were made. Entries that were not asked for stay, if the
+    same tools made them.
     """
     before = _read_previous(out)
     entries: dict[str, ModelFile] = (

@@ -30,7 +30,7 @@ EXAMPLE_SECONDS = 6.0
 """Music on which the error is measured: both instruments and the melody enter, and it is quick."""
 
 Report = Callable[[str], None]
-"""Told what is being done, e.g. ``basicamt: simplify``."""
+"""Told what is being done, e.g. ``basicamt (fast): simplify``."""
 
 
 def build(
@@ -38,7 +38,7 @@ def build(
 ) -> Iterator[ModelFile]:
     """Write a model's variants into ``folder`` and describe each.
 
-    Raises CheckpointError, ConstantLostError or NumberError, all ValueErrors.
+    Raises CheckpointError, WeightsError, ConstantLostError or NumberError, all ValueErrors.
     """
     # torch takes seconds to import: not needed for --help, nor where nothing has changed.
     import torch

@@ -1,6 +1,7 @@
 """MODELS: the one registry of what is deployed.
 
-To add a model: one file in ``nets/``, one entry here. Nothing else names a model.
+To add a model: one file in ``nets/``, one entry here. Export and verification need no more; the
+page names its two models itself (``web/assets.py``).
 Nothing here imports torch, so that the web builder and the browser runner can read it cheaply.
 """
 

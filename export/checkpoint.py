@@ -37,6 +37,8 @@ def load_state(path: Path) -> State:
             state = safetensors.torch.load_file(path)
         else:
             state = _collect(_read_archive(path), path)
+    except (AttributeError, TypeError) as error:  # a hostile pickle's state may be anything
+        raise CheckpointError(f"{path}: refused: {error}") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
     except safetensors.SafetensorError as error:
@@ -44,8 +46,9 @@ def load_state(path: Path) -> State:
     if not state:
         raise CheckpointError(f"{path}: holds no tensors; expected a state dict or a module")
     for name, tensor in state.items():
-        if not torch.isfinite(tensor).all():
-            bad = int((~torch.isfinite(tensor)).sum())
+        numbers = tensor.double() if tensor.is_floating_point() else tensor  # isfinite of float8
+        if not torch.isfinite(numbers).all():
+            bad = int((~torch.isfinite(numbers)).sum())
             raise CheckpointError(
                 f"{path}: {name} has {bad} NaN or infinite values of {tensor.numel()}; "
                 "training diverged: use an earlier checkpoint"
@@ -127,7 +130,10 @@ def _collect(root: object, path: Path) -> State:
 
 
 def _collect_module(module: Record, prefix: str, state: State, seen: set[int]) -> None:
-    """Add a module's tensors in the order, and under the names, of ``Module.state_dict``."""
+    """Add a module's tensors in the order, and under the names, of ``Module.state_dict``.
+
+    A module that is shared comes under its first name only.
+    """
     if not isinstance(module.state, dict) or id(module) in seen:
         return
     seen.add(id(module))

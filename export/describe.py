@@ -11,6 +11,7 @@ from onnx.inliner import inline_local_functions
 
 from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, Model
 from export.constants import Constant, list_nodes
+from export.example import EXAMPLE
 from export.manifest import ModelFile, TensorInfo, Variant
 from export.options import Options
 from export.recommend import recommend
@@ -78,7 +79,10 @@ def _describe_tensor(value: onnx.ValueInfoProto) -> TensorInfo:
 def make_recipe(
     model: Model, variant: Variant, weights: Weights, options: Options, stage: str = ""
 ) -> str:
-    """SHA-256 over everything that a file is made from: weights, options, tools, this code."""
+    """SHA-256 over all that a file is made from: weights, options, tools, this code, the example.
+
+    On the example errors are measured, and the ranges of static eight bits.
+    """
     parts = [
         repr(model),
         variant,
@@ -89,7 +93,7 @@ def make_recipe(
         *(f"{tool} {number}" for tool, number in tool_versions().items()),
     ]
     digest = hashlib.sha256("\n".join(parts).encode())
-    for source in sorted(Path(__file__).parent.rglob("*.py")):
+    for source in (*sorted(Path(__file__).parent.rglob("*.py")), EXAMPLE):
         digest.update(source.read_bytes())
     return digest.hexdigest()
 

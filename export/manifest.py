@@ -50,7 +50,7 @@ class ModelFile:
     nodes: int
     """Of the graph, the call of a function counted as one."""
     parameters: int
-    """Trainable parameters of the network."""
+    """Trainable parameters that the outputs depend on."""
     opset: int
     ir_version: int
     inputs: tuple[TensorInfo, ...]

@@ -23,7 +23,7 @@ BLOCKS_TOLERANCE = 1e-5
 
 
 class NumberError(ValueError):
-    """A finished file gives something that is not a number; the message says which and where."""
+    """A file gives no numbers, others in blocks than whole, or a wrong shape; see the message."""
 
 
 def prove_blocks(graph: onnx.ModelProto, model: Model, music: np.ndarray) -> None:
@@ -67,7 +67,7 @@ def measure_error(
     """Largest distance to ``truth`` per output on music, the first of the ``cases``.
 
     To three digits, and by one thread, so that it is the same in the next run. Raises NumberError
-    where a case, inputs by name, gives what is not a number.
+    where a case, inputs by name, gives what is not a number, or music another shape than ``truth``.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

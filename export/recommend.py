@@ -1,8 +1,7 @@
 """Which backends a file is the best choice on: the one rule, and what was measured for it.
 
-On the CPU (``wasm``) it is fp32. In onnxruntime-web 1.30.0, one thread, fp16 took 2.0 and 3.1 of
-the rewritten fp32's time and int8 2.3 and 1.9; beside fp32 as it was trained, fp16 took 1.10 and
-int8 0.96 with other notes (F1 0.95).
+On the CPU (``wasm``) it is fp32: fp16 takes about twice its time, and so does int8, with other
+notes (F1 0.94). The README's table has the figures.
 
 On ``webgpu`` it is fp32 too, where the file computes nothing in float64: onnxruntime-web has no
 float64 there and refuses the file. fp16 was made for it, but nobody has timed it on a graphics

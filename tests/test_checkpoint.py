@@ -94,6 +94,25 @@ def test_getattr_reaches_nothing(tmp_path: Path) -> None:
         load_state(tmp_path / "evil.pth")
 
 
+def test_a_module_of_another_shape_is_refused(network: torch.nn.Module, tmp_path: Path) -> None:
+    network.__dict__["_parameters"] = [torch.zeros(1)]
+    torch.save(network, tmp_path / "odd.pth")
+    with pytest.raises(CheckpointError, match="refused"):
+        load_state(tmp_path / "odd.pth")
+
+
+def test_eight_bit_floats_are_read_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    for value in (0.5, float("nan")):
+        weight = torch.tensor([1.0, value]).to(torch.float8_e4m3fn)
+        safetensors.torch.save_file({"weight": weight}, path)
+        if value == 0.5:
+            assert load_state(path)["weight"].float().tolist() == [1.0, 0.5]
+        else:
+            with pytest.raises(CheckpointError, match="weight has 1 NaN"):
+                load_state(path)
+
+
 def write_archive(path: Path, data: bytes, **storages: bytes) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a/data.pkl", data)

@@ -273,6 +273,28 @@ def test_a_full_disk_at_any_point_changes_no_model(
     assert not git(app, "status", "--porcelain")
 
 
+def test_a_note_that_cannot_be_written_changes_nothing(
+    app: Path,
+    models: Path,
+    report: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beside each original lies what replaced it; a disc may be full just then."""
+    before = {name: sha256_of(app / FOLDER / name) for name in FILES}
+    write = Path.write_text
+
+    def fail(self: Path, text: str, encoding: str) -> int:
+        if self.name.endswith(".sha256"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, text, encoding)
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    assert publish(app, models, report) == 2
+    assert "No space left on device; nothing was changed" in capsys.readouterr().err
+    assert {name: sha256_of(app / FOLDER / name) for name in FILES} == before
+
+
 def test_a_failing_second_move_takes_the_first_back(
     app: Path,
     models: Path,

@@ -144,7 +144,7 @@ def read_midi(path: Path) -> NDArray[np.float64]:
 
 
 def render_clips(studio: Studio, split: str, count: int) -> tuple[list[Clip], list[Clip]]:
-    """``count`` pieces of a held-out split, and their degraded copies."""
+    """Up to ``count`` pieces of a held-out split, and their degraded copies."""
     clean, poor = [], []
     for index in range(count):
         stems = studio.record(split, index)

@@ -24,7 +24,7 @@ TICKS = 480
 TEMPO_BPM = 80
 SECONDS = 12.0
 
-# (beat, beats, pitch, velocity): a period of eight bars in D minor, three four.
+# (beat, beats, pitch, velocity): five bars and a little in D minor, three four.
 CHORDS = ((50, 57, 62, 65), (55, 58, 62, 67), (57, 61, 64, 67), (50, 57, 62, 65), (58, 62, 65, 70))
 MELODY = (
     (0, 1.5, 81, 84),

@@ -28,7 +28,7 @@ class Note:
     end_seconds: float
     """When the damper falls: the key's release, or the pedal's where that is later."""
     release_seconds: float
-    """When the key comes up, at most end_seconds."""
+    """When the key comes up; in a score at most end_seconds."""
     pitch: int
     velocity: int
 
@@ -38,9 +38,9 @@ def write_piano(
 ) -> list[Note]:
     """A piece for two hands that fills ``duration_seconds``; notes sorted by start.
 
-    Tempo, key, textures, articulation, dynamics and pedalling are drawn from ``rng`` and change
-    every few bars. A ``plain`` piece is as classical piano mostly is: chords struck together in
-    the middle of the keyboard, short notes, little pedal.
+    Tempo and key are drawn from ``rng`` for the piece; textures, articulation, dynamics and
+    pedalling change every few bars. A ``plain`` piece is as classical piano mostly is: chords
+    struck together in the middle of the keyboard, short notes, little pedal.
     """
     key = Key.draw(rng)
     clock = _Clock(rng, 60 / np.exp(rng.uniform(np.log(45), np.log(170))))

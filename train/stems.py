@@ -1,7 +1,7 @@
 """Scores and instruments to recordings with exact labels: one stem for each timbre.
 
-A *piece* is a list of stems that sound together (a piano alone, or an ensemble's parts), all in
-one room. Piece ``index`` of a split is the same on every machine with the same packages.
+A *piece* is a list of stems that sound together (a piano alone, or an ensemble's parts), each in a
+room of its own. Piece ``index`` of a split is the same on every machine with the same packages.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ _QUIET = _Conditions(wet_db=(-28, -6), coloured=0.5, noise_db=(-75, -42))
 
 
 def _mix_down(stems: list[Stem], rng: np.random.Generator, conditions: _Conditions) -> list[Stem]:
-    """Put all stems into one room, before one microphone, with one background and one level."""
+    """Put each stem into a room of its own, all before one microphone, in one noise, at a level."""
     loud = [float(np.std(s.wave)) + 1e-9 for s in stems]
     waves = [s.wave / x * 10 ** (rng.normal(0, 4) / 20) for s, x in zip(stems, loud, strict=True)]
     if rng.random() < 0.85:

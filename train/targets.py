@@ -22,7 +22,7 @@ FADE_DB = (8.0, 30.0)
 """While a note's own level falls from the one to the other, in dB below its peak, its frame target
 falls from 1 to 0. With 1 until the damper falls, what rings on became notes of its own: 0.747 of
 note F1 on real pianos, where 3 to 16 dB gave 0.767 after as many steps. More slowly as here, notes
-stayed as good, and frames went from 0.687 to 0.691."""
+stayed as good, and frames went from 0.686 to 0.691."""
 STRIDE = 4
 """Every which frame of a whole piece is looked at, for its deviation and its notes' peaks."""
 _PARTIALS = (0, 36, 57, 72)
@@ -35,7 +35,7 @@ _PEAK_FRAMES = 32
 
 @dataclass(frozen=True)
 class Sounding:
-    """What one stem of a mixture plays within the crop, for the encoder: rows of note, stem."""
+    """What the stems of a mixture play within the crop, for the encoder: a row for each note."""
 
     spans: NDArray[np.int64]
     """(notes, 4): stem, output row, first frame, end frame (exclusive)."""

@@ -1,6 +1,6 @@
 """The training loop: one network, one task, resumable at any step.
 
-``resume`` gives what an unbroken run would have given: the optimiser, the averages and the step
+``Trainer.load`` goes on as an unbroken run would have: the optimiser, the averages and the step
 are in the checkpoint, and batches follow from the seed and the step.
 """
 

@@ -32,7 +32,7 @@ class CheckoutError(ValueError):
 
 @dataclass(frozen=True)
 class Checkout:
-    """A clean noteDigger checkout."""
+    """A noteDigger checkout."""
 
     root: Path
     git: Path
@@ -93,10 +93,11 @@ def replace_all(checkout: Checkout, new: Mapping[str, Path]) -> None:
     """
     try:
         _keep_originals(checkout, new)
+        for name, source in new.items():  # written before anything moves: a disc may be full
+            (checkout.backup / f".{name}.sha256").write_text(sha256_of(source), encoding="ascii")
         _swap(checkout.models, new)
         for name in new:
-            note = checkout.backup / f"{name}.sha256"
-            note.write_text(sha256_of(checkout.models / name), encoding="ascii")
+            (checkout.backup / f".{name}.sha256").replace(checkout.backup / f"{name}.sha256")
     except OSError as error:
         raise CheckoutError(
             f"{checkout.models}: {error.strerror or error}; nothing was changed"

@@ -1,8 +1,8 @@
 """The epsilon laboratory: which stage drops or changes a small constant, live.
 
 log(x * x + c) at x = 0 is log(c), or what became of c on the way; x * k at x = 1 is k. Both are
-asked for many constants at once, of each exporter and simplifier by running what they wrote in
-native onnxruntime, and of each runtime by running a file in which every constant is known to be.
+asked for many constants at once of each exporter and simplifier, by running what they wrote in
+native onnxruntime; the first also of each runtime, by running a file that is known to hold them.
 """
 
 from __future__ import annotations

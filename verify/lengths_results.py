@@ -80,6 +80,6 @@ def draw(points: Sequence[Point], quantity: str) -> str:
 
 
 def round_up(value: float) -> float:
-    """The next 1, 2, 4, 5, 6 or 8 times a power of ten, so that a quarter of it reads well."""
+    """The next 1, 2, 4, 6 or 8 times a power of ten, so that a quarter of it reads well."""
     power = 10.0 ** np.floor(np.log10(value))
     return float(next(n * power for n in (1, 2, 4, 6, 8, 10) if n * power >= value))

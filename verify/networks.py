@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def behind(manifest: Manifest, checkpoints: Path | None) -> Networks:
     """Rebuild a file's network; ``checkpoints`` is the folder that export was given, if it was.
 
-    What it returns raises SubjectError where the weights are not those of the manifest, and
-    export's own errors where they cannot be had.
+    What it returns raises SubjectError where the weights cannot be had, or are not those of the
+    manifest.
     """
     entries = {entry.path: entry for entry in (*manifest.files, *manifest.stages)}
 

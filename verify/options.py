@@ -38,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python -m verify",
         description="The same numbers in every runtime and browser: judge exported files.",
-        epilog="Also: python -m verify bench | bisect | browsers | epsilon | notedigger | publish "
-        "| release, each with --help.",
+        epilog="Also: python -m verify bench | bisect | browsers | epsilon | lengths | "
+        "notedigger | publish | release, each with --help.",
     )
     which = command.add_argument_group("what is judged")
     which.add_argument(

@@ -23,7 +23,7 @@ from verify.picture import Exhibit, exhibit
 SCHEMA = 1
 TEMPLATES = Path(__file__).parent / "templates"
 _WORDS = {"agrees": 0, "disagrees": 3, "failed": 2, "not started": 1}
-"""Worst last: a cell says the worst of its signals."""
+"""The higher, the worse: a cell says the worst of its signals."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Cell:
     worst: float
     """In tolerances; infinite where something was not comparable."""
     message: str
-    """The first fault."""
+    """Of the worst signal."""
     signals: tuple[str, ...]
     """What was run."""
 

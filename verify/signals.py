@@ -60,7 +60,7 @@ def standard(clip: Path = EXAMPLE) -> tuple[Signal, ...]:
 
 
 def edges() -> tuple[Signal, ...]:
-    """Everything that breaks numbers, each about a quarter of a second or less."""
+    """Everything that breaks numbers, each half a second or less."""
     return tuple(_edges())
 
 
@@ -108,8 +108,8 @@ def _edges() -> Iterator[Signal]:
 def lengths() -> tuple[int, ...]:
     """Lengths in input samples around one frame, and around each octave's stride.
 
-    After halving twice the length rounds up, and once more for each octave; the frame count is
-    the same for all octaves only if every rounding goes the same way.
+    The length rounds up when the rate is halved, and once more for each further octave; the frame
+    count is the same for all octaves only if every rounding goes the same way.
     """
     around = {1, 2, _HOP - 1, _HOP, _HOP + 1, _HOP + 2, 2 * _HOP, 2 * _HOP + 1}
     for octave in range(8):

@@ -88,7 +88,7 @@ class Stopwatch:
         return self._lap(f"transcribe {samples} samples", "transcribe", model, samples)
 
     def open_peer(self, backend: str) -> Lap:
-        """Open the other transcriber on a backend; see ``verify.peer`` for what must be mounted."""
+        """Open the other transcriber on a backend; ``verify.peers`` says what must be mounted."""
         return self._lap(f"open the peer on {backend}", "openPeer", backend)
 
     def run_peer(self, samples: int) -> Lap:

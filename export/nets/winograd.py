@@ -16,10 +16,10 @@ n inputs x and m outputs y (Winograd 1980; Lavin and Gray 2016, arXiv 1509.09308
 The transforms pass through the channels one by one, the products mix them: a matrix product for
 every point, here one group of a grouped convolution. Along time nothing changes.
 
-The points are small fractions, each with its negative and apart from 0 and ∞, because float32
-loses digits to large powers; they were found by trying combinations of the twelve fractions with
-terms up to 5 on noise. The rows of V⁻ᵀ and the columns of Aᵀ are scaled to a largest entry of 1,
-and G makes up for it. In exact arithmetic nothing changes; in float32 see ``tests/test_fast``.
+The points are small fractions, each with its negative and apart from 0 and ∞, because float32 loses
+digits to large powers; they were found by trying combinations on noise. The rows of V⁻ᵀ and the
+columns of Aᵀ are scaled to a largest entry of 1, and G makes up for it. In exact arithmetic nothing
+changes; in float32 see ``tests/test_fast``.
 """
 
 from __future__ import annotations

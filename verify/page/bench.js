@@ -168,7 +168,7 @@ function compose(length) {
   return audio;
 }
 
-/** @returns {number} bytes of all heaps of WebAssembly */
+/** @returns {number} bytes of the largest heap of WebAssembly */
 function heap() {
   return memories.reduce((bytes, memory) => Math.max(bytes, memory.buffer.byteLength), 0);
 }

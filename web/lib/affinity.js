@@ -199,8 +199,7 @@ function split(together, width) {
 }
 
 /**
- * Values in [-1, 1) that are always the same (Knuth's MMIX multiplier, in 32 bits: Numerical
- * Recipes' quick generator).
+ * Values in [-1, 1) that are always the same (Numerical Recipes' quick generator, 32 bits).
  * @param {number} length
  * @param {number} seed
  */

@@ -53,8 +53,8 @@ export class Stream {
   /**
    * @param {import("./stages.js").Stages} stages
    * @param {import("./audio.js").Listener} listener
-   * @param {(pass: string, fraction: number) => Promise<void>} onChunk told before and after
-   *   every chunk, and waited for: whoever wants to stop throws
+   * @param {(pass: string, fraction: number) => Promise<void>} onChunk told before each
+   *   pass and after every chunk, and waited for: whoever wants to stop throws
    * @param {number} [chunkFrames] the result is the same for any
    */
   constructor(stages, listener, onChunk, chunkFrames = CHUNK_FRAMES) {

@@ -186,8 +186,8 @@ export class Analysis {
   }
 
   /**
-   * Notes with these thresholds. The network does not run again, unless timbres of notes are
-   * wanted that lie far below the thresholds of the first run: then `onProgress` is told.
+   * Notes with these thresholds. The network does not run again, unless timbres are wanted that
+   * the first run was not told of, or of notes far below its thresholds: then `onProgress` is told.
    * @param {NoteOptions & Pick<RunOptions, "onProgress" | "signal">} [options]
    * @returns {Promise<{notes: Note[], timbres: number}>}
    * @throws {RangeError} where a threshold or the number of timbres is none

@@ -60,7 +60,7 @@ import { Transcript } from "./transcript.js";
  * @property {string} fallback why it is not the backend that was asked for; else empty
  * @property {boolean} stalled whether threads did not start, so that there was one
  * @property {number} audioSeconds
- * @property {number} computeSeconds the network alone, download and start not counted
+ * @property {number} computeSeconds from audio to activations, sessions included, downloads not
  * @property {number} repairedSamples that were NaN or infinite
  */
 
