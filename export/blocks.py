@@ -19,7 +19,7 @@ from export.regions import Region, find_regions, infer_sizes, sort_nodes
 from export.simplify import store_constants
 
 BLOCK_FRAMES = 1024
-"""About so many at a time, 12 s: halos cost 2 %. What is shorter than 18 s is one block."""
+"""About so many at a time, 12 s: halos cost 2 %. What is shorter than 17.8 s is one block."""
 PLAN = """
 plan (float[N] level) => (int64[1] frames, int64[1] size, int64[N] numbers) {
     frames = Shape <start = -1> (level)

@@ -72,7 +72,7 @@ def draw_batch(shards: list[Shard], recipe: Recipe, seed: int, step: int) -> Bat
 def draw_mixtures(
     shards: list[Shard], recipe: Recipe, seed: int, step: int, timbres: tuple[int, int] = (2, 4)
 ) -> Batch:
-    """Batch ``step`` for the encoder: 2 to 4 stems of different timbres, of one piece or of any."""
+    """Batch ``step`` for the encoder: up to 4 stems of different timbres, of any pieces."""
     rng = np.random.default_rng([seed, step, 1])
     ensembles = [s for s in shards if len(s.timbres) > 1]
     crops = []

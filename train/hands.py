@@ -28,7 +28,7 @@ class Style:
     """Share of sections under the pedal."""
     jitter_seconds: tuple[float, float]
     span: Range
-    """Semitones that a hand's chords reach over."""
+    """Semitones above the centre that a hand's chords reach, and half as many below."""
 
 
 FREE = Style(

@@ -25,8 +25,8 @@ def focal(logit: Tensor, target: Tensor, gamma: float = 1.0, positive: float = 0
 def contrast(embedding: Tensor, sounding: list[Sounding], temperature: float = 0.15) -> Tensor:
     """InfoNCE over notes: each note nearer to its own timbre's notes than to the others'.
 
-    ``embedding`` (B, 12, 84, F) of unit length. A note is the mean of its cells, at unit length,
-    as the clustering sees it. Crops with fewer than two timbres count nothing.
+    ``embedding`` (B, 12, 84, F) of unit length. A note is the mean of its cells, at unit length.
+    Crops with fewer than two timbres count nothing.
     """
     losses = []
     for item, played in zip(embedding, sounding, strict=True):

@@ -17,9 +17,9 @@ _SOUND_METRES_PER_SECOND = 343.0
 def draw_room(rng: np.random.Generator, wet: float | None = None) -> Wave:
     """An impulse response that starts with the direct sound (amplitude 1).
 
-    Early reflections are image sources of a box up to the second order; the tail is noise whose
-    decay depends on frequency. ``wet`` is the tail's energy over the direct sound's (drawn between
-    -26 and +3 dB when None). The direct sound stays at sample 0, so labels need no shift.
+    Early reflections are image sources of a box, at most one along each axis; the tail is noise
+    whose decay depends on frequency. ``wet`` is the tail's energy over the direct sound's (drawn
+    between -26 and +3 dB when None). The direct sound stays at sample 0, so labels need no shift.
     """
     size = rng.uniform([3, 3, 2.3], [18, 25, 9])
     source, microphone = rng.uniform(0.1, 0.9, (2, 3)) * size

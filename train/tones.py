@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 RATE_HZ = 22_050
-"""Rate of every waveform in this package: the networks' own."""
+"""Rate of every waveform that is trained on: the networks' own."""
 _BLOCK = 256
 _SILENT = 1e-9
 

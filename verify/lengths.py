@@ -29,7 +29,7 @@ from verify.stopwatch import LIMIT_SECONDS, Stopwatch
 from verify.stream import FRAME_SAMPLES, StreamRunner
 
 CHUNK_SECONDS = 6.0
-"""As in web/lib/stream.js."""
+"""As in web/lib/stream.js, within a tenth of a second."""
 LIB = Path(__file__).parents[1] / "web" / "lib"
 WHOLE_BYTES_PER_SECOND = {"basicamt": 1.1e6, "septimbre": 5.8e6}
 """What a whole file takes, natively or a little more: lengths that will not fit are not tried."""

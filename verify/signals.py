@@ -50,7 +50,7 @@ class SignalError(ValueError):
 
 
 def standard(clip: Path = EXAMPLE) -> tuple[Signal, ...]:
-    """Every signal of the default run: the bundled clip first, then those of ``edges``."""
+    """Every signal of the default run: the bundled clip, an excerpt of it, ``edges``."""
     music = load(clip)
     # Where the clip has settled: a WebGPU of software takes seconds for each frame.
     start = min(len(music.samples) // 2, RATE_HZ)

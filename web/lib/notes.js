@@ -2,8 +2,8 @@
  * Notes from activations: the note rules of Basic Pitch (Bittner et al. 2022, arXiv 2203.09893).
  *
  * An activation is a flat Float32Array of PITCHES × frames, pitch after pitch: the value of row r
- * at frame t is `activation[r * frames + t]`, in [0, 1]. All arithmetic is float32, as numpy's
- * would be, so that the same activations give the same notes everywhere.
+ * at frame t is `activation[r * frames + t]`, in [0, 1]. Activations are compared in float32, as
+ * numpy would, so that the same activations give the same notes everywhere.
  */
 
 /** Rows of an activation. */

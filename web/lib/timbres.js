@@ -1,7 +1,7 @@
 /**
  * Which notes belong to one instrument: spectral clustering of the notes' timbre embeddings.
  *
- * The labels are those of scikit-learn's
+ * The groups are those of scikit-learn's
  * `SpectralClustering(affinity="precomputed", assign_labels="cluster_qr")` (Damle, Minden and Ying
  * 2019), with affinity exp(cosine). The affinity matrix is never stored: memory is O(n) for n
  * notes. Nothing depends on a random start, and labels are numbered by first appearance.
@@ -98,7 +98,7 @@ export function clusterTimbres(vectors, count) {
 /**
  * How many timbres there seem to be: where the eigenvalues fall most steeply (the eigengap, as a
  * ratio), among 2 … most; or 1 where the notes hardly differ, or in no direction more than in
- * others.
+ * others, or where there are fewer than four; 0 where there is none.
  *
  * A guess, to be overruled by whoever knows. A piano's notes differ with their pitch as much as
  * those of two instruments do: on 8 s of six pianos and of nine mixtures the second eigenvalues

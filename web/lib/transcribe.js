@@ -55,6 +55,7 @@ import { checkThresholds, PITCHES } from "./notes.js";
  * @param {Place & RunOptions & NoteOptions} options
  * @returns {Promise<Note[]>} by start and then pitch
  * @throws {TranscriptionError} whose code says what kind; `signal.reason` where it was aborted
+ * @throws {RangeError} where a threshold or the number of timbres is none
  */
 export async function transcribe(audio, options) {
   const analysis = await analyse(audio, options);
@@ -74,7 +75,8 @@ let spare = null;
  * there. What fails here fails there again, and is told there.
  *
  * @param {Place & RunOptions} options
- * @returns {Promise<void>} settled when nothing more can be done ahead
+ * @returns {Promise<void>} settled when nothing more can be done ahead; at once where
+ *   the same is under way
  */
 export async function prepare(options) {
   const key = keyOf(options);
@@ -132,6 +134,7 @@ async function locate({ runtime = "ort/", model = "basicamt", backend = "wasm", 
  *   asked for first, so that what they need is made in the same run
  * @returns {Promise<Analysis>} to be closed after use
  * @throws {TranscriptionError} whose code says what kind; `signal.reason` where it was aborted
+ * @throws {RangeError} where a threshold or the number of timbres is none
  */
 export async function analyse(audio, options) {
   const { timbres = 1, signal } = options;
