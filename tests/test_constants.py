@@ -90,7 +90,9 @@ def make_graph(epsilon: float) -> onnx.ModelProto:
     ]
     value = numpy_helper.from_array(np.array([epsilon], np.float32), "eps")
     x, z = (helper.make_tensor_value_info(name, 1, ["n"]) for name in "xz")
-    return helper.make_model(helper.make_graph(nodes, "g", [x], [z], [value]))
+    graph = helper.make_graph(nodes, "g", [x], [z], [value])
+    opsets = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, ir_version=10, opset_imports=opsets)
 
 
 def test_a_changed_constant_is_caught_with_value_layer_and_step() -> None:
@@ -118,6 +120,30 @@ def test_half_precision_may_round_a_scale_but_not_an_epsilon() -> None:
     stock = tuple(find_constants(make_graph(1.01e-8)))
     with pytest.raises(ConstantLostError, match=r"now 0\.0$"):
         follow_constants(stock, graph, "float16", FLOAT16_ROUNDING)
+
+
+def test_a_cast_to_half_precision_is_followed() -> None:
+    graph = make_graph(1.01e-8)
+    stock = tuple(find_constants(graph))
+    cast = helper.make_node("Cast", ["eps"], ["half"], to=onnx.TensorProto.FLOAT16)
+    graph.graph.node[0].input[1] = "half"
+    graph.graph.node.insert(0, cast)
+    with pytest.raises(ConstantLostError, match=r"now 0\.0$"):
+        follow_constants(stock, graph, "cast")
+
+
+def test_what_onnxruntime_would_fold_away_is_missed(tmp_path: Path) -> None:
+    """It computes 0.5 · 1.01e-8 when a session starts, and then neither number is there."""
+    graph = make_graph(1.01e-8)
+    graph.graph.initializer.append(numpy_helper.from_array(np.array([0.5], np.float32), "half"))
+    graph.graph.node.insert(0, helper.make_node("Mul", ["eps", "half"], ["less"], name="fold/mul"))
+    graph.graph.node[1].input[1] = "less"
+    path = tmp_path / "folded.onnx"
+    onnx.save(graph, path)
+    stock = tuple(find_constants(graph))
+    follow_constants(stock, graph, "write")
+    with pytest.raises(ConstantLostError, match="onnxruntime's optimiser"):
+        prove_constants(stock, path, "fp32")
 
 
 def test_nothing_to_find_is_not_agreement() -> None:
@@ -162,3 +188,12 @@ def test_a_function_is_looked_into() -> None:
     follow_constants([guard], call(1.01e-8), "function")
     with pytest.raises(ConstantLostError, match=r"add 1\.01e-08 in guard"):
         follow_constants([guard], call(1e-7), "function")
+
+
+def test_a_loop_is_looked_into() -> None:
+    """A guard is found that is stored inside the body of a Scan, as runtimes leave them."""
+    body = make_graph(1.01e-8).graph
+    step = helper.make_node("Scan", ["x"], ["z"], body=body, num_scan_inputs=1)
+    x, z = (helper.make_tensor_value_info(name, 1, ["steps", "n"]) for name in "xz")
+    loop = helper.make_model(helper.make_graph([step], "loop", [x], [z]))
+    assert tuple(find_constants(loop)) == tuple(find_constants(make_graph(1.01e-8)))

@@ -55,7 +55,8 @@ def test_it_holds_models_report_library_and_checksums(
 
 
 @pytest.mark.parametrize(
-    "fault", ["changed", "unjudged", "no runtime", "no music", "failed", "no report"]
+    "fault",
+    ["changed", "stage changed", "unjudged", "no runtime", "no music", "failed", "no report"],
 )
 def test_what_did_not_pass_is_not_released(
     fault: str, models: Path, report: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -63,6 +64,8 @@ def test_what_did_not_pass_is_not_released(
     out = tmp_path / "release"
     if fault == "changed":
         (models / FILES[0]).write_bytes(b"other")
+    elif fault == "stage changed":
+        (models / Manifest.read(models).stages[-1].path).write_bytes(b"other")
     elif fault == "unjudged":
         (report / "report.json").write_text('{"files": []}', encoding="utf-8")
     elif fault == "no runtime":
