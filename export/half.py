@@ -102,13 +102,15 @@ def _find_as_loud_as_audio(model: onnx.ModelProto, types: dict[str, int]) -> set
 
 
 def _find_normalisation(model: onnx.ModelProto) -> set[str]:
-    """Names of the nodes after the last sigmoid or convolution on the way to each output."""
+    """Names of the nodes after the last sigmoid or convolution before each output, and its own."""
     makers = {output: node for node in model.graph.node for output in node.output}
+    ends = {output.name for output in model.graph.output}
     last: set[str] = set()
-    waiting = [makers[output.name] for output in model.graph.output]
+    waiting = [makers[name] for name in ends]
     while waiting:
         node = waiting.pop()
-        if node.name in last or node.op_type in ("Sigmoid", "Tanh", "Conv"):
+        inside = node.op_type in ("Sigmoid", "Tanh", "Conv") and ends.isdisjoint(node.output)
+        if node.name in last or inside:
             continue
         last.add(node.name)
         waiting.extend(makers[name] for name in node.input if name in makers)
