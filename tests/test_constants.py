@@ -38,7 +38,7 @@ class Guarded(nn.Module):
         self.norm = nn.GroupNorm(2, 4, eps=3e-6)
 
     def forward(self, audio: Tensor) -> Tensor:
-        x = torch.log(audio * audio + self.epsilon) * self.near_one
+        x = torch.log(audio * audio + self.epsilon) * self.near_one - 0.37
         x = self.norm(self.conv(x))
         y: Tensor = x / (x * x).sum(dim=1, keepdim=True).clamp(min=1e-12)
         return y
@@ -51,10 +51,17 @@ def trace_guarded(epsilon: float, *, optimize: bool = False) -> Traced:
 
 def test_stock_is_taken_from_the_module() -> None:
     stock = {(c.role, round(c.value, 12)) for c in trace_guarded(1e-8).stock}
-    expected = {("add", 1e-8), ("scale", 1.000005), ("epsilon", 3e-6), ("floor", 1e-12)}
+    expected = {
+        ("add", 1e-8), ("scale", 1.000005), ("add", -0.37), ("epsilon", 3e-6), ("floor", 1e-12)
+    }  # fmt: skip
     assert {(role, round(float(np.float32(value)), 12)) for role, value in expected} <= {
         (role, round(float(np.float32(value)), 12)) for role, value in stock
     }
+
+
+def test_an_epsilon_is_told_from_the_momentum_before_it() -> None:
+    (found,) = trace(nn.InstanceNorm1d(1, eps=2e-6, affine=True), ("frame",)).stock
+    assert (found.role, found.value) == ("epsilon", 2e-6)
 
 
 @pytest.mark.parametrize("epsilon", EPSILONS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +193,23 @@ class TestNotes:
         result = run(self.subject(tiny, note_f1=0.9), Faulty(lambda _: self.outputs(notes=1)))
         assert not result.passed
         assert "note F1 is 0.6667, expected 0.9 or more" in result.verdicts[0].message
+
+    def test_notes_that_change_their_timbre_disagree(self, tiny: Subject) -> None:
+        def play(timbres: Sequence[int]) -> Tensors:
+            embedding = np.zeros((1, 12, 84, 40), np.float32)
+            for row, timbre in enumerate(timbres):
+                embedding[0, timbre, 10 * row] = 1
+            return {**self.outputs(notes=len(timbres)), "embedding": embedding}
+
+        truth = play([0, 1, 2, 3, 0, 1, 2, 3])
+        case = Case("music", tiny.cases[0].inputs, truth,
+                    dict.fromkeys(truth, Tolerance(1, "the timbres are judged here")),
+                    transcribe(truth, THRESHOLDS), note_f1=1.0, label_agreement=0.9)  # fmt: skip
+        subject = Subject("tiny", "fp32", tiny.file, "0", (case,), {}, THRESHOLDS)
+        assert run(subject, Faulty(lambda _: truth)).passed
+        result = run(subject, Faulty(lambda _: play([0, 0, 1, 1, 2, 2, 3, 3])))
+        assert not result.passed
+        assert "of the notes keep their timbre, expected 90%" in result.verdicts[0].message
 
     def test_a_reference_without_notes_disagrees(self, tiny: Subject) -> None:
         silent = self.outputs(notes=0)
