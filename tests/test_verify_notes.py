@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,9 @@ def test_a_lost_note_and_a_swapped_timbre_are_counted() -> None:
     assert agree(swapped, reference).label_agreement == pytest.approx(2 / 3)
     renamed = Transcription(reference.notes, ((1, 1, 0),))
     assert agree(renamed, reference).label_agreement == 1
+    twice = replace(reference, labels=((0, 0, 1), (0, 0, 1)))
+    worse = replace(reference, labels=((0, 0, 1), (0, 1, 1)))
+    assert agree(worse, twice).label_agreement == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -30,6 +31,23 @@ def test_native_agrees_with_numpy_on_every_finite_signal(optimization: str, tmp_
         for signal in FINITE:
             audio = signal.samples.reshape(1, 1, -1)
             compare(runner.run({"audio": audio}), tiny_models.run(audio), TOLERANCES, FLOAT32)
+
+
+def test_native_optimises_as_its_name_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = []
+    session = onnxruntime.InferenceSession
+
+    def note(file: Path, options: onnxruntime.SessionOptions, **rest: object) -> object:
+        levels.append(options.graph_optimization_level)
+        return session(file, options, **rest)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", note)
+    file = tiny_models.write(tmp_path / "tiny.onnx")
+    for runner in (NativeRunner("off"), NativeRunner("full")):
+        with runner:
+            runner.load(file)
+    level = onnxruntime.GraphOptimizationLevel
+    assert levels == [level.ORT_DISABLE_ALL, level.ORT_ENABLE_ALL]
 
 
 def test_another_checkpoint_disagrees(tmp_path: Path) -> None:

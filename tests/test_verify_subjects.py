@@ -83,6 +83,20 @@ def test_a_file_agrees_with_the_network_it_was_made_from(entry: ModelFile, tmp_p
     assert result.passed, result.verdicts
 
 
+def test_notes_are_judged_on_music_where_weights_are_trained(
+    entry: ModelFile, tmp_path: Path
+) -> None:
+    trained = replace(entry, weights="checkpoint", checkpoint_sha256="0" * 64)
+    signals = (replace(SIGNALS[1], name="piece", music=True), *SIGNALS)
+    judged = {
+        file.weights: [
+            c.signal for c in deployed(tmp_path, [file], signals, twin)[0].cases if c.notes
+        ]
+        for file in (entry, replace(trained, weights="checkpoint"))
+    }
+    assert judged == {"random, seed 0": [], "checkpoint": ["piece"]}
+
+
 def test_a_file_disagrees_with_a_network_of_other_weights(entry: ModelFile, tmp_path: Path) -> None:
     other = deployed(tmp_path, [entry], SIGNALS, lambda file: (Twin(1), ("onset", "frame")))
     result = examine(other, [Plan("native-full", lambda: NativeRunner("full"))])
