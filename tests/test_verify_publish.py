@@ -211,6 +211,8 @@ def test_what_was_not_judged_on_music_and_silence_stays(
         ("output", "noteDigger expects"),
         ("opset", "reads up to 21 and 10"),
         ("ir", "reads up to 21 and 10"),
+        ("half", "onset is not float32"),
+        ("beside", "keeps weights outside the file"),
     ],
 )
 def test_a_broken_contract(
@@ -227,10 +229,12 @@ def test_a_broken_contract(
         del model.graph.output[1]
     elif fault == "opset":
         model.opset_import[0].version = 22
-    else:
+    elif fault == "ir":
         model.ir_version = 11
+    elif fault == "half":
+        model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
     old = sha256_of(path)
-    onnx.save(model, path)
+    onnx.save(model, path, save_as_external_data=fault == "beside", size_threshold=0)
     text = (models / FILE_NAME).read_text(encoding="utf-8").replace(old, sha256_of(path))
     (models / FILE_NAME).write_text(text, encoding="utf-8")
     assert Manifest.read(models)
