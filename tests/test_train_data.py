@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,10 @@ def test_transposing_moves_sound_and_target_together() -> None:
         moved.add(row)
     assert len(moved) > 2
     assert {0} != moved
+    # Silence is the epsilon, which is what the deployed network hears.
+    less = draw_batch([Shard(tone, notes, ["tone"])], replace(recipe, epsilon=1e-10), 0, 0)
+    quieter = batch.energy.amin((1, 2, 3)) - less.energy.amin((1, 2, 3))
+    assert quieter.numpy() == pytest.approx(np.log(recipe.epsilon / 1e-10), abs=0.1)
 
 
 def test_batches_follow_from_seed_and_step() -> None:

@@ -59,6 +59,9 @@ def test_scores_and_losses_tell_good_from_bad() -> None:
     assert label_accuracy(np.array([1, 0, 0]), np.array([0, 0, 1])) < 1.0
     target = torch.zeros(1, PITCHES, 4)
     assert focal(target - 4, target) < focal(target + 4, target)
+    target[0, 0] = 1  # unsure of all: half of what is missed, ln 2 each, 0.6 and 0.4 by class
+    expected = np.log(2) / 2 * (0.6 + 0.4 * (PITCHES - 1))
+    assert focal(torch.zeros_like(target), target).item() == pytest.approx(expected)
     mean, low, high = bootstrap(np.array([0.5, 0.6, 0.7]), np.array([0.4, 0.5, 0.6]))
     assert mean == pytest.approx(0.1)
     assert low <= mean <= high
