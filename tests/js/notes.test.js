@@ -38,6 +38,17 @@ test("no frames, no notes; silence, no notes", () => {
   assert.deepEqual(makeNotes(silence, silence, 50, thresholds), []);
 });
 
+test("an onset at the threshold begins a note", () => {
+  const frames = 60;
+  const [onset, frame] = [new Float32Array(PITCHES * frames), new Float32Array(PITCHES * frames)];
+  frame.fill(1, 30 * frames + 10, 30 * frames + 40);
+  onset[30 * frames + 25] = 0.5;
+  const begin = (level) =>
+    makeNotes(onset, frame, frames, { frame: 0.3, onset: level }).map((note) => note.startFrame);
+  assert.deepEqual(begin(0.5), [10, 25]);
+  assert.deepEqual(begin(0.5001), [10]);
+});
+
 test("the activations are left as they are", () => {
   const one = cases[0];
   const frame = activation(one.frame);
