@@ -72,7 +72,7 @@ test("rows kept piece by piece read as if they were whole, until they are given 
 
 test("what chunks computed is put together without their halos, and the largest is told", () => {
   const [rows, frames] = [2, 20];
-  const whole = Float32Array.from(range(0, rows * frames));
+  const whole = Float32Array.from(range(0, rows * frames), (i) => (i * 7) % 40);
   const target = new Float32Array(rows * frames);
   const highest = planChunks(frames, 6, 2).map((chunk) => {
     const { from, to } = chunk;
@@ -82,7 +82,10 @@ test("what chunks computed is put together without their halos, and the largest 
     return copyRows(Float32Array.from(seen), target, rows, chunk);
   });
   assert.deepEqual(target, whole);
-  assert.deepEqual(highest, [25, 31, 37, 39]);
+  const parts = [range(0, 6), range(6, 12), range(12, 18), range(18, 20)];
+  const largest = (part) => Math.max(...part.flatMap((i) => [whole[i], whole[frames + i]]));
+  assert.deepEqual(highest, parts.map(largest));
+  assert.deepEqual(highest, [35, 37, 39, 33]);
 });
 
 test("moments of frames give those of all values, however they are cut, far from zero too", () => {
