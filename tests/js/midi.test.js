@@ -82,6 +82,11 @@ test("repeated and overlapping notes of one pitch stay apart", () => {
   );
 });
 
+test("a note without a length has one tick", () => {
+  const [[start, end]] = read(toMidi([note(5, 5, 60)]));
+  assert.ok(Math.abs(end - start - 1 / 44100) < 1e-9);
+});
+
 test("velocities stay in 1 … 127; no notes make a valid file; a bad tempo is refused", () => {
   const back = read(toMidi([note(0, 9, 60, 0), note(20, 29, 60, 1), note(40, 49, 60, 9)]));
   assert.deepEqual(
