@@ -119,6 +119,17 @@ test("a recording heard in pieces is the one heard whole, damage repaired", asyn
   assert.deepEqual(over.slice(25), new Float32Array(75));
 });
 
+test("no sample of a recording is left out at another rate", () => {
+  for (const [fromHz, length, expected] of [
+    [48000, 160, 147],
+    [48000, 161, 148],
+    [22050, 9, 18],
+    [44100, 9, 9],
+  ]) {
+    assert.equal(new Resampler(fromHz, 44100).lengthOf(length), expected);
+  }
+});
+
 test("channels are mixed by their mean; a copy is made of one", () => {
   const channels = [new Float32Array(9).fill(1), new Float32Array(9).fill(-0.5)];
   channels[0][4] = 2;
