@@ -10,14 +10,14 @@ import pytest
 
 from export.manifest import Manifest
 from tests.test_verify_publish import RUNTIMES, write_report
-from tests.whole_stand_in import write_models
+from tests.whole_stand_in import write_models_and_stages
 from verify.__main__ import main
 from verify.checkout import FILES, FOLDER
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    return write_models(tmp_path / "models")
+    return write_models_and_stages(tmp_path / "models")
 
 
 @pytest.fixture

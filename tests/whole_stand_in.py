@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from export.catalog import (
     RATE_HZ,
 )
 from export.manifest import FILE_NAME, Manifest
+from tests import stand_in
 from tests.stand_in import HOP, RISE_FRAMES, WINDOW, write_file
 
 
@@ -31,6 +33,14 @@ def write_models(folder: Path) -> Path:
         for model in models
     )
     manifest = Manifest(files=files, versions={"stand-in": "1"})
+    (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    return folder
+
+
+def write_models_and_stages(folder: Path) -> Path:
+    """The same, with the networks' stages as ``stand_in`` makes them; return the folder."""
+    stages = Manifest.read(stand_in.write_models(folder)).stages
+    manifest = replace(Manifest.read(write_models(folder)), stages=stages)
     (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     return folder
 
