@@ -77,8 +77,9 @@ def follow_constants(
 
 
 def _vanishes(needed: Constant, rounding: float) -> bool:
-    """Tell whether the rounding makes a factor exactly 1, which anyone may drop."""
-    return needed.role == "scale" and abs(needed.value - 1) <= rounding / 2
+    """Tell whether a coarser precision makes a factor exactly 1, which anyone may drop."""
+    coarse = rounding > FLOAT32_ROUNDING
+    return coarse and needed.role == "scale" and abs(needed.value - 1) <= rounding / 2
 
 
 def _distance(needed: float, found: float) -> float:

@@ -129,6 +129,13 @@ def test_half_precision_may_round_a_scale_but_not_an_epsilon() -> None:
         follow_constants(stock, graph, "float16", FLOAT16_ROUNDING)
 
 
+def test_a_factor_near_1_may_go_only_where_it_is_rounded_to_1() -> None:
+    stock = (Constant("scale", 1 + 4e-7, "norm"),)
+    follow_constants(stock, make_graph(1.01e-8), "float16", FLOAT16_ROUNDING)
+    with pytest.raises(ConstantLostError, match=r"scale 1\.0000004 in norm"):
+        follow_constants(stock, make_graph(1.01e-8), "float32")
+
+
 def test_a_cast_to_half_precision_is_followed() -> None:
     graph = make_graph(1.01e-8)
     stock = tuple(find_constants(graph))

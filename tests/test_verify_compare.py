@@ -139,3 +139,9 @@ def test_no_single_element_can_leave_unseen(index: int, size: float, sign: int) 
     candidate["onset"].reshape(-1)[index] += np.float32(sign * size)
     with pytest.raises(DisagreementError, match="onset: leaves the tolerance"):
         check(candidate, outputs())
+
+
+def test_half_a_complex_number_is_not_finite() -> None:
+    ours = {"spectrum": np.array([1 + 1j, complex(1, np.nan)])}
+    with pytest.raises(DisagreementError, match="1 of 2 elements are not finite"):
+        compare(ours, {"spectrum": np.array([1 + 1j, 1])}, {"spectrum": Tolerance(1, "any")})

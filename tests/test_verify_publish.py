@@ -242,6 +242,18 @@ def test_a_broken_contract(
     assert expected in refused(capsys, app, models, report)
 
 
+def refused_for_space(
+    capsys: pytest.CaptureFixture[str], app: Path, models: Path, report: Path
+) -> None:
+    """Publish on a full disk: no model has changed, and nothing lies beside them."""
+    before = {name: sha256_of(app / FOLDER / name) for name in FILES}
+    assert publish(app, models, report) == 2
+    assert "No space left on device; nothing was changed" in capsys.readouterr().err
+    assert {name: sha256_of(app / FOLDER / name) for name in FILES} == before
+    assert sorted(p.name for p in (app / FOLDER).iterdir()) == sorted([*FILES, "dist"])
+    assert not git(app, "status", "--porcelain")
+
+
 @pytest.mark.parametrize("failing", [1, 2, 3, 4])
 def test_a_full_disk_at_any_point_changes_no_model(
     failing: int,
@@ -252,7 +264,6 @@ def test_a_full_disk_at_any_point_changes_no_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The n-th copy fails: two originals are kept, then two new files are staged."""
-    before = {name: sha256_of(app / FOLDER / name) for name in FILES}
     copies = 0
 
     def fail(*arguments: object) -> NoReturn:
@@ -270,11 +281,7 @@ def test_a_full_disk_at_any_point_changes_no_model(
         copy(source, target)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr("verify.checkout.shutil.copyfileobj", count)
-    assert publish(app, models, report) == 2
-    assert "No space left on device; nothing was changed" in capsys.readouterr().err
-    assert {name: sha256_of(app / FOLDER / name) for name in FILES} == before
-    assert sorted(p.name for p in (app / FOLDER).iterdir()) == sorted([*FILES, "dist"])
-    assert not git(app, "status", "--porcelain")
+    refused_for_space(capsys, app, models, report)
 
 
 def test_a_note_that_cannot_be_written_changes_nothing(
@@ -285,7 +292,6 @@ def test_a_note_that_cannot_be_written_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Beside each original lies what replaced it; a disc may be full just then."""
-    before = {name: sha256_of(app / FOLDER / name) for name in FILES}
     write = Path.write_text
 
     def fail(self: Path, text: str, encoding: str) -> int:
@@ -294,9 +300,7 @@ def test_a_note_that_cannot_be_written_changes_nothing(
         return write(self, text, encoding)
 
     monkeypatch.setattr(Path, "write_text", fail)
-    assert publish(app, models, report) == 2
-    assert "No space left on device; nothing was changed" in capsys.readouterr().err
-    assert {name: sha256_of(app / FOLDER / name) for name in FILES} == before
+    refused_for_space(capsys, app, models, report)
 
 
 def test_a_failing_second_move_takes_the_first_back(

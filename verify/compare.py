@@ -169,7 +169,7 @@ def _deviation(
 
 
 def _count_nonfinite(array: Array) -> int:
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "fc":
         return 0
     return int(np.count_nonzero(~np.isfinite(array)))
 
