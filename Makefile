@@ -32,7 +32,7 @@ export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, o
 
 .PHONY: readme
 readme: $(READY) ## write the table of dist/models into the README, in both languages
-	$(BIN)/python -m export.readme "$(OUT)" README.md README.zh.md
+	$(BIN)/python -m verify.readme "$(OUT)" README.md README.zh.md
 
 ##@ Page
 .PHONY: page
@@ -70,7 +70,7 @@ release: $(READY) $(NPM_READY) ## gather what `make verify` passed, with the lib
 bench: $(READY) $(NPM_READY) browsers ## time dist/models against layers as they were trained, or UPSTREAM=DIR: dist/report/bench.html; QUICK=1
 	$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(FROM)
 	$(BIN)/python -m export --models basicamt septimbre --variants fp16-weights int8 int8-static --out dist/variants $(FROM)
-	$(if $(QUICK),,test -d verify/peer/node_modules || npm --prefix verify/peer ci --ignore-scripts --no-fund --no-audit --loglevel=error || true)
+	$(if $(QUICK),,test -d verify/bench/peer/node_modules || npm --prefix verify/bench/peer ci --ignore-scripts --no-fund --no-audit --loglevel=error || true)
 	$(BIN)/python -m verify bench $(if $(QUICK),--quick) --folder "$(OUT)" --more dist/variants --baseline "$(or $(UPSTREAM),dist/plain)" $(ARGS)
 
 .PHONY: lengths
@@ -105,7 +105,7 @@ check: $(READY) $(NPM_READY) ## formatter, linter, type checks
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	npm --prefix web run check
-	web/node_modules/.bin/tsc --project verify/page
+	web/node_modules/.bin/tsc --project verify
 
 .PHONY: clean
 clean: ## remove what was made, keep what was installed

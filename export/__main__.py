@@ -19,8 +19,9 @@ from rich.table import Table
 from export import stages
 from export.build import build, file_name
 from export.catalog import EPSILON, MODELS, Model
-from export.constants import ConstantLostError
 from export.describe import make_recipe, tool_versions
+from export.graph.constants import ConstantLostError
+from export.load.sources import Weights, choose_source, choose_weights
 from export.manifest import (
     FILE_NAME,
     SHIPPED,
@@ -33,7 +34,6 @@ from export.manifest import (
 )
 from export.options import Options
 from export.prove import NumberError
-from export.weights import Weights, choose_source, choose_weights
 
 OPSETS = range(18, 22)
 """The exporter writes 18 at the least, onnxruntime-web 1.18.0 reads 21 at the most."""

@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from export.blocks import split_into_blocks
 from export.catalog import Model
-from export.constants import follow_constants
 from export.describe import describe
 from export.example import read_example
+from export.graph.blocks import split_into_blocks
+from export.graph.constants import follow_constants
+from export.graph.simplify import simplify
+from export.load.sources import SEED, Weights
 from export.manifest import ModelFile, Variant
 from export.options import Options
 from export.prove import measure_error, prove_blocks, prove_constants, read_cases
-from export.quantize import VARIANTS
-from export.simplify import simplify
-from export.weights import SEED, Weights
+from export.variants import VARIANTS
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from export.nets.fast import Form
-    from export.trace import Shapes, Traced
+    from export.graph.trace import Shapes, Traced
+    from export.layers.rewrite import Form
 
 EXAMPLE_SECONDS = 6.0
 """Music on which the error is measured: both instruments and the melody enter, and it is quick."""
@@ -43,7 +43,7 @@ def build(
     # torch takes seconds to import: not needed for --help, nor where nothing has changed.
     import torch
 
-    from export.trace import WAVEFORM
+    from export.graph.trace import WAVEFORM
 
     report(f"{model.name}: load")
     deployed = load(model, weights, options)
@@ -82,7 +82,7 @@ def load(model: Model, weights: Weights, options: Options) -> nn.Module:
     """A model's network with its weights."""
     import torch
 
-    from export.checkpoint import load_into, load_state
+    from export.load.checkpoint import load_into, load_state
 
     torch.manual_seed(SEED)
     deployed = model.build(options.epsilon).eval()
@@ -103,7 +103,7 @@ def write_graph(
     form: Form,
 ) -> tuple[onnx.ModelProto, Traced]:
     """Trace and simplify a network, its constants followed through both steps."""
-    from export.trace import trace
+    from export.graph.trace import trace
 
     report(f"{name}: trace")
     traced = trace(network, outputs, inputs=inputs, form=form, opset=opset)

@@ -43,7 +43,7 @@ FAINTEST = 1e-30
 
 @dataclass(frozen=True)
 class Thresholds:
-    """How activations become notes (see web/lib/notes.js)."""
+    """How activations become notes (see web/lib/notes/notes.js)."""
 
     frame: float
     """Activation above which a pitch sounds, in [0, 1]."""

@@ -10,12 +10,12 @@ import onnx
 from onnx.inliner import inline_local_functions
 
 from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, Model
-from export.constants import Constant, list_nodes
 from export.example import EXAMPLE
+from export.graph.constants import Constant, list_nodes
+from export.load.sources import Weights
 from export.manifest import ModelFile, TensorInfo, Variant
 from export.options import Options
 from export.recommend import recommend
-from export.weights import Weights
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
 """What a file's bytes depend on."""

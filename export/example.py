@@ -1,4 +1,7 @@
-"""The bundled recording: real music to test on, composed for this project (train/example.py)."""
+"""The bundled recording: real music to test on, composed for this project.
+
+``train/music/example.py`` makes it.
+"""
 
 from __future__ import annotations
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from export.manifest import Variant
-from export.quantize import FORMS
+from export.variants import FORMS
 
 if TYPE_CHECKING:
-    from export.nets.fast import Form
+    from export.layers.rewrite import Form
 
 
 class Options(NamedTuple):

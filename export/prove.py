@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from export.blocks import split_into_blocks
 from export.catalog import Model
-from export.constants import Constant, follow_constants
+from export.graph.blocks import split_into_blocks
+from export.graph.constants import Constant, follow_constants
 from export.manifest import Variant
-from export.quantize import ROUNDING
+from export.variants import ROUNDING
 
 SHORT_BLOCK_FRAMES = 64
 """Of the proof: the music has eight, so that there are many borders."""

@@ -10,11 +10,11 @@ from export.build import Report, load, write_graph
 from export.catalog import HOP_SAMPLES, NETWORK_RATE_HZ, RATE_HZ, Model
 from export.describe import describe, make_recipe
 from export.example import read_example
+from export.load.sources import Weights
 from export.manifest import StageFile, Variant
 from export.options import Options
 from export.prove import measure_error, prove_constants, read_cases
-from export.quantize import VARIANTS
-from export.weights import Weights
+from export.variants import VARIANTS
 
 EXAMPLE_SECONDS = 2.0
 """Enough for an error: a stage looks no further than a second to either side."""

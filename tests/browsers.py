@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
-from verify.launch import _QUIET, BrowserMissingError, BrowserName, find
+from verify.runtimes.launch import _QUIET, BrowserMissingError, BrowserName, find
 
 BROWSERS: tuple[BrowserName, ...] = ("chromium", "firefox")
 

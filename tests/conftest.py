@@ -15,19 +15,18 @@ from export.__main__ import main
 from export.catalog import MODELS
 from export.manifest import Manifest
 from tests.browsers import BROWSERS, open_browser
+from tests.paths import SHARED
 from tests.stand_in import write_models, write_tune
-from verify.launch import BrowserName
+from verify.runtimes.launch import BrowserName
 from web.build import build_site
-
-SHARED = Path(__file__).parents[2] / "shared"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let a page in Firefox that never settles try again, once; a wrong result never does.
 
     In Firefox ESR 153 under a service worker a thread now and then never gets its first message,
-    and onnxruntime then waits for ever (figures at fetchRuntime in web/lib/session.js). The library
-    starts again with one thread when START_MS have passed; this stays until CI has gone on
+    and onnxruntime then waits for ever (figures at fetchRuntime in web/lib/worker/session.js). The
+    library starts again with one thread when START_MS have passed; this stays until CI has gone on
     without needing it.
     """
     for item in items:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from export.catalog import EMBEDDING_SIZE, PITCHES, Thresholds
 from tests import note_rules
+from tests.paths import TESTS
 
-DATA = Path(__file__).parent / "data"
+DATA = TESTS / "data"
 
 
 def draw_activations(seed: int, frames: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

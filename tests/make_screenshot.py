@@ -5,13 +5,10 @@ It shows dist/site (`make page`) with the bundled example, by timbre.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.browsers import open_browser
 from tests.page_driver import PageDriver
+from tests.paths import ROOT
 from web.serve import SiteServer
-
-ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:

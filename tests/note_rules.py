@@ -1,7 +1,7 @@
 """The note and timbre rules written out as literally as they can be: slow, plain, an oracle.
 
-Not a second implementation to ship: `web/lib/notes.js` and `web/lib/timbres.js` are held
-against it by the files that `make_note_oracles.py` writes.
+Not a second implementation to ship: `web/lib/notes/notes.js` and `web/lib/timbres/timbres.js`
+are held against it by the files that `make_note_oracles.py` writes.
 """
 
 from __future__ import annotations

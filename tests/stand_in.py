@@ -27,9 +27,9 @@ from export.catalog import (
     RATE_HZ,
 )
 from export.describe import describe
+from export.load.sources import Weights
 from export.manifest import FILE_NAME, Manifest, ModelFile, StageFile
 from export.options import Options
-from export.weights import Weights
 
 HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
 WINDOW = 4096

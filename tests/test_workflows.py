@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.paths import ROOT
+
 FILES = sorted((ROOT / ".github").rglob("*.yml"))
 
 

@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from verify.compare import Array
-from verify.runners import Tensors
+from verify.runtimes.runners import Tensors
 
 HOP = 512
 PITCHES = 84

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from export.nets.front_end import CQT
-from train.scores import write_ensemble
-from train.shards import SCALE, Shard
-from train.stems import perform
-from train.tones import ModelledPiano, RandomTimbre
+from train.music.scores import write_ensemble
+from train.music.shards import SCALE, Shard
+from train.music.stems import perform
+from train.music.tones import ModelledPiano, RandomTimbre
 
 SECONDS = 4.0
 

@@ -24,11 +24,11 @@ from rich.progress import (
 
 from export.catalog import EPSILON, MODELS, Thresholds
 from export.nets.basicamt import NoteBranch
-from train.batches import Recipe
-from train.sampled import FONTS, fetch_salamander
-from train.shards import make_shards, read_shard, shard_path
-from train.ship import ship
-from train.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
+from train.learn.batches import Recipe
+from train.learn.ship import ship
+from train.learn.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
+from train.music.sampled import FONTS, fetch_salamander
+from train.music.shards import make_shards, read_shard, shard_path
 
 WEIGHTS = Path(__file__).parents[1] / "export" / "weights"
 SAVE_EVERY = 100
@@ -188,9 +188,9 @@ def run_ship(options: argparse.Namespace) -> None:
 
 def tune_thresholds(weights: Path, real: Path | None) -> Thresholds:
     """Best on the recordings in ``real``; without them, on the validation soundfont."""
-    from train.evaluate import Network, read_clips, render_clips
-    from train.measure import tune
-    from train.stems import Studio
+    from train.judge.evaluate import Network, read_clips, render_clips
+    from train.judge.measure import tune
+    from train.music.stems import Studio
 
     clips = read_clips(real) if real else render_clips(Studio(None), "validation", 8)[0]
     network = Network("ours", weights, EPSILON)
@@ -200,7 +200,7 @@ def tune_thresholds(weights: Path, real: Path | None) -> Thresholds:
 
 def run_evaluate(options: argparse.Namespace) -> None:
     """Judge every network that is given, print tables, write the figures."""
-    from train.compare import compare_notes, compare_timbres, print_notes, print_timbres
+    from train.judge.compare import compare_notes, compare_timbres, print_notes, print_timbres
 
     _require_fonts("csound", "timgm")
     notes = compare_notes(options, console)

@@ -20,31 +20,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from export.manifest import Manifest, ManifestError
-from verify import (
-    bench,
-    bisect,
-    browsers,
-    epsilon,
-    launch,
-    lengths,
-    lengths_results,
-    networks,
-    nodes,
-    notedigger,
-    options,
-    publish,
-    release,
-    signals,
-    subjects,
-)
+from verify.bench import command as bench
+from verify.bench import lengths, lengths_results
+from verify.bisect import command as bisect
+from verify.bisect.search import BisectError
 from verify.compare import Tolerance
-from verify.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
-from verify.report import Report
-from verify.runners import RunnerError
+from verify.epsilon import command as epsilon
+from verify.matrix import networks, plan, signals, subjects
+from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
+from verify.publish import notedigger, publish, release
+from verify.report.report import Report
+from verify.runtimes import install, launch
+from verify.runtimes.runners import RunnerError
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "bench": bench.main,
-    "browsers": browsers.main,
+    "browsers": install.main,
     "bisect": bisect.main,
     "epsilon": epsilon.main,
     "lengths": lengths.main,
@@ -61,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if argv and argv[0] in _COMMANDS:
             return _COMMANDS[argv[0]](argv[1:])
-        return _matrix(options.parser().parse_args(argv))
+        return _matrix(plan.parser().parse_args(argv))
     except (
         ManifestError,
-        nodes.BisectError,
+        BisectError,
         RunnerError,
         launch.BrowserMissingError,
         signals.SignalError,
@@ -123,11 +114,11 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
 def _plan(
     args: argparse.Namespace, behind: subjects.Networks | None, brief: frozenset[str] | None
 ) -> tuple[list[Plan], list[LeftOut]]:
-    return options.plan(
+    return plan.plan(
         args.runtimes,
         args.without,
         networks=behind,
-        installed=browsers.is_installed,
+        installed=install.is_installed,
         brief=brief,
         time_limit_seconds=args.time_limit,
         webgpu="hardware" if args.gpu else "software",

@@ -26,7 +26,7 @@ RUNTIME = {
         "ort-wasm-simd-threaded.asyncify.wasm",
     ),
 }
-"""onnxruntime-web's files for each backend, as in web/lib/session.js."""
+"""onnxruntime-web's files for each backend, as in web/lib/worker/session.js."""
 
 
 class SiteError(ValueError):
@@ -62,14 +62,9 @@ def site_files(models: Path) -> dict[str, bytes]:
     manifest, contents = read_models(models)
     files = {f"models/{name}": content for name, content in contents.items()}
     files[f"models/{FILE_NAME}"] = json.dumps(asdict(manifest)).encode()
-    for folder, pattern in (
-        ("lib", "*.js"),
-        ("page", "*.js"),
-        ("page", "*.css"),
-        ("page", "*.svg"),
-    ):
-        for path in sorted((WEB / folder).glob(pattern)):
-            files[f"{folder}/{path.name}"] = path.read_bytes()
+    for pattern in ("lib/**/*.js", "page/*.js", "page/*.css", "page/*.svg"):
+        for path in sorted(WEB.glob(pattern)):
+            files[path.relative_to(WEB).as_posix()] = path.read_bytes()
     for names in RUNTIME.values():
         for name in names:
             files[f"ort/{name}"] = read_runtime(name)

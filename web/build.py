@@ -30,7 +30,7 @@ LATER = ("example/", *(f"models/{model}" for model in assets.MODELS[1:]))
 
 EMBEDDED_WORKER = """
 import * as onnxruntime from "./node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs";
-import "./lib/worker.js";
+import "./lib/worker/worker.js";
 globalThis.onnxruntime = onnxruntime;
 """
 """Chromium 156 imports no module from a blob: URL in a page opened from disk: all in one script."""

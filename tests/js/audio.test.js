@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { gainFor, Listener, mixToMono, sanitise } from "../../web/lib/audio.js";
-import { Resampler } from "../../web/lib/resample.js";
+import { gainFor, Listener, mixToMono, sanitise } from "../../web/lib/audio/audio.js";
+import { Resampler } from "../../web/lib/audio/resample.js";
 
 const tone = (hz, rateHz, seconds) =>
   Float32Array.from({ length: rateHz * seconds }, (_, i) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { areRecommended } from "../../web/lib/manifest.js";
-import { chooseBackend } from "../../web/lib/session.js";
+import { chooseBackend } from "../../web/lib/worker/session.js";
 
 const folder = { folder: "https://example.org/ort/" };
 const both = [{ recommended_for: ["wasm", "webgpu"] }];

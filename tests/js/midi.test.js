@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import midiFile from "../../web/node_modules/midi-file/index.js";
-import { toMidi } from "../../web/lib/midi.js";
-import { SECONDS_PER_FRAME } from "../../web/lib/notes.js";
+import { toMidi } from "../../web/lib/notes/midi.js";
+import { SECONDS_PER_FRAME } from "../../web/lib/notes/notes.js";
 
 const note = (startFrame, endFrame, pitch, velocity = 0.5, timbre = 0) => ({
   start: startFrame * SECONDS_PER_FRAME,

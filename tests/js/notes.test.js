@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { makeNotes, PITCHES } from "../../web/lib/notes.js";
+import { makeNotes, PITCHES } from "../../web/lib/notes/notes.js";
 
 const cases = JSON.parse(readFileSync(new URL("../data/notes.json", import.meta.url), "utf8"));
 

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ChunkedRows, copyRows, planChunks } from "../../web/lib/chunks.js";
-import { BINS, Embeddings, FEATURE_CHANNELS } from "../../web/lib/embeddings.js";
-import { Moments } from "../../web/lib/moments.js";
-import { makeNotes, PITCHES } from "../../web/lib/notes.js";
-import { Progress } from "../../web/lib/progress.js";
-import { ProvisionalNotes } from "../../web/lib/provisional.js";
-import { coverLoud, merge, sizeOf, spanOf } from "../../web/lib/spans.js";
+import { ChunkedRows, copyRows, planChunks } from "../../web/lib/stream/chunks.js";
+import { BINS, Embeddings, FEATURE_CHANNELS } from "../../web/lib/stream/embeddings.js";
+import { Moments } from "../../web/lib/stream/moments.js";
+import { makeNotes, PITCHES } from "../../web/lib/notes/notes.js";
+import { Progress } from "../../web/lib/stream/progress.js";
+import { ProvisionalNotes } from "../../web/lib/notes/provisional.js";
+import { coverLoud, merge, sizeOf, spanOf } from "../../web/lib/notes/spans.js";
 
 const range = (start, end) => Array.from({ length: end - start }, (_, i) => start + i);
 

@@ -8,18 +8,18 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 import * as runtime from "../../web/node_modules/onnxruntime-web/dist/ort.node.min.mjs";
-import { gainFor, Listener, sanitise } from "../../web/lib/audio.js";
+import { gainFor, Listener, sanitise } from "../../web/lib/audio/audio.js";
 import { findStages, thresholdsOf } from "../../web/lib/manifest.js";
-import { makeNotes, PITCHES } from "../../web/lib/notes.js";
-import { spanOf } from "../../web/lib/spans.js";
-import { Stages } from "../../web/lib/stages.js";
-import { Stream } from "../../web/lib/stream.js";
+import { makeNotes, PITCHES } from "../../web/lib/notes/notes.js";
+import { spanOf } from "../../web/lib/notes/spans.js";
+import { Stages } from "../../web/lib/stream/stages.js";
+import { Stream } from "../../web/lib/stream/stream.js";
 import {
   clusterTimbres,
   EMBEDDING_SIZE,
   noteEmbeddings,
   readDense,
-} from "../../web/lib/timbres.js";
+} from "../../web/lib/timbres/timbres.js";
 
 runtime.env.wasm.numThreads = 1;
 runtime.env.logLevel = "error";

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { eigenSymmetric } from "../../web/lib/eigen.js";
-import { PITCHES } from "../../web/lib/notes.js";
+import { eigenSymmetric } from "../../web/lib/timbres/eigen.js";
+import { PITCHES } from "../../web/lib/notes/notes.js";
 import {
   clusterTimbres,
   EMBEDDING_SIZE,
   estimateTimbres,
   noteEmbeddings,
   readDense,
-} from "../../web/lib/timbres.js";
+} from "../../web/lib/timbres/timbres.js";
 
 const cases = JSON.parse(readFileSync(new URL("../data/timbres.json", import.meta.url), "utf8"));
 const vectorsOf = (one) => one.vectors.map((vector) => Float64Array.from(vector));

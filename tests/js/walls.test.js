@@ -1,15 +1,24 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path/posix";
 import { test } from "node:test";
 
-const read = (folder) => {
-  const url = new URL(`../../web/${folder}/`, import.meta.url);
-  const names = readdirSync(url).filter((name) => name.endsWith(".js"));
-  return new Map(names.map((name) => [name, readFileSync(new URL(name, url), "utf8")]));
-};
+const WEB = new URL("../../web/", import.meta.url);
+/** @param {string} folder @returns {Map<string, string>} text by path below web/ */
+const read = (folder) =>
+  new Map(
+    readdirSync(new URL(folder, WEB), { recursive: true })
+      .map((name) => join(folder, String(name)))
+      .filter((path) => path.endsWith(".js"))
+      .map((path) => [path, readFileSync(new URL(path, WEB), "utf8")]),
+  );
 /** Without comments, whose types may name anything. */
 const code = (text) => text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
-const imports = (text) => [...code(text).matchAll(/from\s+"([^"]+)"/g)].map((match) => match[1]);
+/** What a file imports: paths below web/, or the names of packages. */
+const imports = (path, text) =>
+  [...code(text).matchAll(/from\s+"([^"]+)"/g)].map(([, target]) =>
+    target.startsWith(".") ? normalize(join(dirname(path), target)) : target,
+  );
 
 const lib = read("lib");
 const page = read("page");
@@ -17,39 +26,36 @@ const page = read("page");
 test("there is something to hold", () => assert.ok(lib.size > 10 && page.size > 10));
 
 test("the library never reaches for the page, nor for the DOM", () => {
-  for (const [name, text] of lib) {
-    for (const path of imports(text)) assert.match(path, /^(\.\/[\w-]+\.js|midi-file)$/, name);
-    assert.doesNotMatch(code(text), /\b(document|window)\./, name);
+  for (const [path, text] of lib) {
+    for (const target of imports(path, text)) {
+      assert.ok(lib.has(target) || target === "midi-file", `${path} imports ${target}`);
+    }
+    assert.doesNotMatch(code(text), /\b(document|window)\./, path);
   }
 });
 
-/** What can be tested without a browser. */
-const PURE = [
-  "affinity.js",
-  "chunks.js",
-  "eigen.js",
-  "embeddings.js",
-  "midi.js",
-  "moments.js",
-  "notes.js",
-  "progress.js",
-  "provisional.js",
-  "spans.js",
-  "timbres.js",
-];
+/** What can be tested without a browser: two rooms, and the arithmetic of a third. */
+const PURE = [...lib.keys()].filter((path) =>
+  /^lib\/(notes|timbres|stream\/(chunks|embeddings|moments|progress))\b/.test(path),
+);
 
 test("notes, timbres, MIDI and the arithmetic of streaming are pure", () => {
-  const pure = new Set(["midi-file", ...PURE.map((name) => `./${name}`)]);
-  for (const name of PURE) {
-    const text = lib.get(name);
-    for (const path of imports(text)) assert.ok(pure.has(path), `${name} imports ${path}`);
+  assert.ok(PURE.length >= 11);
+  const pure = new Set(["midi-file", ...PURE]);
+  for (const path of PURE) {
+    const text = lib.get(path);
+    for (const target of imports(path, text)) {
+      assert.ok(pure.has(target), `${path} imports ${target}`);
+    }
     const impure = /\b(fetch|self|globalThis|Worker|performance|Date|Math\.random|navigator)\b/;
-    assert.doesNotMatch(code(text), impure, name);
+    assert.doesNotMatch(code(text), impure, path);
   }
 });
 
 test("the page takes the library and itself, and nothing else", () => {
-  for (const [name, text] of page) {
-    for (const path of imports(text)) assert.match(path, /^(\.\/|\.\.\/lib\/)[\w-]+\.js$/, name);
+  for (const [path, text] of page) {
+    for (const target of imports(path, text)) {
+      assert.ok(lib.has(target) || page.has(target), `${path} imports ${target}`);
+    }
   }
 });

@@ -1,8 +1,8 @@
 /** Music to notes, in the browser. */
 
-export { decodeFile } from "./decode.js";
+export { decodeFile } from "./audio/decode.js";
 export { TranscriptionError } from "./errors.js";
-export { toMidi } from "./midi.js";
-export { LOWEST_PITCH, makeNotes, PITCHES, SECONDS_PER_FRAME } from "./notes.js";
-export { clusterTimbres, estimateTimbres, noteEmbeddings, readDense } from "./timbres.js";
+export { toMidi } from "./notes/midi.js";
+export { LOWEST_PITCH, makeNotes, PITCHES, SECONDS_PER_FRAME } from "./notes/notes.js";
+export { clusterTimbres, estimateTimbres, noteEmbeddings, readDense } from "./timbres/timbres.js";
 export { Analysis, analyse, prepare, transcribe } from "./transcribe.js";

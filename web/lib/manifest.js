@@ -85,7 +85,7 @@ export function areRecommended(files, backend) {
 /**
  * The model's own thresholds, in the library's spelling.
  * @param {StageFile} file
- * @returns {Required<import("./notes.js").Thresholds>}
+ * @returns {Required<import("./notes/notes.js").Thresholds>}
  */
 export function thresholdsOf({ thresholds }) {
   return {

@@ -1,9 +1,9 @@
 /** The library's door: audio in, notes out, everything heavy in a worker. */
 
-import { WorkerClient } from "./client.js";
+import { WorkerClient } from "./worker/client.js";
 import { TranscriptionError } from "./errors.js";
 import { findStages, loadManifest, thresholdsOf } from "./manifest.js";
-import { checkThresholds, PITCHES } from "./notes.js";
+import { checkThresholds, PITCHES } from "./notes/notes.js";
 
 /**
  * @typedef {object} Note
@@ -14,7 +14,7 @@ import { checkThresholds, PITCHES } from "./notes.js";
  * @property {number} timbre 0 … number of timbres − 1, numbered by first appearance
  */
 
-/** @typedef {import("./audio.js").Audio} Audio */
+/** @typedef {import("./audio/audio.js").Audio} Audio */
 
 /**
  * @typedef {object} Place where the site keeps what the library loads
@@ -25,18 +25,18 @@ import { checkThresholds, PITCHES } from "./notes.js";
 
 /**
  * @typedef {object} Embedded
- * @property {string} worker URL of lib/worker.js, bundled into a classic script
+ * @property {string} worker URL of lib/worker/worker.js, bundled into a classic script
  * @property {import("./manifest.js").Manifest} manifest
  * @property {(path: string) => Promise<Uint8Array<ArrayBuffer>>} readModel by the manifest's path
- * @property {() => Promise<import("./session.js").RuntimeFiles>} readRuntime
+ * @property {() => Promise<import("./worker/session.js").RuntimeFiles>} readRuntime
  */
 
 /**
  * @typedef {object} RunOptions
  * @property {string} [model] "basicamt" (notes) or "septimbre" (notes by timbre)
- * @property {import("./session.js").Backend} [backend]
+ * @property {import("./worker/session.js").Backend} [backend]
  * @property {number} [threads]
- * @property {(progress: import("./worker.js").Progress) => void} [onProgress]
+ * @property {(progress: import("./worker/worker.js").Progress) => void} [onProgress]
  * @property {(notes: Note[]) => void} [onNotes] told of notes as they are found, each once; they
  *   are provisional, and the result takes their place
  * @property {AbortSignal} [signal]
@@ -44,7 +44,7 @@ import { checkThresholds, PITCHES } from "./notes.js";
 
 /**
  * @typedef {object} NoteOptions
- * @property {Partial<import("./notes.js").Thresholds>} [thresholds] the model's own, unless told
+ * @property {Partial<import("./notes/notes.js").Thresholds>} [thresholds] the model's own, unless told
  * @property {number | "auto"} [timbres] 1: all notes together
  */
 
@@ -110,7 +110,7 @@ function takeWorker(options) {
 /**
  * What a run needs, and where it lies.
  * @param {Place & RunOptions} options
- * @returns {Promise<import("./worker.js").Needs>}
+ * @returns {Promise<import("./worker/worker.js").Needs>}
  * @throws {TranscriptionError} "download" or "model"
  */
 async function locate({ runtime = "ort/", model = "basicamt", backend = "wasm", ...options }) {
@@ -143,7 +143,7 @@ export async function analyse(audio, options) {
   const needs = await locate(options);
   const { files } = needs;
   const own = thresholdsOf(files[0]);
-  /** @type {Omit<import("./worker.js").RunRequest, "id">} */
+  /** @type {Omit<import("./worker/worker.js").RunRequest, "id">} */
   const request = {
     task: "run",
     recording,
@@ -171,8 +171,8 @@ export class Analysis {
    * @param {WorkerClient} client whose worker knows the recording
    * @param {object} known
    * @param {Uint8Array} known.map
-   * @param {import("./worker.js").RunFacts} known.facts
-   * @param {Required<import("./notes.js").Thresholds>} known.thresholds
+   * @param {import("./worker/worker.js").RunFacts} known.facts
+   * @param {Required<import("./notes/notes.js").Thresholds>} known.thresholds
    * @param {boolean} known.separable
    */
   constructor(client, { map, facts, thresholds, separable }) {
@@ -200,7 +200,7 @@ export class Analysis {
     if (timbres !== "auto" && !(Number.isInteger(timbres) && timbres >= 1)) {
       throw new RangeError(`timbres is ${timbres}; give "auto" or a whole number, 1 or more`);
     }
-    /** @type {Omit<import("./worker.js").NotesRequest, "id">} */
+    /** @type {Omit<import("./worker/worker.js").NotesRequest, "id">} */
     const request = {
       task: "notes",
       thresholds: checkThresholds({ ...this.thresholds, ...thresholds }),
@@ -217,7 +217,7 @@ export class Analysis {
 
 /**
  * @param {Audio} audio
- * @returns {import("./worker.js").RunRequest["recording"]}
+ * @returns {import("./worker/worker.js").RunRequest["recording"]}
  * @throws {TranscriptionError} "audio"
  */
 function describe(audio) {

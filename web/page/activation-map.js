@@ -1,6 +1,6 @@
 /** The frame activation as a picture behind the notes: what the network heard. */
 
-import { PITCHES } from "../lib/notes.js";
+import { PITCHES } from "../lib/notes/notes.js";
 
 /**
  * @typedef {object} View

@@ -1,6 +1,6 @@
 /** The notes to take home: links to files made on this machine. */
 
-import { toMidi } from "../lib/midi.js";
+import { toMidi } from "../lib/notes/midi.js";
 import { element } from "./dom.js";
 import { pitchName } from "./texts.js";
 

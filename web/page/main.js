@@ -87,7 +87,7 @@ function wishes() {
   return { thresholds: tunedThresholds(), timbres };
 }
 
-/** @param {import("../lib/worker.js").Progress} progress */
+/** @param {import("../lib/worker/worker.js").Progress} progress */
 function onProgress({ stage, done, total }) {
   setState(stage === "run" ? "working" : "loading");
   if (stage === "download" && done === total) showProgress("start");
@@ -97,7 +97,7 @@ function onProgress({ stage, done, total }) {
 /** Where everything is, and what the visitor chose to run. */
 async function choices() {
   const model = MODELS[chosen("mode") === "timbre" ? "timbre" : "together"];
-  /** @type {import("../lib/session.js").Backend} */
+  /** @type {import("../lib/worker/session.js").Backend} */
   const backend = element("backend", HTMLSelectElement).value === "webgpu" ? "webgpu" : "wasm";
   return { ...(await place), model, backend };
 }

@@ -1,6 +1,6 @@
 /** The piano roll: pitch over time, drawn on canvas, only what is in view. */
 
-import { LOWEST_PITCH, PITCHES, SECONDS_PER_FRAME } from "../lib/notes.js";
+import { LOWEST_PITCH, PITCHES, SECONDS_PER_FRAME } from "../lib/notes/notes.js";
 import { ActivationMap } from "./activation-map.js";
 import { COLOURS, prepare, readColours } from "./canvas.js";
 import { element } from "./dom.js";

@@ -1,10 +1,10 @@
 /** The sliders for thresholds; what was moved is kept for each model. */
 
-import { SECONDS_PER_FRAME } from "../lib/notes.js";
+import { SECONDS_PER_FRAME } from "../lib/notes/notes.js";
 import { element } from "./dom.js";
 import { text } from "./texts.js";
 
-/** @typedef {Required<import("../lib/notes.js").Thresholds>} Thresholds */
+/** @typedef {Required<import("../lib/notes/notes.js").Thresholds>} Thresholds */
 
 const frame = element("frame-threshold", HTMLInputElement);
 const onset = element("onset-threshold", HTMLInputElement);

@@ -11,7 +11,7 @@ import { clock, duration, pitchName, text } from "./texts.js";
  * @param {number} result.length seconds
  * @param {Note[]} result.notes
  * @param {number} result.timbres
- * @param {import("../lib/worker.js").RunFacts} result.facts
+ * @param {import("../lib/worker/worker.js").RunFacts} result.facts
  */
 export function describe({ name, length, notes, timbres, facts }) {
   element("name", HTMLElement).textContent = name;
@@ -52,7 +52,7 @@ function summary(notes, timbres) {
 
 /**
  * What ran, where, on how much, and for how long.
- * @param {import("../lib/worker.js").RunFacts} facts
+ * @param {import("../lib/worker/worker.js").RunFacts} facts
  */
 function showFacts({ model, backend, threads, stalled, audioSeconds, computeSeconds }) {
   const speed = audioSeconds / Math.max(0.001, computeSeconds);

@@ -1,0 +1,80 @@
+"""Layers of a network → functions of an ONNX file, one for every distinct body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import onnx
+import torch
+from onnx import helper
+from torch import Tensor, nn
+from torch.export import Dim
+
+from export.graph.simplify import simplify
+from export.layers.function import DOMAIN, Function
+
+_written: dict[tuple[object, ...], onnx.FunctionProto] = {}
+"""By title, opset and buffers, which make a body; tracing one takes seconds."""
+
+
+class Body(nn.Module):
+    """What a layer computes, its parameters among the inputs."""
+
+    def __init__(self, layer: Function) -> None:
+        super().__init__()
+        self.network = layer
+
+    def forward(self, *values: Tensor) -> Tensor:
+        """Inputs and parameters → output."""
+        return self.network.compute(*values)
+
+
+def write_functions(
+    network: nn.Module, titles: Iterable[str], opset: int
+) -> Iterator[onnx.FunctionProto]:
+    """A function for every title, from a layer of the network that has it."""
+    layers = {layer.title: layer for layer in network.modules() if isinstance(layer, Function)}
+    for title in sorted(titles):
+        yield write_function(layers[title], opset)
+
+
+def write_function(layer: Function, opset: int) -> onnx.FunctionProto:
+    """A layer's body, traced once for all networks that share it."""
+    key = (layer.title, opset, *(buffer.numpy().tobytes() for buffer in layer.buffers()))
+    if key not in _written:
+        _written[key] = trace_function(layer, opset)
+    return _written[key]
+
+
+def trace_function(layer: Function, opset: int) -> onnx.FunctionProto:
+    """Trace a layer's body; what derives from its buffers alone is left to the runtime."""
+    inputs = layer.sample()
+    names = [name for name, _ in layer.named_parameters(recurse=False)]
+    values = (*inputs, *layer.parameters(recurse=False))
+    lengths = [{x.ndim - 1: Dim.DYNAMIC} for x in inputs] + [None] * len(names)
+    written = torch.onnx.export(
+        Body(layer).eval(),
+        values,
+        dynamo=True,
+        optimize=False,
+        opset_version=opset,
+        input_names=[*"x" * len(inputs), *names],
+        output_names=["y"],
+        dynamic_shapes=(tuple(lengths),) if lengths else None,
+        verbose=False,
+    )
+    assert written is not None
+    stored = tuple(f"network.{name}" for name, _ in layer.named_buffers(recurse=False))
+    graph = simplify(written.model_proto, stored).graph
+    constants = [
+        helper.make_node("Constant", [], [tensor.name], value=tensor)
+        for tensor in graph.initializer
+    ]
+    return helper.make_function(
+        DOMAIN,
+        layer.title,
+        [value.name for value in graph.input],
+        [value.name for value in graph.output],
+        [*constants, *graph.node],
+        [helper.make_opsetid("", opset)],
+    )

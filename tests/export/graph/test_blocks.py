@@ -1,0 +1,121 @@
+"""A network in blocks of frames computes what it computes whole."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+
+from export import prove
+from export.catalog import MODELS
+from export.graph import regions
+from export.graph.blocks import BLOCK_FRAMES, split_into_blocks
+from export.graph.constants import list_nodes
+from export.graph.simplify import simplify
+from export.graph.trace import trace
+from tests.conftest import make_music
+from verify.bench.operations import count_multiply_adds
+
+BLOCK = 32
+TOLERANCE = 1e-5
+"""Activations in [0, 1] and embeddings of length 1; onnxruntime adds other lengths up otherwise."""
+FRAME = 512
+
+
+@functools.cache
+def write_fast(name: str) -> onnx.ModelProto:
+    torch.manual_seed(0)
+    return simplify(trace(MODELS[name].build(), MODELS[name].outputs, form="fast").graph)
+
+
+@pytest.fixture(scope="module", params=["basicamt", "septimbre"])
+def whole(request: pytest.FixtureRequest) -> onnx.ModelProto:
+    return write_fast(request.param)
+
+
+def run(model: onnx.ModelProto, audio: np.ndarray) -> list[np.ndarray]:
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    arrays: list[np.ndarray] = session.run(None, {"audio": audio})
+    return arrays
+
+
+def compare(whole: onnx.ModelProto, blocked: onnx.ModelProto, frames: float) -> float:
+    """Largest distance of any output on so much music."""
+    audio = make_music(3.0)[..., : round(frames * FRAME)]
+    worst = 0.0
+    for expected, found in zip(run(whole, audio), run(blocked, audio), strict=True):
+        assert found.shape == expected.shape
+        assert np.isfinite(found).all()
+        worst = max(worst, float(np.abs(found - expected).max()))
+    return worst
+
+
+def test_every_length_gives_the_same(whole: onnx.ModelProto) -> None:
+    blocked = split_into_blocks(whole, BLOCK)
+    # One frame; around where one block becomes two, and three; many blocks, the last one shorter.
+    for frames in (1 / FRAME, 1, 2, 47, 48, 48.5, 49, 79, 80, 7 * BLOCK + 9):
+        assert compare(whole, blocked, frames) <= TOLERANCE, frames
+
+
+def test_convolutions_are_in_blocks(whole: onnx.ModelProto) -> None:
+    blocked = split_into_blocks(whole)
+    onnx.checker.check_model(blocked, full_check=True)
+    left = {node.op_type for node in blocked.graph.node}
+    assert not any(operator.startswith(("Winograd", "Spectral")) for operator in left)
+    nodes = list(list_nodes(blocked.graph))
+    assert {node.name for node in whole.graph.node} <= {n.name.split("@")[0] for n in nodes}
+    for names in ([node.name for node in nodes], [name for node in nodes for name in node.output]):
+        assert all(names)
+        assert len(names) == len(set(names))
+
+
+def test_the_halo_is_as_long_as_the_convolutions_see() -> None:
+    network = write_fast("basicamt")
+    (scan,) = (node for node in split_into_blocks(network).graph.node if node.op_type == "Scan")
+    body = next(attribute.g for attribute in scan.attribute if attribute.name == "body")
+    (halo,) = (node for node in body.node if node.output[0].endswith("/halo"))
+    assert list(onnx.numpy_helper.to_array(halo.attribute[0].t)) == [2 + 1 + 2 + 2 + 2]
+
+
+def test_a_halo_too_short_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = write_fast("basicamt")
+    assert compare(network, split_into_blocks(network, BLOCK), 200) <= TOLERANCE
+    measure = regions.measure_halo
+    monkeypatch.setattr(regions, "measure_halo", lambda *parts: measure(*parts) - 1)
+    assert compare(network, split_into_blocks(network, BLOCK), 200) > TOLERANCE
+    with pytest.raises(prove.NumberError, match="basicamt: in blocks onset is off by"):
+        prove.prove_blocks(network, MODELS["basicamt"], make_music(6.0))
+
+
+@pytest.mark.parametrize("operator", ["LSTM", "Softmax", "CumSum", "InstanceNormalization"])
+def test_an_operator_that_may_look_along_time_is_left_alone(operator: str) -> None:
+    network = copy.deepcopy(write_fast("basicamt"))
+    sizes = regions.infer_sizes(network)
+    assert regions.find_regions(network, "log", sizes)
+    (relu,) = (node for node in network.graph.node if node.op_type == "LeakyRelu")
+    relu.op_type = operator
+    assert not regions.find_regions(network, "log", sizes)
+
+
+def test_blocks_are_as_long_as_they_say() -> None:
+    whole = write_fast("basicamt")
+    frames = round(2.6 * BLOCK_FRAMES)
+    audio = np.resize(make_music(5.0), (1, 1, frames * FRAME))
+    for expected, found in zip(
+        run(whole, audio), run(split_into_blocks(whole), audio), strict=True
+    ):
+        assert np.abs(found - expected).max() <= TOLERANCE
+
+
+def test_blocks_cost_what_the_whole_costs(tmp_path: Path) -> None:
+    counts = []
+    for model in (write_fast("basicamt"), split_into_blocks(write_fast("basicamt"))):
+        onnx.save(model, tmp_path / "file.onnx")
+        counts.append(count_multiply_adds(tmp_path / "file.onnx"))
+    assert counts[0] == pytest.approx(counts[1])

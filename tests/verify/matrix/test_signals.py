@@ -1,0 +1,95 @@
+"""The signals cover what the issue names, and are the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from export.catalog import RATE_HZ
+from verify.matrix import signals
+
+
+def by_name() -> dict[str, signals.Signal]:
+    return {signal.name: signal for signal in signals.edges()}
+
+
+def test_names_are_unique_and_every_signal_holds_float32_samples() -> None:
+    assert len(by_name()) == len(signals.edges())
+    for signal in signals.edges():
+        assert signal.samples.dtype == np.float32
+        assert signal.samples.ndim == 1
+        assert len(signal.samples) > 0
+
+
+def test_each_extreme_is_what_its_name_says() -> None:
+    named = by_name()
+    assert not named["silence"].samples.any()
+    assert np.isnan(named["nan"].samples).sum() == 1
+    assert np.isposinf(named["inf"].samples).sum() == 1
+    assert np.isneginf(named["minus-inf"].samples).sum() == 1
+    assert np.isnan(named["nan-only"].samples).all()
+    assert np.count_nonzero(named["impulse"].samples) == 1
+    assert set(named["square"].samples.tolist()) == {-1.0, 1.0}
+    assert np.abs(named["stereo-sum"].samples).max() > 1.9
+    assert 1e17 < np.abs(named["amplitude-1e+18"].samples).max() < 1e19
+    assert 0 < np.abs(named["amplitude-1e-20"].samples).max() < 1e-19
+    assert len(named["length-1"].samples) == 1
+
+
+def test_lengths_stand_on_both_sides_of_a_frame_and_of_each_octave() -> None:
+    lengths = signals.lengths()
+    assert {1, 511, 512, 513, 1024, 1025} <= set(lengths)
+    at_network_rate = {-(-length // 2) for length in lengths}
+    for octave in range(8):
+        halved = {-(-length // 2**octave) for length in at_network_rate}
+        stride = 256 // 2**octave
+        assert 8 * stride + 1 in halved, f"octave {octave} begins no frame"
+
+
+def test_brief_signals_are_few_short_and_hold_the_worst() -> None:
+    brief = [signal for signal in signals.edges() if signal.brief]
+    assert {"silence", "nan", "amplitude-1e+18", "length-1"} <= {signal.name for signal in brief}
+    assert sum(signal.seconds for signal in brief) < 2
+
+
+def test_the_noise_is_the_same_everywhere() -> None:
+    digest = hashlib.sha256(by_name()["noise"].samples.tobytes()).hexdigest()
+    assert digest.startswith("8240006b6cde")
+
+
+def test_channels_are_summed(tmp_path: Path) -> None:
+    path = tmp_path / "two.wav"
+    soundfile.write(path, np.array([[0.5, 0.25], [0.5, -0.5]]), RATE_HZ, subtype="FLOAT")
+    assert signals.load(path).samples.tolist() == [0.75, 0.0]
+
+
+def test_a_recording_at_another_rate_is_refused_with_the_command_to_type(tmp_path: Path) -> None:
+    path = tmp_path / "slow.wav"
+    soundfile.write(path, np.zeros(10), 22_050)
+    with pytest.raises(signals.SignalError, match=r"22050 Hz.*44100.*ffmpeg"):
+        signals.load(path)
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "text.wav"
+    path.write_text("no audio")
+    with pytest.raises(signals.SignalError, match="cannot be read"):
+        signals.load(path)
+    with pytest.raises(signals.SignalError, match="cannot be read"):
+        signals.load(tmp_path / "absent.wav")
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE_HZ)
+    with pytest.raises(signals.SignalError, match="no samples"):
+        signals.load(tmp_path / "empty.wav")
+
+
+def test_select_by_pattern_and_refuse_what_matches_nothing() -> None:
+    chosen = signals.select(signals.edges(), ["length-5*", "dc"])
+    assert [signal.name for signal in chosen] == [
+        "dc", "length-511", "length-512", "length-513", "length-514",
+    ]  # fmt: skip
+    with pytest.raises(signals.SignalError, match="no signal is called hum; there are: silence"):
+        signals.select(signals.edges(), ["hum"])

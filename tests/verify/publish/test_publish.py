@@ -1,0 +1,322 @@
+"""Only what passed goes out, all of it or nothing, and it can be undone."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+import onnx
+import pytest
+
+from export.manifest import FILE_NAME, Manifest, sha256_of, sha256_of_stages
+from tests.whole_stand_in import write_models
+from verify.__main__ import main
+from verify.publish.checkout import FILES, FOLDER
+from verify.publish.gate import NEEDED
+
+RUNTIMES = {"chromium-wasm": "agrees", "chromium-wasm-1.18": "agrees"}
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return write_models(tmp_path / "models")
+
+
+@pytest.fixture
+def report(models: Path, tmp_path: Path) -> Path:
+    return write_report(tmp_path / "report", models, RUNTIMES)
+
+
+def write_report(
+    folder: Path, models: Path, runtimes: dict[str, str], signals: Iterable[str] = NEEDED
+) -> Path:
+    cells = {
+        name: {"status": status, "signals": list(signals)} for name, status in runtimes.items()
+    }
+    stages = Manifest.read(models).stages
+    together = [
+        sha256_of_stages(stage for stage in stages if stage.model == model)
+        for model in {stage.model for stage in stages}
+    ]
+    digests = [*(sha256_of(models / name) for name in FILES), *together]
+    files = [{"sha256": digest, "runtimes": cells} for digest in digests]
+    folder.mkdir(exist_ok=True)
+    (folder / "report.json").write_text(json.dumps({"files": files}), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """A git checkout shaped like noteDigger, with models that differ from ours in their names."""
+    root = tmp_path / "noteDigger"
+    write_models(root / FOLDER)
+    (root / FOLDER / FILE_NAME).unlink()
+    for name in FILES:
+        model = onnx.load(root / FOLDER / name)
+        model.producer_name = "upstream"
+        onnx.save(model, root / FOLDER / name)
+    (root / FOLDER / "dist").mkdir()
+    (root / FOLDER / "dist" / "bundle.min.js").write_text("//", encoding="utf-8")
+    git(root, "init", "--quiet")
+    commit(root)
+    return root
+
+
+def git(root: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    command = ["git", "-C", str(root), *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def commit(root: Path) -> None:
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "state")
+
+
+def snapshot(root: Path) -> dict[str, str]:
+    return {str(p.relative_to(root)): sha256_of(p) for p in root.rglob("*") if p.is_file()}
+
+
+def publish(app: Path, models: Path, report: Path, *more: str) -> int:
+    folders = ["--models", str(models), "--report", str(report)]
+    return main(["publish", str(app), *folders, "--no-browser", *more])
+
+
+def refused(
+    capsys: pytest.CaptureFixture[str], app: Path, models: Path, report: Path, *more: str
+) -> str:
+    """Publish, expect a refusal that touches nothing, and return its one line."""
+    before = snapshot(app)
+    assert publish(app, models, report, *more) == 2
+    assert snapshot(app) == before
+    message = capsys.readouterr().err.strip()
+    assert message.startswith("error: ")
+    assert "\n" not in message
+    return message
+
+
+def test_dry_run_then_publish_then_restore(
+    app: Path, models: Path, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = snapshot(app)
+    assert publish(app, models, report, "--dry-run") == 0
+    assert snapshot(app) == before
+    shown = capsys.readouterr().out
+    for word in ("bytes", "nodes", "silence gives", "note F1", "largest difference"):
+        assert word in shown
+    assert publish(app, models, report) == 0
+    for name in FILES:
+        assert (app / FOLDER / name).read_bytes() == (models / name).read_bytes()
+    status = git(app, "status", "--porcelain").split()
+    assert status == ["M", str(FOLDER / FILES[0]), "M", str(FOLDER / FILES[1])]
+    assert publish(app, models, report) == 0, "a second time changes nothing and is allowed"
+    assert publish(app, models, report, "--restore") == 0
+    assert {k: v for k, v in snapshot(app).items() if ".git" not in k} == {
+        k: v for k, v in before.items() if ".git" not in k
+    }
+    assert "nothing to restore" in refused(capsys, app, models, report, "--restore")
+
+
+def test_not_a_checkout(
+    tmp_path: Path, models: Path, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "is not a noteDigger checkout" in refused(capsys, tmp_path / "empty", models, report)
+
+
+def test_a_dirty_checkout(
+    app: Path, models: Path, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (app / FOLDER / "dist" / "bundle.min.js").write_text("// changed", encoding="utf-8")
+    assert "uncommitted changes" in refused(capsys, app, models, report)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's here")
+def test_no_permission(
+    app: Path,
+    models: Path,
+    report: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Root may write anywhere, so the answer of os.access is planted."""
+    monkeypatch.setattr("verify.checkout.os.access", lambda path, mode: False)
+    assert "cannot be written" in refused(capsys, app, models, report)
+
+
+def test_a_file_changed_after_verification(
+    app: Path, models: Path, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = models / FILES[0]
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert "has changed since it was made" in refused(capsys, app, models, report)
+
+
+def test_an_older_report(
+    app: Path, models: Path, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (report / "report.json").read_text(encoding="utf-8")
+    old = text.replace(sha256_of(models / FILES[1]), "0" * 64)
+    (report / "report.json").write_text(old, encoding="utf-8")
+    assert "run `make verify` again" in refused(capsys, app, models, report)
+
+
+def test_no_report(
+    app: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "run `make verify` first" in refused(capsys, app, models, tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("runtimes", "expected"),
+    [
+        ({"chromium-wasm": "agrees"}, "not judged with onnxruntime-web 1.18.0"),
+        ({**RUNTIMES, "firefox-wasm": "disagrees"}, "did not pass in firefox-wasm"),
+        ({**RUNTIMES, "firefox-wasm": "not started"}, "did not pass in firefox-wasm"),
+        ({}, "judged in no runtime"),
+    ],
+)
+def test_what_did_not_pass_stays(
+    runtimes: dict[str, str],
+    expected: str,
+    app: Path,
+    models: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = write_report(tmp_path / "other", models, runtimes)
+    assert expected in refused(capsys, app, models, report)
+
+
+@pytest.mark.parametrize("signals", [(), ("silence",), ("example", "length-1")])
+def test_what_was_not_judged_on_music_and_silence_stays(
+    signals: tuple[str, ...],
+    app: Path,
+    models: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = write_report(tmp_path / "other", models, RUNTIMES, signals)
+    assert "was not judged on example and silence" in refused(capsys, app, models, report)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("output", "noteDigger expects"),
+        ("opset", "reads up to 21 and 10"),
+        ("ir", "reads up to 21 and 10"),
+        ("half", "onset is not float32"),
+        ("beside", "keeps weights outside the file"),
+    ],
+)
+def test_a_broken_contract(
+    fault: str,
+    expected: str,
+    app: Path,
+    models: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = models / FILES[0]
+    model = onnx.load(path)
+    if fault == "output":
+        del model.graph.output[1]
+    elif fault == "opset":
+        model.opset_import[0].version = 22
+    elif fault == "ir":
+        model.ir_version = 11
+    elif fault == "half":
+        model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    old = sha256_of(path)
+    onnx.save(model, path, save_as_external_data=fault == "beside", size_threshold=0)
+    text = (models / FILE_NAME).read_text(encoding="utf-8").replace(old, sha256_of(path))
+    (models / FILE_NAME).write_text(text, encoding="utf-8")
+    assert Manifest.read(models)
+    report = write_report(tmp_path / "other", models, RUNTIMES)
+    assert expected in refused(capsys, app, models, report)
+
+
+def refused_for_space(
+    capsys: pytest.CaptureFixture[str], app: Path, models: Path, report: Path
+) -> None:
+    """Publish on a full disk: no model has changed, and nothing lies beside them."""
+    before = {name: sha256_of(app / FOLDER / name) for name in FILES}
+    assert publish(app, models, report) == 2
+    assert "No space left on device; nothing was changed" in capsys.readouterr().err
+    assert {name: sha256_of(app / FOLDER / name) for name in FILES} == before
+    assert sorted(p.name for p in (app / FOLDER).iterdir()) == sorted([*FILES, "dist"])
+    assert not git(app, "status", "--porcelain")
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
+def test_a_full_disk_at_any_point_changes_no_model(
+    failing: int,
+    app: Path,
+    models: Path,
+    report: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The n-th copy fails: two originals are kept, then two new files are staged."""
+    copies = 0
+
+    def fail(*arguments: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    import shutil
+
+    copy = shutil.copyfileobj
+
+    def count(source: object, target: object) -> None:
+        nonlocal copies
+        copies += 1
+        if copies == failing:
+            fail()
+        copy(source, target)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr("verify.checkout.shutil.copyfileobj", count)
+    refused_for_space(capsys, app, models, report)
+
+
+def test_a_note_that_cannot_be_written_changes_nothing(
+    app: Path,
+    models: Path,
+    report: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beside each original lies what replaced it; a disc may be full just then."""
+    write = Path.write_text
+
+    def fail(self: Path, text: str, encoding: str) -> int:
+        if self.name.endswith(".sha256"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, text, encoding)
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    refused_for_space(capsys, app, models, report)
+
+
+def test_a_failing_second_move_takes_the_first_back(
+    app: Path,
+    models: Path,
+    report: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = {name: sha256_of(app / FOLDER / name) for name in FILES}
+    replace = Path.replace
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.name == f".{FILES[1]}.new":
+            raise OSError(errno.EIO, "Input/output error")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    assert publish(app, models, report) == 2
+    assert {name: sha256_of(app / FOLDER / name) for name in FILES} == before

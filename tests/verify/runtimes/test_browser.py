@@ -1,0 +1,178 @@
+"""Real browsers give numpy's numbers, and whatever goes wrong in one is named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import tiny_models
+from verify.compare import Array, DisagreementError, Tolerance, compare
+from verify.runtimes import launch
+from verify.runtimes.browser import NODE_MODULES, PAGE, RUNTIMES, BrowserRunner, Limits
+from verify.runtimes.runners import RunnerError
+
+TOLERANCES = dict.fromkeys(("onset", "frame"), Tolerance(5e-6, "as in test_verify_runners"))
+FLOAT32 = dict.fromkeys(("onset", "frame"), "float32")
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    return tiny_models.write(tmp_path / "tiny.onnx")
+
+
+def audio(length: int, seed: int = 0) -> dict[str, Array]:
+    noise = np.random.default_rng(seed).normal(0, 0.1, (1, 1, length))
+    return {"audio": noise.astype(np.float32)}
+
+
+def check(runner: BrowserRunner, inputs: dict[str, Array]) -> None:
+    compare(runner.run(inputs), tiny_models.run(inputs["audio"]), TOLERANCES, FLOAT32)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "chromium-wasm",
+        "chromium-threads",
+        "chromium-wasm-1.18",
+        "chromium-webgpu",
+        "firefox-wasm",
+        "firefox-threads",
+        "firefox-wasm-1.18",
+    ],
+)
+def test_runtime_agrees_with_numpy_for_several_models_and_lengths(
+    name: str, tiny: Path, tmp_path: Path
+) -> None:
+    other = tiny_models.write(tmp_path / "other.onnx", seed=1)
+    with BrowserRunner(RUNTIMES[name]) as runner:
+        runner.load(tiny)
+        for length in (1, 512, 513, 5000):
+            check(runner, audio(length))
+        runner.load(other)
+        with pytest.raises(DisagreementError):
+            check(runner, audio(600))
+        truth = tiny_models.run(audio(600)["audio"], seed=1)
+        compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)
+        assert runner.versions["onnxruntime-web"].startswith("1.18" if "1.18" in name else "1.30")
+        assert runner.versions[RUNTIMES[name].browser]
+        assert ("adapter" in runner.versions) == ("webgpu" in name)
+
+
+def test_nan_and_infinity_travel_as_they_are(tmp_path: Path) -> None:
+    file = tiny_models.write(tmp_path / "no_guard.onnx", epsilon=0.0, gain=0.0)
+    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
+        runner.load(file)
+        frame = runner.run({"audio": np.zeros((1, 1, 1024), np.float32)})["frame"]
+        assert np.isnan(frame).all()
+
+
+def test_an_error_in_the_model_is_told_and_the_next_load_starts_afresh(
+    tiny: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"not a model")
+    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
+        with pytest.raises(RunnerError, match=r"chromium-wasm: could not load broken\.onnx"):
+            runner.load(broken)
+        with pytest.raises(RunnerError, match="no model is loaded"):
+            runner.run(audio(10))
+        runner.load(tiny)
+        check(runner, audio(10))
+        with pytest.raises(RunnerError, match="could not run wave"):
+            runner.run({"wave": audio(10)["audio"]})
+
+
+def _page(folder: Path, run: str) -> Path:
+    """Copy the page, its run() replaced."""
+    folder.mkdir()
+    (folder / "index.html").write_bytes((PAGE / "index.html").read_bytes())
+    script = (PAGE / "run.js").read_text(encoding="utf-8")
+    (folder / "run.js").write_text(script.replace("({ start, load, run })", run))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "run", ["() => new Promise(() => {})", "() => { while (true); }"], ids=["idle", "busy"]
+)
+def test_a_hang_is_cut_and_named(run: str, tiny: Path, tmp_path: Path) -> None:
+    page = _page(tmp_path / "page", f"({{ start, load, run: {run} }})")
+    limits = Limits(run=1)
+    with BrowserRunner(RUNTIMES["chromium-wasm"], page=page, limits=limits) as runner:
+        runner.load(tiny)
+        with pytest.raises(RunnerError, match=r"hung: could not run audio \[1, 1, 10\] within 1 s"):
+            runner.run(audio(10))
+
+
+def test_a_page_that_throws_is_named(tiny: Path, tmp_path: Path) -> None:
+    run = "async () => { throw new Error('planted') }"
+    page = _page(tmp_path / "page", f"({{ start, load, run: {run} }})")
+    with BrowserRunner(RUNTIMES["chromium-wasm"], page=page) as runner:
+        runner.load(tiny)
+        with pytest.raises(RunnerError, match=r"could not run audio.*planted"):
+            runner.run(audio(10))
+
+
+def test_a_page_that_never_gets_ready_is_named(tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    page.mkdir()
+    (page / "index.html").write_text("<script>throw new Error('planted')</script>")
+    runner = BrowserRunner(RUNTIMES["chromium-wasm"], page=page, limits=Limits(start=6))
+    with pytest.raises(RunnerError, match=r"hung: could not start the browser.*planted"), runner:
+        pass
+
+
+def test_a_missing_wasm_file_is_named(tiny: Path, tmp_path: Path) -> None:
+    installed = NODE_MODULES / "onnxruntime-web"
+    (tmp_path / "onnxruntime-web" / "dist").mkdir(parents=True)
+    for name in ("package.json", "dist/ort.wasm.min.mjs", "dist/ort-wasm-simd-threaded.mjs"):
+        shutil.copy(installed / name, tmp_path / "onnxruntime-web" / name)
+    with (
+        BrowserRunner(RUNTIMES["chromium-wasm"], node_modules=tmp_path) as runner,
+        pytest.raises(RunnerError, match=r"ort-wasm-simd-threaded\.wasm was not found"),
+    ):
+        runner.load(tiny)
+
+
+def test_a_package_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    runner = BrowserRunner(RUNTIMES["firefox-wasm"], node_modules=tmp_path)
+    with pytest.raises(RunnerError, match="onnxruntime-web is not installed; run `npm"), runner:
+        pass
+
+
+def test_a_browser_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object) -> None:
+        raise launch.BrowserMissingError("chromium is not installed; `make browsers` gets it")
+
+    monkeypatch.setattr(launch, "find", nothing)
+    runner = BrowserRunner(RUNTIMES["chromium-wasm"])
+    with pytest.raises(RunnerError, match="not installed; `make browsers`"), runner:
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the browser in /proc")
+def test_a_browser_killed_half_way_is_a_failure_and_the_next_load_recovers(tiny: Path) -> None:
+    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
+        runner.load(tiny)
+        check(runner, audio(10))
+        for process in _descendants(os.getpid()):
+            if b"--remote-debugging-pipe" in Path(f"/proc/{process}/cmdline").read_bytes():
+                os.kill(process, signal.SIGKILL)
+        with pytest.raises(RunnerError, match=r"chromium-wasm: could not run audio.*closed"):
+            runner.run(audio(10))
+        runner.load(tiny)
+        check(runner, audio(10))
+
+
+def _descendants(process: int) -> list[int]:
+    """This test's own children and theirs: nobody else's browser is touched."""
+    found = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += [int(child), *_descendants(int(child))]
+    return found

@@ -1,0 +1,1 @@
+"""Train both networks and write their weights."""

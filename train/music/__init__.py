@@ -1,0 +1,1 @@
+"""Render scores into recordings, with the targets that a network learns from."""

@@ -1,0 +1,209 @@
+"""The benchmark: exported files against a baseline, in turns, in real browsers. ``make bench``.
+
+It measures and judges nothing: no status depends on a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from export.manifest import Manifest, ModelFile
+from verify.bench import decide, fidelity, peers
+from verify.bench.measure import measure_model
+from verify.bench.operations import count_or_none
+from verify.bench.peak import measure_peak
+from verify.bench.readme import write_tables
+from verify.bench.results import FILE_NAME, Bench, Cost, read, write
+from verify.bench.stopwatch import Stopwatch
+from verify.matrix.plan import Names, add_readme
+from verify.runtimes.browser import RUNTIMES
+from verify.runtimes.runners import RunnerError
+
+ALL_RUNTIMES = [
+    "chromium-wasm",
+    "chromium-wasm-1.18",
+    "chromium-threads",
+    "firefox-wasm",
+    "chromium-webgpu",
+]
+"""WebGPU on real hardware only; where there is none, the report says so."""
+QUICK_RUNTIMES = ALL_RUNTIMES[:2]
+PEER_MODEL = "basicamt"
+"""What is run beside the peer: both give notes without timbres."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``python -m verify bench``; 0, or 1 where a file could not be run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m verify bench",
+        description="Time exported files against a baseline, in turns, in real browsers.",
+    )
+    parser.add_argument("--folder", type=Path, default=Path("dist/models"), metavar="DIR")
+    parser.add_argument(
+        "--more", type=Path, metavar="DIR", help="further variants of the models in --folder"
+    )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        default=Path("dist/plain"),
+        metavar="DIR",
+        help="files of the same names: layers as they were trained, or upstream's",
+    )
+    parser.add_argument(
+        "--models", action=Names, nargs="+", default=["basicamt", "septimbre"], metavar="A,B"
+    )
+    parser.add_argument(
+        "--variants", action=Names, nargs="+", default=[], metavar="A,B", help="default: all there"
+    )
+    parser.add_argument("--runtimes", action=Names, nargs="+", default=[], metavar="A,B")
+    parser.add_argument("--seconds", type=float, help="of audio (default: 30)")
+    parser.add_argument("--rounds", type=int, help="default: 7")
+    parser.add_argument(
+        "--lengths", action=Names, nargs="+", default=[], metavar="S,S", help="for the memory"
+    )
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="music that the variants' notes are compared on, beside the bundled recording",
+    )
+    parser.add_argument("--quick", action="store_true", help="Chromium, 10 s, three rounds")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is in --out")
+    add_readme(parser)
+    parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
+    args = parser.parse_args(arguments)
+    if args.readme:
+        return write_readmes(args.out, args.readme)
+    args.runtimes = args.runtimes or (QUICK_RUNTIMES if args.quick else ALL_RUNTIMES)
+    args.seconds = args.seconds or (10.0 if args.quick else 30.0)
+    args.rounds = args.rounds or (3 if args.quick else 7)
+    args.lengths = args.lengths or (["10"] if args.quick else ["10", "60", "300"])
+    console = Console(highlight=False, soft_wrap=True)
+    if unknown := [name for name in args.runtimes if name not in RUNTIMES]:
+        raise RunnerError(f"no runtime {unknown[0]}; there are {', '.join(RUNTIMES)}")
+    bench = measure(args, gather(args.folder, args.more), console)
+    console.print(f"{args.out / 'bench.html'}")
+    return 1 if bench.failures or not bench.comparisons else 0
+
+
+def write_readmes(folder: Path, paths: Sequence[Path]) -> int:
+    """Write the table of what was measured into READMEs; 0."""
+    bench = read(folder)
+    if bench is None:
+        raise RunnerError(f"{folder} holds no {FILE_NAME}; run `make bench` first")
+    for path in paths:
+        if not write_tables(bench, path):
+            raise RunnerError(f"{path} has no <!-- bench en --> … <!-- end -->")
+    return 0
+
+
+def gather(folder: Path, more: Path | None) -> Manifest:
+    """What a folder holds, and the variants of its models that ``more`` holds beside."""
+    manifest = Manifest.read(folder)
+    if more is None:
+        return manifest
+    have = {(file.model, file.variant) for file in manifest.files}
+    models = {file.model for file in manifest.files}
+    beside = tuple(
+        replace(file, path=os.path.relpath(more / file.path, folder))
+        for file in Manifest.read(more).files
+        if file.model in models and (file.model, file.variant) not in have
+    )
+    return replace(manifest, files=manifest.files + beside)
+
+
+def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> Bench:
+    """Everything, one runtime after the other, written as it goes; a fault costs its part.
+
+    What an earlier run of the same files and settings has left is not measured again.
+    """
+    files: dict[str, dict[str, ModelFile]] = {model: {} for model in args.models}
+    for file in manifest.files:
+        if file.model in files and (not args.variants or file.variant in args.variants):
+            files[file.model][file.variant] = file
+    if missing := [model for model in files if not files[model]]:
+        raise RunnerError(f"{args.folder} holds nothing of {missing[0]}; run `make export` first")
+    settings = {name: str(getattr(args, name)) for name in ("baseline", "seconds", "rounds")}
+    settings |= {file.path: file.sha256 for those in files.values() for file in those.values()}
+    before = None if args.fresh else read(args.out)
+    bench = Bench(datetime.now(UTC).isoformat(timespec="minutes"), settings)
+    if before and before.settings == settings:
+        bench = before
+        bench.absent, bench.failures = [], []
+    elif before:
+        bench.fidelity = before.fidelity  # which knows its own files and recordings
+    bench.costs = [
+        Cost(file.model, file.parameters, count_or_none(args.baseline / file.path))
+        for file in manifest.files
+        if file.variant == "fp32" and (args.baseline / file.path).is_file()
+    ]
+    listen(bench, manifest, args, console)
+    for runtime in args.runtimes:
+        if runtime not in bench.peak_gflops:
+            try:
+                with Stopwatch(RUNTIMES[runtime]) as stopwatch:
+                    bench.peak_gflops[runtime] = measure_peak(stopwatch)
+            except RunnerError as error:
+                bench.absent.append(str(error))
+                continue
+        for model, variants in files.items():
+            try:
+                measure_model(bench, runtime, model, variants, args, console)
+            except RunnerError as error:
+                bench.failures.append(str(error))
+                console.print(str(error), markup=False)
+    beside_peer(bench, files, args, console)
+    write(bench, args.out)
+    return bench
+
+
+def listen(bench: Bench, manifest: Manifest, args: argparse.Namespace, console: Console) -> None:
+    """What each variant does to the notes; the same file is not listened to twice."""
+    recordings = fidelity.find_recordings(args.audio)
+    names = tuple(path.stem for path in recordings)
+    for model in args.models:
+        files = {
+            str(file.variant): file
+            for file in manifest.files
+            if file.model == model and {"onset", "frame"} <= {out.name for out in file.outputs}
+        }
+        if bench.holds_fidelity({file.sha256 for file in files.values()}, names):
+            continue
+        console.print(f"notes of {model} {', '.join(files)} on {len(names)} recordings")
+        bench.fidelity = [row for row in bench.fidelity if row.model != model]
+        try:
+            bench.fidelity += fidelity.measure(args.folder, files, recordings)
+        except RunnerError as error:
+            bench.failures.append(str(error))
+            console.print(str(error), markup=False)
+        write(bench, args.out)
+
+
+def beside_peer(
+    bench: Bench,
+    files: dict[str, dict[str, ModelFile]],
+    args: argparse.Namespace,
+    console: Console,
+) -> None:
+    """Our smallest network beside what users would pick otherwise; not in a quick run."""
+    ours = files.get(PEER_MODEL, {}).get(decide.REFERENCE)
+    if bench.peer or ours is None:
+        return
+    if args.quick:
+        bench.absent.append(f"{peers.NAME}: left out of a quick run")
+        return
+    console.print(f"{peers.RUNTIME}: {PEER_MODEL} beside {peers.NAME}")
+    try:
+        bench.peer = peers.measure(PEER_MODEL, args.folder / ours.path)
+    except RunnerError as error:
+        bench.absent.append(str(error))
+        console.print(str(error), markup=False)

@@ -1,0 +1,129 @@
+"""The peer that users would pick: `@spotify/basic-pitch` from npm, in turns with ours in one page.
+
+Its model ships inside; it runs on TensorFlow.js, whose backend that needs least CPU time here is
+taken. `verify/peer/` is a package of its own, installed on demand: it has 300 MB.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.catalog import RATE_HZ
+from verify.bench.stopwatch import Stopwatch
+from verify.runtimes.browser import NODE_MODULES, RUNTIMES
+from verify.runtimes.runners import RunnerError
+
+FOLDER = Path(__file__).parent / "peer"
+MODULES = FOLDER / "node_modules"
+NAME = "@spotify/basic-pitch"
+RUNTIME = "chromium-wasm"
+BACKENDS = ("wasm", "cpu", "webgl")
+"""Of TensorFlow.js."""
+TRIAL_SECONDS = 2.0
+SECONDS = 10.0
+"""Of audio: a backend without WebAssembly takes three seconds for each."""
+ROUNDS = 3
+LIMIT_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The peer on its best backend, beside one of our files."""
+
+    package: str
+    """Name and version."""
+    runtime: str
+    model: str
+    """Ours."""
+    backend: str
+    audio_seconds: float
+    cpu_seconds: float
+    """The peer's, median over the rounds; of the page's process and of the one that draws."""
+    ratios: tuple[float, ...]
+    """Our CPU time over the peer's in the same round."""
+    trials: dict[str, str]
+    """What became of every backend on TRIAL_SECONDS: its CPU time, or why it does not run."""
+
+    @property
+    def ratio(self) -> float:
+        """Median of the ratios."""
+        return statistics.median(self.ratios)
+
+
+def measure(model: str, ours: Path) -> Peer:
+    """Run the peer on each backend, then the best in turns with our file.
+
+    RunnerError where it is not installed or runs on none.
+    """
+    package = MODULES / NAME
+    if not package.is_dir():
+        raise RunnerError(f"{NAME} is not installed; run `npm --prefix verify/peer ci`")
+    version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
+    with tempfile.TemporaryDirectory() as folder:
+        mounts = {
+            "peer": bundle(Path(folder)),
+            "peer-model": package / "model",
+            "peer-wasm": MODULES / "@tensorflow" / "tfjs-backend-wasm" / "dist",
+        }
+        tried = {backend: _try(backend, mounts) for backend in BACKENDS}
+        ran = {name: cost for name, cost in tried.items() if isinstance(cost, float)}
+        if not ran:
+            raise RunnerError(f"{NAME} runs on no backend: {tried}")
+        best = min(ran, key=lambda name: ran[name])
+        samples = round(SECONDS * RATE_HZ)
+        with Stopwatch(RUNTIMES[RUNTIME], mounts, LIMIT_SECONDS) as stopwatch:
+            stopwatch.load(model, ours)
+            stopwatch.open_peer(best)
+            laps = []
+            for _ in range(1 + ROUNDS):  # the first to warm up
+                our = stopwatch.run(model, 1, 1, samples).cpu_seconds
+                laps.append((our, stopwatch.run_peer(samples).cpu_seconds))
+    return Peer(
+        package=f"{NAME} {version}",
+        runtime=RUNTIME,
+        model=model,
+        backend=best,
+        audio_seconds=SECONDS,
+        cpu_seconds=statistics.median(theirs for _, theirs in laps[1:]),
+        ratios=tuple(our / theirs for our, theirs in laps[1:]),
+        trials={
+            name: f"{cost:.1f} s" if isinstance(cost, float) else cost
+            for name, cost in tried.items()
+        },
+    )
+
+
+def _try(backend: str, mounts: Mapping[str, Path]) -> float | str:
+    samples = round(TRIAL_SECONDS * RATE_HZ)
+    try:
+        with Stopwatch(RUNTIMES[RUNTIME], mounts, LIMIT_SECONDS) as stopwatch:
+            stopwatch.open_peer(backend)
+            stopwatch.run_peer(samples)
+            return stopwatch.run_peer(samples).cpu_seconds
+    except RunnerError as error:
+        return str(error)
+
+
+def bundle(folder: Path) -> Path:
+    """Write peer.js and what it imports into a folder as one module; return the folder."""
+    esbuild = NODE_MODULES / ".bin" / "esbuild"
+    command = [
+        str(esbuild),
+        "peer.js",
+        "--bundle",
+        "--format=esm",
+        f"--outfile={folder / 'peer.js'}",
+    ]
+    try:
+        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise RunnerError("esbuild is not installed; run `npm --prefix web ci` first") from None
+    if done.returncode != 0:
+        raise RunnerError(f"esbuild cannot bundle {FOLDER / 'peer.js'}: {done.stderr.strip()}")
+    return folder

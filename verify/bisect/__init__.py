@@ -1,0 +1,1 @@
+"""Find the first node whose output is wrong although its inputs are right."""

@@ -1,0 +1,64 @@
+"""Intermediate tensors as outputs, so that any runtime shows them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import onnx
+from onnx import helper
+
+from verify.compare import Array
+from verify.runtimes.runners import Runner, Tensors
+
+
+def tensor_names(model: onnx.ModelProto) -> list[str]:
+    """Outputs of all nodes of the main graph, in its order."""
+    return [name for node in model.graph.node for name in node.output if name]
+
+
+def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    """Copy a model, its outputs replaced by the named tensors, without what these do not need.
+
+    onnxruntime runs every node, whether or not an output depends on it.
+    """
+    exposed = onnx.ModelProto()
+    exposed.CopyFrom(model)
+    typed = onnx.shape_inference.infer_shapes(model).graph
+    known = {value.name: value for value in (*typed.value_info, *typed.output)}
+    del exposed.graph.output[:]
+    needed = set(names)
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            needed.update(_takes(node))
+    kept = [node for node in model.graph.node if needed.intersection(node.output)]
+    del exposed.graph.node[:]
+    exposed.graph.node.extend(kept)
+    for name in dict.fromkeys(names):
+        value = known.get(name) or helper.make_empty_tensor_value_info(name)
+        if value.type.HasField("tensor_type"):
+            # A runtime warns about, or stops at, a shape that inference has only guessed.
+            element = value.type.tensor_type.elem_type
+            value = helper.make_tensor_value_info(name, element, None)
+        exposed.graph.output.append(value)
+    return exposed
+
+
+def _takes(node: onnx.NodeProto) -> Iterator[str]:
+    """Names of a node's inputs, those of the graphs inside it included."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            yield from _takes(inner)
+
+
+def run_exposed(
+    runner: Runner, model: onnx.ModelProto, inputs: Mapping[str, Array], names: Sequence[str]
+) -> Tensors:
+    """Run a model for the named tensors; RunnerError if that fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "exposed.onnx"
+        path.write_bytes(expose(model, names).SerializeToString())
+        runner.load(path)
+        return runner.run(inputs)

@@ -1,0 +1,1 @@
+"""Which exporter, simplifier or runtime loses a small constant."""

@@ -1,0 +1,239 @@
+"""The command line, and its names made into runtimes: what is run, what is left out and why."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from verify.matrix.matrix import Case, LeftOut, Plan, Subject
+from verify.matrix.subjects import Networks, SubjectError
+from verify.runtimes.browser import RUNTIMES, BrowserRunner, Limits
+from verify.runtimes.launch import BrowserName
+from verify.runtimes.runners import NativeRunner, TorchRunner
+
+_UNLESS_ASKED = {
+    "firefox-webgpu": "Firefox has no WebGPU adapter of software; ask for it on a machine with one",
+    "webkit-webgpu": "WebKit has no WebGPU adapter of software; ask for it on a machine with one",
+}
+_OLD = "-1.18"
+_OLD_REASON = (
+    "the float16 convolution of onnxruntime-web 1.18.0 leaves its memory on one frame; "
+    "noteDigger, which ships it, takes fp32"
+)
+_STREAMED_REASON = (
+    "each signal opens every stage anew, whose shaders a software adapter compiles in seconds"
+)
+_HALF = "float16"
+_HALF_REASON = "a software adapter has no shader-f16; --gpu judges it on a real one"
+NAMES = ("torch-float32", "native-off", "native-full", *RUNTIMES)
+"""Every runtime there is."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line of the matrix."""
+    command = argparse.ArgumentParser(
+        prog="python -m verify",
+        description="The same numbers in every runtime and browser: judge exported files.",
+        epilog="Also: python -m verify bench | bisect | browsers | epsilon | lengths | "
+        "notedigger | publish | release, each with --help.",
+    )
+    which = command.add_argument_group("what is judged")
+    which.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("dist/models"),
+        metavar="DIR",
+        help="exported files and their manifest (default: %(default)s)",
+    )
+    which.add_argument(
+        "--checkpoints",
+        type=Path,
+        metavar="DIR",
+        help="where export found the checkpoints, for the reference in PyTorch",
+    )
+    which.add_argument("--models", action=Names, nargs="+", default=[], metavar="A,B")
+    which.add_argument("--variants", action=Names, nargs="+", default=[], metavar="A,B")
+    which.add_argument(
+        "--signals",
+        action=Names,
+        nargs="+",
+        default=[],
+        metavar="A,B",
+        help="names or patterns, e.g. silence,length-*",
+    )
+    which.add_argument(
+        "--audio", type=Path, nargs="+", default=[], metavar="FILE", help="more music, at 44 100 Hz"
+    )
+    anyone = command.add_argument_group("anyone's model, instead")
+    anyone.add_argument("--model", type=Path, metavar="FILE.onnx")
+    anyone.add_argument(
+        "--reference",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="REF.npz",
+        help="inputs and expected outputs by name, one archive for each case",
+    )
+    anyone.add_argument(
+        "--tolerance", type=float, default=1e-5, metavar="X", help="absolute (default: %(default)s)"
+    )
+    anyone.add_argument(
+        "--relative",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="relative tolerance, added (default: %(default)s)",
+    )
+    where = command.add_argument_group("where it runs")
+    where.add_argument(
+        "--runtimes",
+        action=Names,
+        nargs="+",
+        default=[],
+        metavar="A,B",
+        help=f"names or patterns of: {', '.join(NAMES)}",
+    )
+    where.add_argument(
+        "--without",
+        action=Names,
+        nargs="+",
+        default=[],
+        metavar="A,B",
+        help="runtimes to leave out; the report says so",
+    )
+    where.add_argument(
+        "--gpu", action="store_true", help="WebGPU on this machine's adapter, on all signals"
+    )
+    where.add_argument(
+        "--time-limit",
+        type=float,
+        default=300,
+        metavar="SECONDS",
+        help="after which one run counts as hung (default: %(default)s)",
+    )
+    out = command.add_argument_group("what comes out")
+    out.add_argument(
+        "--out",
+        type=Path,
+        default=Path("dist/report"),
+        metavar="DIR",
+        help="index.html, report.json and junit.xml (default: %(default)s)",
+    )
+    out.add_argument("--quiet", action="store_true", help="print the outcome only")
+    return command
+
+
+class Names(argparse.Action):
+    """Names with commas or one by one: ``--models a,b`` or ``--models a b``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Split and store."""
+        words = ",".join(map(str, values or ())).split(",")
+        setattr(namespace, self.dest, [word.strip() for word in words if word.strip()])
+
+
+def plan(
+    wanted: Sequence[str],
+    without: Sequence[str],
+    *,
+    networks: Networks | None,
+    installed: Callable[[BrowserName], bool],
+    brief: frozenset[str] | None,
+    time_limit_seconds: float,
+    webgpu: Literal["software", "hardware"],
+) -> tuple[list[Plan], list[LeftOut]]:
+    """Choose runtimes by shell patterns.
+
+    Nothing wanted means all, but for what this machine cannot be expected to have; what was
+    asked for by name is run, and fails if it is not there. ``networks`` None leaves PyTorch out.
+    ``installed`` tells whether a browser is there. ``brief`` are the signals that WebGPU of
+    software gets; None for all. SubjectError where a pattern matches nothing or nothing is left.
+    """
+    for pattern in (*wanted, *without):
+        if not any(fnmatchcase(name, pattern) for name in NAMES):
+            raise SubjectError(f"no runtime is called {pattern}; there are: {', '.join(NAMES)}")
+    plans, left_out = [], []
+    for name in NAMES:
+        asked = any(fnmatchcase(name, pattern) for pattern in wanted)
+        if any(fnmatchcase(name, pattern) for pattern in without):
+            left_out.append(LeftOut(name, "left out as told"))
+        elif wanted and not asked:
+            left_out.append(LeftOut(name, "not asked for"))
+        elif name == "torch-float32" and networks is None:
+            left_out.append(LeftOut(name, "stored outputs are compared, no network"))
+        elif name not in wanted and name in _UNLESS_ASKED:
+            left_out.append(LeftOut(name, _UNLESS_ASKED[name]))
+        elif not asked and name.startswith("webkit") and not installed("webkit"):
+            left_out.append(LeftOut(name, "Playwright's WebKit is not installed here"))
+        else:
+            plans.append(_plan(name, networks, brief, time_limit_seconds, webgpu))
+            if name.endswith(_OLD):
+                left_out.append(LeftOut(f"{name}, {_HALF} of one frame", _OLD_REASON))
+            if name.endswith("webgpu") and webgpu == "software":
+                left_out.append(LeftOut(f"{name}, {_HALF}", _HALF_REASON))
+                left_out.append(LeftOut(f"{name}, streamed but for music", _STREAMED_REASON))
+                if brief is not None:
+                    reason = "a software adapter takes seconds per frame: short signals only"
+                    left_out.append(LeftOut(f"{name}, long signals", reason))
+    if not plans:
+        raise SubjectError("no runtime is left to compare")
+    return plans, left_out
+
+
+def _plan(
+    name: str,
+    networks: Networks | None,
+    brief: frozenset[str] | None,
+    time_limit_seconds: float,
+    webgpu: Literal["software", "hardware"],
+) -> Plan:
+    if name == "torch-float32" and networks is not None:
+        # The network is the same behind every variant.
+        return Plan(name, lambda: TorchRunner("float32", networks), _fp32_only)
+    if name == "native-off":
+        return Plan(name, lambda: NativeRunner("off"))
+    if name == "native-full":
+        return Plan(name, lambda: NativeRunner("full"))
+    runtime = RUNTIMES[name]
+    limits = replace(Limits(), run=time_limit_seconds)
+    make = lambda: BrowserRunner(runtime, limits=limits, webgpu=webgpu)  # noqa: E731  # one factory a runtime
+    if runtime.backend == "webgpu" and webgpu == "software":
+        return Plan(name, make, lambda subject, case: _fits_software(subject, case, brief))
+    return Plan(name, make, _bearable) if name.endswith(_OLD) else Plan(name, make)
+
+
+def _bearable(subject: Subject, case: Case) -> bool:
+    one_frame = any(value.shape[-1:] == (1,) for value in case.reference.values())
+    return not (subject.variant == "fp16" and one_frame)
+
+
+def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -> bool:
+    if subject.stream is not None and case.notes is None:
+        return False
+    return subject.variant != "fp16" and (brief is None or case.signal in brief)
+
+
+def _fp32_only(subject: Subject, case: Case) -> bool:
+    return subject.variant in ("fp32", "streamed")
+
+
+def add_readme(parser: argparse.ArgumentParser) -> None:
+    """The option of commands whose figures stand in the README."""
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="write the table of an earlier run into these instead of measuring",
+    )

@@ -1,0 +1,177 @@
+"""What is judged: the files of a manifest against PyTorch, or anyone's file against stored outputs.
+
+The reference of truth is PyTorch in float64, made once for each network and signal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from export.catalog import MODELS
+from export.manifest import Manifest, ModelFile, sha256_of, sha256_of_stages
+from verify.compare import Tolerance
+from verify.matrix.matrix import Case, Subject
+from verify.matrix.notes import transcribe
+from verify.matrix.signals import Signal
+from verify.matrix.tolerances import PROMISES, tolerances
+from verify.runtimes.runners import Tensors, TorchRunner
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Networks = Callable[[Path], "tuple[nn.Module, tuple[str, ...]]"]
+"""The network behind a file, and the names of its outputs: what TorchRunner takes."""
+
+
+class SubjectError(ValueError):
+    """What was asked for cannot be judged; the message says what to do."""
+
+
+def choose(manifest: Manifest, models: Sequence[str], variants: Sequence[str]) -> list[ModelFile]:
+    """Those files of a manifest, all where nothing is named; SubjectError if one is not there."""
+    there_are = {
+        "model": (models, {file.model for file in manifest.files}),
+        "variant": (variants, {str(file.variant) for file in manifest.files}),
+    }
+    for kind, (named, there) in there_are.items():
+        for name in named:
+            if name not in there:
+                raise SubjectError(
+                    f"the manifest holds no {kind} {name}; it holds {', '.join(sorted(there))}"
+                )
+    chosen = [
+        file
+        for file in manifest.files
+        if (not models or file.model in models) and (not variants or file.variant in variants)
+    ]
+    if not chosen:
+        raise SubjectError("no file of the manifest was chosen: nothing to compare")
+    return chosen
+
+
+def deployed(
+    folder: Path,
+    files: Sequence[ModelFile],
+    signals: Sequence[Signal],
+    networks: Networks,
+    advance: Callable[[str], None] = lambda name: None,
+) -> list[Subject]:
+    """Make references and promises for exported files.
+
+    ``advance`` is told each reference's name before it is made. SubjectError where a file is not
+    the one that the manifest speaks of.
+    """
+    for entry in files:
+        prove_file(folder, entry)
+    references: dict[str, dict[str, Tensors]] = {}
+    with TorchRunner("float64", networks) as runner:
+        for entry in files:
+            if entry.model in references:
+                continue
+            runner.load(folder / entry.path)
+            references[entry.model] = {}
+            for signal in signals:
+                advance(f"{entry.model} on {signal.name}")
+                references[entry.model][signal.name] = runner.run(_inputs(entry, signal))
+    return [
+        Subject(
+            entry.model,
+            entry.variant,
+            folder / entry.path,
+            entry.sha256,
+            tuple(_case(entry, signal, references[entry.model][signal.name]) for signal in signals),
+            {output.name: output.dtype for output in entry.outputs},
+            entry.thresholds,
+        )
+        for entry in files
+    ]
+
+
+def streamed(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> list[Subject]:
+    """Judge the stages of fp32 files as the files are: same signals, references and promises."""
+    subjects = []
+    for whole in judged:
+        stages = [stage for stage in manifest.stages if stage.model == whole.model]
+        if whole.variant != "fp32" or not stages:
+            continue
+        for stage in stages:
+            prove_file(folder, stage)
+        sha256 = sha256_of_stages(stages)
+        subjects.append(replace(whole, variant="streamed", sha256=sha256, stream=manifest))
+    return subjects
+
+
+def prove_file(folder: Path, entry: ModelFile) -> None:
+    """SubjectError where a file is not the one that the manifest speaks of."""
+    path = folder / entry.path
+    if not path.is_file():
+        raise SubjectError(f"{path} does not exist; run `make export` again")
+    if sha256_of(path) != entry.sha256:
+        raise SubjectError(f"{path} is not the file in the manifest; run `make export` again")
+
+
+def stored(file: Path, references: Sequence[Path], tolerance: Tolerance) -> Subject:
+    """Judge any file by .npz archives that hold its inputs and outputs by name, one per case.
+
+    Raises SubjectError where an archive is not that.
+    """
+    import onnx
+
+    if not file.is_file():
+        raise SubjectError(f"{file} does not exist")
+    try:
+        graph = onnx.load(file, load_external_data=False).graph
+    except Exception as error:  # protobuf's own type
+        raise SubjectError(f"{file} is not an ONNX model ({error})") from None
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value.name for value in graph.input if value.name not in constants]
+    outputs = [value.name for value in graph.output]
+    cases = []
+    for path in references:
+        try:
+            with np.load(path) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+        except (OSError, ValueError) as error:
+            raise SubjectError(f"{path} is not an .npz archive ({error})") from None
+        if missing := [name for name in (*inputs, *outputs) if name not in arrays]:
+            raise SubjectError(
+                f"{path} holds {', '.join(arrays) or 'nothing'}; missing: {', '.join(missing)} "
+                "(save one array for each input and output, by name)"
+            )
+        wanted = {name: arrays[name] for name in outputs}
+        cases.append(
+            Case(
+                path.stem,
+                {name: arrays[name] for name in inputs},
+                wanted,
+                dict.fromkeys(wanted, tolerance),
+            )
+        )
+    return Subject(file.stem, "file", file, sha256_of(file), tuple(cases))
+
+
+def _inputs(entry: ModelFile, signal: Signal) -> Tensors:
+    return {entry.inputs[0].name: signal.samples.reshape(1, 1, -1)}
+
+
+def _case(entry: ModelFile, signal: Signal, reference: Tensors) -> Case:
+    if entry.variant not in PROMISES:
+        raise SubjectError(f"variant {entry.variant} promises nothing: add it to tolerances.py")
+    promise = PROMISES[entry.variant]
+    # Random weights make thousands of notes near every threshold, which say nothing.
+    trained = entry.checkpoint_sha256 is not None
+    noted = trained and signal.music and {"onset", "frame"} <= set(MODELS[entry.model].outputs)
+    return Case(
+        signal.name,
+        _inputs(entry, signal),
+        reference,
+        tolerances(entry.model, entry.variant, signal.name, reference),
+        transcribe(reference, entry.thresholds) if noted else None,
+        promise.note_f1,
+        promise.label_agreement,
+    )

@@ -1,0 +1,1 @@
+"""What passed goes to noteDigger and into a release; nothing else does."""

@@ -1,0 +1,247 @@
+"""Publish to noteDigger exactly the bytes that verification passed.
+
+python -m verify publish DIR [--dry-run | --restore]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from rich.console import Console
+from rich.table import Table
+
+from export.catalog import MODELS
+from export.example import read_example
+from export.manifest import Manifest, ModelFile
+from verify.matrix.notes import agree, transcribe
+from verify.publish.checkout import (
+    FILES,
+    Checkout,
+    CheckoutError,
+    open_checkout,
+    refuse_foreign_changes,
+    replace_all,
+    restore,
+)
+from verify.publish.gate import PublishError, require_passed
+from verify.runtimes.browser import RUNTIMES, BrowserRunner
+from verify.runtimes.runners import NativeRunner, Runner, Tensors
+
+OLD_RUNTIME = "wasm-1.18"
+"""Ending of the runtimes that stand for what noteDigger ships."""
+NEWEST_OPSET, NEWEST_IR = 21, 10
+"""What onnxruntime-web 1.18.0 reads."""
+ROUNDS = 5
+"""Interleaved runs of old and new; a median of five holds against a stray one."""
+MUSIC_SECONDS = 6.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one replacement means."""
+
+    name: str
+    bytes: tuple[int, int]
+    """Before, after; so are all pairs here."""
+    nodes: tuple[int, int]
+    error: dict[str, float]
+    """Largest distance between the old and the new outputs on music; NaN where one has NaN."""
+    notes: tuple[int, int]
+    notes_f1: float
+    """Old notes against new ones."""
+    silence: tuple[bool, bool]
+    """Whether silence gives numbers."""
+    time_ratio: float | None
+    """New over old, in Chromium and onnxruntime-web 1.18.0; None where it was not measured."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; its exit status, 2 where publishing is refused."""
+    parser = argparse.ArgumentParser(
+        prog="python -m verify publish",
+        description="Replace noteDigger's models by those that the last `make verify` passed.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a noteDigger checkout")
+    parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
+    parser.add_argument("--report", type=Path, default=Path("dist/report"), metavar="DIR")
+    parser.add_argument("--no-browser", action="store_true", help="do not measure the time ratio")
+    act = parser.add_mutually_exclusive_group()
+    act.add_argument(
+        "--dry-run", action="store_true", help="show what would change, change nothing"
+    )
+    act.add_argument("--restore", action="store_true", help="put back what publishing replaced")
+    args = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        checkout = open_checkout(args.folder)
+        if args.restore:
+            console.print(f"restored: {', '.join(restore(checkout))}")
+            return 0
+        refuse_foreign_changes(checkout)
+        files = find_publishable(args.models, args.report)
+        changes = [
+            compare(checkout, args.models / file.path, file, browser=not args.no_browser)
+            for file in files
+        ]
+        print_changes(console, changes)
+        if args.dry_run:
+            console.print("dry run: nothing was changed")
+            return 0
+        replace_all(checkout, {file.path: args.models / file.path for file in files})
+    except (PublishError, CheckoutError, OSError) as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"error: {error}", style="bold red", markup=False
+        )
+        return 2
+    console.print(f"published to {checkout.models}; undo with --restore")
+    return 0
+
+
+def find_publishable(models: Path, report: Path) -> list[ModelFile]:
+    """The manifest's entries for noteDigger's files; PublishError where one may not go out."""
+    files = Manifest.read(models).files
+    found = []
+    for name in FILES:
+        entry = next((file for file in files if file.path == name), None)
+        if entry is None:
+            raise PublishError(f"{models} has no {name}; run `make export` for it")
+        found.append(entry)
+    runtimes = require_passed(models, found, report)
+    for name in FILES:
+        if not any(runtime.endswith(OLD_RUNTIME) for runtime in runtimes[name]):
+            raise PublishError(
+                f"{name} was not judged with onnxruntime-web 1.18.0, which noteDigger ships, on "
+                f"music and silence; run `make verify` without leaving out *-{OLD_RUNTIME}"
+            )
+        check_contract(models / name)
+    return found
+
+
+def check_contract(path: Path) -> None:
+    """Read the file itself: names, dtypes, shapes, opset and IR must be what the app expects."""
+    model = onnx.load(path, load_external_data=False)
+    name = path.name
+    expected: dict[str, tuple[int | str, ...]] = {
+        "onset": (1, 84, "frames"),
+        "frame": (1, 84, "frames"),
+    }
+    if name.startswith("septimbre"):
+        expected["embedding"] = (1, 12, 84, "frames")
+    for found, wanted in (
+        (_describe(model.graph.input), {"audio": (1, 1, "samples")}),
+        (_describe(model.graph.output), expected),
+    ):
+        if found != wanted:
+            raise PublishError(f"{name} has {found}, noteDigger expects {wanted}")
+    opset = max(entry.version for entry in model.opset_import)
+    if opset > NEWEST_OPSET or model.ir_version > NEWEST_IR:
+        raise PublishError(
+            f"{name} has opset {opset} and IR {model.ir_version}; onnxruntime-web 1.18.0 reads up "
+            f"to {NEWEST_OPSET} and {NEWEST_IR}; run `make export` without --opset"
+        )
+    if any(tensor.external_data for tensor in model.graph.initializer):
+        raise PublishError(f"{name} keeps weights outside the file; the app loads one file")
+
+
+def _describe(values: Sequence[onnx.ValueInfoProto]) -> dict[str, tuple[int | str, ...]]:
+    described = {}
+    for value in values:
+        tensor = value.type.tensor_type
+        if tensor.elem_type != onnx.TensorProto.FLOAT:
+            raise PublishError(f"{value.name} is not float32, as noteDigger reads it")
+        described[value.name] = tuple(d.dim_param or d.dim_value for d in tensor.shape.dim)
+    return described
+
+
+def compare(checkout: Checkout, new: Path, entry: ModelFile, *, browser: bool) -> Change:
+    """Measure what replacing the checkout's file by ``new`` changes, on the bundled music."""
+    old = checkout.models / new.name
+    music = {"audio": read_example(MUSIC_SECONDS)}
+    silence = {"audio": np.zeros_like(music["audio"])}
+    before, after = (_run_native(path, music) for path in (old, new))
+    model = MODELS[entry.model]
+    error = {name: float(np.abs(before[name] - after[name]).max()) for name in model.outputs}
+    notes = [transcribe(outputs, entry.thresholds) for outputs in (before, after)]
+    return Change(
+        new.name,
+        (old.stat().st_size, new.stat().st_size),
+        (_count_nodes(old), _count_nodes(new)),
+        error,
+        (len(notes[0].notes), len(notes[1].notes)),
+        agree(notes[1], notes[0]).f1,
+        (_is_finite(_run_native(old, silence)), _is_finite(_run_native(new, silence))),
+        measure_ratio(old, new, music) if browser else None,
+    )
+
+
+def _run_native(path: Path, inputs: Tensors) -> Tensors:
+    with NativeRunner("full") as runner:
+        runner.load(path)
+        return runner.run(inputs)
+
+
+def _count_nodes(path: Path) -> int:
+    return len(onnx.load(path, load_external_data=False).graph.node)
+
+
+def _is_finite(outputs: Mapping[str, np.ndarray]) -> bool:
+    return all(bool(np.isfinite(values).all()) for values in outputs.values())
+
+
+def measure_ratio(old: Path, new: Path, inputs: Tensors) -> float:
+    """Median time of new over old in Chromium with onnxruntime-web 1.18.0, runs interleaved."""
+    runtime = RUNTIMES[f"chromium-{OLD_RUNTIME}"]
+    seconds: dict[Path, list[float]] = {old: [], new: []}
+    with BrowserRunner(runtime) as first, BrowserRunner(runtime) as second:
+        runners: dict[Path, Runner] = {old: first, new: second}
+        for path, runner in runners.items():
+            runner.load(path)
+            runner.run(inputs)  # the first run compiles
+        for _ in range(ROUNDS):
+            for path, runner in runners.items():
+                start = time.perf_counter()
+                runner.run(inputs)
+                seconds[path].append(time.perf_counter() - start)
+    return statistics.median(seconds[new]) / statistics.median(seconds[old])
+
+
+def print_changes(console: Console, changes: Sequence[Change]) -> None:
+    """Print a table: what stands in the checkout, and what would."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("")
+    for change in changes:
+        table.add_column(change.name, justify="right")
+    words = {True: "numbers", False: "NaN"}
+    rows = {
+        "bytes": [_arrow(*map(_group, change.bytes)) for change in changes],
+        "nodes": [_arrow(*map(str, change.nodes)) for change in changes],
+        "silence gives": [_arrow(*(words[s] for s in change.silence)) for change in changes],
+        "notes on the example": [_arrow(*map(str, change.notes)) for change in changes],
+        "note F1, old against new": [f"{change.notes_f1:.3f}" for change in changes],
+        "largest difference": [
+            ", ".join(f"{name} {value:.1e}" for name, value in change.error.items())
+            for change in changes
+        ],
+        "time, new / old": [
+            "not measured" if change.time_ratio is None else f"{change.time_ratio:.2f}"
+            for change in changes
+        ],
+    }
+    for heading, cells in rows.items():
+        table.add_row(heading, *cells)
+    console.print(table)
+
+
+def _arrow(before: str, after: str) -> str:
+    return f"{before} → {after}"
+
+
+def _group(number: int) -> str:
+    return f"{number:,}".replace(",", " ")

@@ -1,0 +1,103 @@
+"""Gather a release: the models that passed, their report, the library, and checksums of it all.
+
+python -m verify release [--out DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from export.manifest import FILE_NAME, Manifest, ManifestError, sha256_of
+from verify.publish.checkout import FILES, FOLDER
+from verify.publish.gate import PublishError, require_passed, require_stages_passed
+from verify.publish.publish import find_publishable
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "web"
+LICENCE = ROOT / "LICENSE"
+NOTEDIGGER = "noteDigger"
+"""Folder of a release that holds what a pull request to the app would change."""
+CHECKSUMS = "SHA256SUMS.txt"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; its exit status, 2 where something may not be released."""
+    parser = argparse.ArgumentParser(
+        prog="python -m verify release",
+        description="Gather what the last `make verify` passed: models, manifest, report, the "
+        "library as npm packs it, noteDigger's two files, and checksums.",
+    )
+    parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
+    parser.add_argument("--report", type=Path, default=Path("dist/report"), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("dist/release"), metavar="DIR")
+    args = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=args.out.parent) as folder:
+            whole = Path(folder) / "release"
+            with console.status("gather"):
+                gather(args.models, args.report, whole)
+            if args.out.exists():
+                shutil.rmtree(args.out)
+            whole.rename(args.out)
+    except (PublishError, ManifestError, OSError) as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"error: {error}", style="bold red", markup=False
+        )
+        return 2
+    for line in (args.out / CHECKSUMS).read_text(encoding="utf-8").splitlines():
+        console.print(line)
+    console.print(f"[bold green]released to[/] {args.out}")
+    return 0
+
+
+def gather(models: Path, report: Path, out: Path) -> None:
+    """Write a release to a folder that is not there yet; PublishError where it may not be."""
+    manifest = Manifest.read(models)
+    require_passed(models, manifest.files, report)
+    require_stages_passed(models, manifest.stages, report)
+    find_publishable(models, report)
+    out.mkdir()
+    for name in (FILE_NAME, *(file.path for file in (*manifest.files, *manifest.stages))):
+        shutil.copy(models / name, out)
+    shutil.copy(report / "index.html", out / "report.html")
+    shutil.copy(report / "report.json", out)
+    pack_library(out)
+    app = out / NOTEDIGGER / FOLDER
+    app.mkdir(parents=True)
+    for name in FILES:
+        shutil.copy(models / name, app)
+    lines = [
+        f"{sha256_of(path)}  {path.relative_to(out).as_posix()}"
+        for path in sorted(out.rglob("*"))
+        if path.is_file()
+    ]
+    (out / CHECKSUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def pack_library(out: Path) -> None:
+    """Write the library's npm package; PublishError where npm refuses."""
+    with tempfile.TemporaryDirectory() as folder:
+        # npm takes a licence from the package's own folder only; there is one, at the root.
+        package = Path(folder) / "package"
+        shutil.copytree(LIBRARY, package, ignore=shutil.ignore_patterns("node_modules"))
+        (package / "node_modules").symlink_to(LIBRARY / "node_modules")
+        shutil.copy(LICENCE, package)
+        packed = subprocess.run(
+            ["npm", "pack", "--pack-destination", str(out.resolve()), "--loglevel=error"],
+            cwd=package,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if packed.returncode != 0:
+        last = (packed.stderr.strip() or packed.stdout.strip()).splitlines()[-1:]
+        raise PublishError(f"npm could not pack {LIBRARY}: {' '.join(last)}")

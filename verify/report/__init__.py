@@ -1,0 +1,1 @@
+"""Verdicts as a page, as JSON, as JUnit and as pictures."""

@@ -1,0 +1,236 @@
+"""Verdicts as people, publishers and continuous integration read them.
+
+``index.html`` is one file that opens from disk; ``report.json`` says which file hashes passed
+where, and publishing reads it; ``junit.xml`` and ``summary.md`` are what build servers show.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from verify.matrix.matrix import LeftOut, Result, Subject, Verdict
+from verify.report.junit import to_junit
+from verify.report.picture import Exhibit, exhibit
+
+SCHEMA = 1
+TEMPLATES = Path(__file__).parent / "templates"
+_WORDS = {"agrees": 0, "disagrees": 3, "failed": 2, "not started": 1}
+"""The higher, the worse: a cell says the worst of its signals."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One file in one runtime, over all its signals."""
+
+    status: str
+    agrees: int
+    total: int
+    worst: float
+    """In tolerances; infinite where something was not comparable."""
+    message: str
+    """Of the worst signal."""
+    signals: tuple[str, ...]
+    """What was run."""
+
+    @property
+    def heat(self) -> float:
+        """Worst as a share of the tolerance, at most 1."""
+        return min(self.worst, 1.0)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A run and what was known before it."""
+
+    subjects: Sequence[Subject]
+    result: Result
+    left_out: Sequence[LeftOut] = ()
+    why: Mapping[str, str] = field(default_factory=dict)
+    """Why each signal is there, by name."""
+    epsilon: Mapping[str, Any] | None = None
+    """What ``python -m verify epsilon`` found."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    plots: Sequence[str] = ()
+    """SVG that ``python -m verify lengths`` drew."""
+
+    def left_out_by_reason(self) -> dict[str, list[str]]:
+        """Names that share a reason."""
+        reasons: dict[str, list[str]] = {}
+        for entry in self.left_out:
+            reasons.setdefault(entry.reason, []).append(entry.name)
+        return reasons
+
+    @property
+    def signals(self) -> int:
+        """How many different ones were judged."""
+        return len({verdict.signal for verdict in self.result.verdicts})
+
+    @property
+    def runtimes(self) -> list[str]:
+        """In the order of the run."""
+        return list(self.result.seconds)
+
+    def verdicts(self, subject: Subject, runtime: str) -> list[Verdict]:
+        """Of one file in one runtime."""
+        return [
+            verdict
+            for verdict in self.result.verdicts
+            if (verdict.model, verdict.variant, verdict.runtime)
+            == (subject.model, subject.variant, runtime)
+        ]
+
+    def cell(self, subject: Subject, runtime: str) -> Cell | None:
+        """Sum up; None where this runtime does not take this file."""
+        verdicts = self.verdicts(subject, runtime)
+        if not verdicts:
+            return None
+        worst = max(verdicts, key=lambda verdict: _WORDS[verdict.status])
+        return Cell(
+            worst.status,
+            sum(verdict.status == "agrees" for verdict in verdicts),
+            len(verdicts),
+            max(verdict.in_tolerances for verdict in verdicts),
+            worst.message,
+            tuple(verdict.signal for verdict in verdicts),
+        )
+
+    def table(self, subject: Subject) -> dict[str, dict[str, Verdict]]:
+        """Verdicts of one file by signal and runtime."""
+        rows: dict[str, dict[str, Verdict]] = {}
+        for verdict in self.result.verdicts:
+            if (verdict.model, verdict.variant) == (subject.model, subject.variant):
+                rows.setdefault(verdict.signal, {})[verdict.runtime] = verdict
+        return rows
+
+    def promises(self) -> list[dict[str, Any]]:
+        """Each tolerance in use, with the largest error that it met."""
+        rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for verdict in self.result.verdicts:
+            for deviation in verdict.deviations:
+                tolerance = deviation.tolerance
+                new = {
+                    "variant": verdict.variant,
+                    "output": deviation.output,
+                    "absolute": tolerance.absolute,
+                    "relative": tolerance.relative,
+                    "measured": 0.0,
+                    "reason": tolerance.reason,
+                }
+                row = rows.setdefault((verdict.variant, deviation.output, tolerance.reason), new)
+                row["measured"] = max(row["measured"], deviation.largest_absolute or 0.0)
+        return list(rows.values())
+
+    def exhibits(self, subject: Subject) -> list[tuple[Verdict, list[Exhibit]]]:
+        """Pictures of the file's worst music and worst case."""
+        shown = []
+        for evidence in self.result.worst.get((subject.model, subject.variant), []):
+            pictures = (
+                exhibit(d, evidence.candidate[d.output], evidence.reference[d.output])
+                for d in evidence.verdict.deviations
+            )
+            shown.append((evidence.verdict, [picture for picture in pictures if picture]))
+        return shown
+
+    def to_json(self) -> str:
+        """Everything but the pictures."""
+        files = []
+        for subject in self.subjects:
+            cells = {runtime: self.cell(subject, runtime) for runtime in self.runtimes}
+            judged = {runtime: cell for runtime, cell in cells.items() if cell}
+            files.append(
+                {
+                    "model": subject.model,
+                    "variant": subject.variant,
+                    "file": subject.file.name,
+                    "sha256": subject.sha256,
+                    "passed": bool(judged)
+                    and all(cell.status == "agrees" for cell in judged.values()),
+                    "runtimes": {runtime: asdict(cell) for runtime, cell in judged.items()},
+                }
+            )
+        data = {
+            "schema": SCHEMA,
+            "passed": self.result.passed,
+            "files": files,
+            "left_out": [asdict(entry) for entry in self.left_out],
+            "versions": {**self.versions, "runtimes": self.result.versions},
+            "seconds": self.result.seconds,
+            "tolerances": self.promises(),
+            "epsilon": self.epsilon,
+            "verdicts": [asdict(verdict) for verdict in self.result.verdicts],
+        }
+        return json.dumps(_finite(data), indent=1, allow_nan=False) + "\n"
+
+    def to_markdown(self) -> str:
+        """Write the matrix alone, for the summary of a build."""
+        lines = [
+            "| file | " + " | ".join(self.runtimes) + " |",
+            "| --- " * (len(self.runtimes) + 1) + "|",
+        ]
+        for subject in self.subjects:
+            cells = (self.cell(subject, runtime) for runtime in self.runtimes)
+            words = (
+                f"{cell.status}, {_times(cell.worst)} × tolerance" if cell else "not taken"
+                for cell in cells
+            )
+            lines.append(f"| {subject.name} | " + " | ".join(words) + " |")
+        left_out = self.left_out_by_reason().items()
+        lines += ["", *(f"Left out: {', '.join(names)} ({reason})." for reason, names in left_out)]
+        return "\n".join(lines) + "\n"
+
+    def to_html(self) -> str:
+        """One page that needs nothing beside it."""
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["times"] = _times
+        return environment.get_template("report.html").render(
+            report=self,
+            now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            faults=[v for v in self.result.verdicts if v.status != "agrees"],
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write all of them; each appears whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in (
+            ("index.html", self.to_html()),
+            ("report.json", self.to_json()),
+            ("junit.xml", to_junit(self.result, self.left_out)),
+            ("summary.md", self.to_markdown()),
+        ):
+            beside = folder / f".{name}.new"
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(folder / name)
+
+
+def _times(value: float) -> str:
+    """Print a number of tolerances."""
+    if not math.isfinite(value):
+        return "∞"
+    if value < 100:
+        return f"{value:.2f}"
+    return f"{value:.0f}" if value < 1e5 else f"{value:.0e}"
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  # any JSON
+    """JSON has no infinity: null says that there is no number."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value

@@ -1,0 +1,1 @@
+"""Everything that runs a file: PyTorch, native onnxruntime, real browsers, streams."""

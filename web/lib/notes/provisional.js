@@ -1,0 +1,54 @@
+/**
+ * Notes while the recording is still being worked on: what the activations say so far, scaled by
+ * their largest so far. The exact ones take their place in the end.
+ */
+
+import { makeNotes, PITCHES } from "./notes.js";
+
+/** Frames before a chunk that its notes may have begun in; a longer note is cut short. */
+const CONTEXT_FRAMES = 512;
+
+/** Finds each note once, when it has ended. */
+export class ProvisionalNotes {
+  /**
+   * @param {number} frames of the recording
+   * @param {Required<import("./notes.js").Thresholds>} thresholds
+   */
+  constructor(frames, thresholds) {
+    this._frames = frames;
+    this._thresholds = thresholds;
+    this._before = 0; // notes that ended up to here have been told
+  }
+
+  /**
+   * Notes that have ended since the last call.
+   * @param {import("../stream/stream.js").Activations} activations not yet divided by their maxima
+   * @param {{onset: number, frame: number}} maxima so far
+   * @param {number} end frames that are known
+   * @returns {import("./notes.js").FrameNote[]}
+   */
+  take({ onset, frame }, maxima, end) {
+    const start = Math.max(0, this._before - CONTEXT_FRAMES);
+    const width = end - start;
+    /** @param {Float32Array} values @param {number} maximum */
+    const cut = (values, maximum) => {
+      const part = new Float32Array(PITCHES * width);
+      for (let row = 0; row < PITCHES; row++) {
+        const base = row * this._frames;
+        part.set(values.subarray(base + start, base + end), row * width);
+      }
+      return part.map((value) => value / (maximum || 1));
+    };
+    const parts = [cut(onset, maxima.onset), cut(frame, maxima.frame)];
+    const ready = end === this._frames ? end : end - this._thresholds.toleranceFrames;
+    const notes = makeNotes(parts[0], parts[1], width, this._thresholds)
+      .map((note) => ({
+        ...note,
+        startFrame: note.startFrame + start,
+        endFrame: note.endFrame + start,
+      }))
+      .filter(({ endFrame }) => endFrame > this._before && endFrame <= ready);
+    this._before = ready;
+    return notes;
+  }
+}

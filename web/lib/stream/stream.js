@@ -1,0 +1,253 @@
+/**
+ * A recording of any length through a network in stages, in bounded memory, with the result that
+ * the network would give for the whole of it at once.
+ *
+ * Every pass runs one stage over the recording, chunk by chunk:
+ *
+ *     ears         audio → energies, kept; the deviation of their sums
+ *     notes        energies → onset and frame, kept; their maxima
+ *     first-norm   energies → moments of the encoder's first norm
+ *     second-norm  energies → moments of its second
+ *     features     energies → moments of its centring; features, kept where embeddings are wanted
+ *     embed        those features → embeddings
+ *
+ * What an hour takes: energies 312 MB, until the last pass has used them; activations 208 MB;
+ * features and then embeddings of what is wanted, 192 and 48 bytes a frame of a pitch. Between two
+ * norms the encoder holds ten times the energies, so that is computed anew in every pass; and what
+ * is wanted only later (thresholds were moved far) is made from the audio again.
+ */
+
+import { ChunkedRows, copyRows, planChunks } from "./chunks.js";
+import { BINS, Embeddings, FEATURE_CHANNELS } from "./embeddings.js";
+import { Moments } from "./moments.js";
+import { PITCHES } from "../notes/notes.js";
+import { ProvisionalNotes } from "../notes/provisional.js";
+
+/**
+ * @typedef {object} Activations
+ * @property {Float32Array<ArrayBuffer>} onset PITCHES × frames, flat, in [0, 1]
+ * @property {Float32Array<ArrayBuffer>} frame PITCHES × frames, flat, in [0, 1]
+ * @property {number} frames
+ */
+
+/** @typedef {import("./chunks.js").Chunk} Chunk */
+/** @typedef {import("./stages.js").Values} Values */
+
+/** Frames of a chunk, 6 s: shorter ones repeat more of their halos, longer ones take more memory. */
+const CHUNK_FRAMES = 512;
+/** Samples of a frame, at the rate of the networks' input. */
+const FRAME_SAMPLES = 512;
+/** A network divides by a deviation over its frames; shorter recordings are padded with silence. */
+const SHORTEST_SAMPLES = 4096;
+/** Relative to the largest frame energy, a deviation up to which there is none (front_end.py). */
+const STEADY = 1e-5;
+/** Frame energy that a deviation is measured against where the largest is fainter (the same). */
+const SILENT = 1e-30;
+/** Maximum that an activation is divided by where it is fainter (deployed.py). */
+const FAINTEST = 1e-30;
+/** Groups of the encoder's two norms. */
+const GROUPS = Object.freeze({ first: 4, second: 2 });
+
+/** One recording on its way through a network. */
+export class Stream {
+  /**
+   * @param {import("./stages.js").Stages} stages
+   * @param {import("../audio/audio.js").Listener} listener
+   * @param {(pass: string, fraction: number) => Promise<void>} onChunk told before each
+   *   pass and after every chunk, and waited for: whoever wants to stop throws
+   * @param {number} [chunkFrames] the result is the same for any
+   */
+  constructor(stages, listener, onChunk, chunkFrames = CHUNK_FRAMES) {
+    this._stages = stages;
+    this._listener = listener;
+    this._onChunk = onChunk;
+    this._samples = Math.max(SHORTEST_SAMPLES, listener.length);
+    /** Frames of the recording. */
+    this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
+    this._chunkFrames = chunkFrames;
+    this._energies = new ChunkedRows(BINS, this.frames, chunkFrames);
+    /** @type {Values} what stages read beside the energies: one number, or one a group */
+    this._whole = {};
+    /** @type {Embeddings | null} */
+    this._embeddings = null;
+  }
+
+  /** What is kept of the embeddings. */
+  get embeddings() {
+    return (this._embeddings ??= new Embeddings(this._stages.haloOf("embed")));
+  }
+
+  /**
+   * Onset and frame of the whole recording, each divided by its maximum.
+   * @param {object} options
+   * @param {boolean} options.keep whether embeddings follow: the energies stay
+   * @param {Required<import("../notes/notes.js").Thresholds>} options.thresholds of provisional notes
+   * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional
+   * @returns {Promise<Activations>}
+   * @throws {import("../errors.js").TranscriptionError}
+   */
+  async listen({ keep, thresholds, onNotes }) {
+    const { frames } = this;
+    const size = PITCHES * frames;
+    const activations = { onset: new Float32Array(size), frame: new Float32Array(size), frames };
+    if (!(await this._measureDeviation())) {
+      this._energies.dropBefore(Infinity);
+      return activations; // nothing ever changes: no notes
+    }
+    const maxima = { onset: FAINTEST, frame: FAINTEST };
+    const provisional = new ProvisionalNotes(frames, thresholds);
+    await this._pass("notes", this._chunks("notes"), ["deviation"], (chunk, outputs) => {
+      for (const name of /** @type {const} */ (["onset", "frame"])) {
+        const highest = copyRows(outputs[name], activations[name], PITCHES, chunk);
+        maxima[name] = Math.max(maxima[name], highest);
+      }
+      if (!keep) this._energies.dropBefore(chunk.end - this._stages.haloOf("notes"));
+      onNotes(provisional.take(activations, maxima, chunk.end));
+    });
+    if (!keep) this._energies.dropBefore(Infinity);
+    for (const name of /** @type {const} */ (["onset", "frame"])) {
+      const values = activations[name];
+      for (let i = 0; i < values.length; i++) values[i] /= maxima[name];
+    }
+    return activations;
+  }
+
+  /**
+   * Make and keep the embeddings of these spans.
+   * @param {import("../notes/spans.js").Span[]} spans
+   * @throws {import("../errors.js").TranscriptionError}
+   */
+  async encode(spans) {
+    if (spans.length === 0) return this._energies.dropBefore(Infinity);
+    const batches = this.embeddings.plan(spans);
+    const known = "feature_mean" in this._whole;
+    const chunks = this._chunks("features").filter(
+      ({ start, end }) => !known || batches.some((batch) => batch.start < end && start < batch.end),
+    );
+    await this._hear(chunks);
+    if (!known) {
+      await this._measureNorm("first", ["deviation"]);
+      await this._measureNorm("second", ["deviation", "first_mean", "first_variance"]);
+    }
+    const moments = new Moments(FEATURE_CHANNELS);
+    const norms = ["deviation", "first_mean", "first_variance", "second_mean", "second_variance"];
+    await this._pass("features", chunks, norms, (chunk, outputs) => {
+      addMoments(moments, outputs.feature_means, outputs.feature_variances, chunk);
+      for (const batch of batches) batch.gather(outputs.features, chunk);
+      this._energies.dropBefore(chunk.end - this._stages.haloOf("features"));
+    });
+    this._energies.dropBefore(Infinity);
+    if (!known) {
+      this._whole.feature_mean = Float32Array.from(moments.means);
+      this._whole.feature_variance = Float32Array.from(moments.unbiasedVariances(BINS));
+    }
+    const { feature_mean, feature_variance } = this._whole;
+    await this._stages.use("embed", async (run) => {
+      for (const batch of batches) {
+        const cells = batch.padded(feature_mean, this.frames);
+        const { embedding } = await run({ cells, feature_mean, feature_variance });
+        this.embeddings.keep(batch, embedding);
+      }
+    });
+  }
+
+  /**
+   * Energies of the whole recording, and the deviation of their sums.
+   * @returns {Promise<boolean>} whether there is any
+   */
+  async _measureDeviation() {
+    const moments = new Moments(1);
+    let largest = SILENT;
+    await this._hear(this._chunks("ears"), ({ start, end, from, to }, loudness) => {
+      moments.add(loudness, null, to - from, start - from, end - from);
+      for (let t = start - from; t < end - from; t++) largest = Math.max(largest, loudness[t]);
+    });
+    const deviation = Math.sqrt(moments.unbiasedVariances()[0]);
+    this._whole.deviation = Float32Array.of(Math.max(deviation, STEADY * largest));
+    return deviation > STEADY * largest;
+  }
+
+  /**
+   * Have the energies that these chunks see.
+   * @param {Chunk[]} wanted
+   * @param {(chunk: Chunk, loudness: Float32Array) => void} [take]
+   */
+  async _hear(wanted, take = () => {}) {
+    const halo = this._stages.haloOf("ears");
+    const chunks = planChunks(this.frames, this._chunkFrames, halo).filter(
+      ({ start, end }, index) =>
+        !this._energies.has(index) && wanted.some(({ from, to }) => from < end && start < to),
+    );
+    if (chunks.length === 0) return;
+    const read = async (/** @type {Chunk} */ { from, to }) => {
+      const end = to === this.frames ? this._samples : to * FRAME_SAMPLES;
+      return { audio: await this._listener.read(from * FRAME_SAMPLES, end) };
+    };
+    await this._run("ears", chunks, read, (chunk, outputs) => {
+      this._energies.put(chunk, outputs.energy);
+      take(chunk, outputs.loudness);
+    });
+  }
+
+  /**
+   * The moments of a norm of the encoder over the whole recording.
+   * @param {keyof typeof GROUPS} name
+   * @param {string[]} inputs
+   */
+  async _measureNorm(name, inputs) {
+    const pass = `${name}-norm`;
+    const moments = new Moments(GROUPS[name]);
+    await this._pass(pass, this._chunks(pass), inputs, (chunk, outputs) =>
+      addMoments(moments, outputs[`${name}_means`], outputs[`${name}_variances`], chunk),
+    );
+    this._whole[`${name}_mean`] = Float32Array.from(moments.means);
+    this._whole[`${name}_variance`] = Float32Array.from(moments.variances);
+  }
+
+  /** @param {string} stage */
+  _chunks(stage) {
+    return planChunks(this.frames, this._chunkFrames, this._stages.haloOf(stage));
+  }
+
+  /**
+   * Run a stage that reads energies.
+   * @param {string} stage
+   * @param {Chunk[]} chunks
+   * @param {string[]} whole what else it reads
+   * @param {(chunk: Chunk, outputs: Values) => void} take
+   */
+  _pass(stage, chunks, whole, take) {
+    const shared = Object.fromEntries(whole.map((name) => [name, this._whole[name]]));
+    const read = async (/** @type {Chunk} */ { from, to }) => ({
+      energy: this._energies.read(from, to),
+      ...shared,
+    });
+    return this._run(stage, chunks, read, take);
+  }
+
+  /**
+   * @param {string} stage
+   * @param {Chunk[]} chunks
+   * @param {(chunk: Chunk) => Promise<Values>} read
+   * @param {(chunk: Chunk, outputs: Values) => void} take
+   */
+  async _run(stage, chunks, read, take) {
+    await this._onChunk(stage, 0);
+    await this._stages.use(stage, async (run) => {
+      for (const [index, chunk] of chunks.entries()) {
+        take(chunk, await run(await read(chunk)));
+        await this._onChunk(stage, (index + 1) / chunks.length);
+      }
+    });
+  }
+}
+
+/**
+ * @param {Moments} moments
+ * @param {Float32Array} means rows × frames that the chunk sees
+ * @param {Float32Array} variances
+ * @param {Chunk} chunk
+ */
+function addMoments(moments, means, variances, { start, end, from, to }) {
+  moments.add(means, variances, to - from, start - from, end - from);
+}

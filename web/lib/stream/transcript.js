@@ -1,0 +1,134 @@
+/**
+ * What is known of one recording: its activations, and the embeddings of its notes.
+ *
+ * Other thresholds give other notes at once, without the network. Their timbres need embeddings
+ * where the new notes are. All of an hour's would be 1.25 GB, so as many as fit are made in
+ * advance: those of every note that a frame threshold of `level` or more can give, `level` being
+ * the lowest of LEVELS that needs no more than MOST_FRAMES. Thresholds below it are as exact and
+ * take longer: what is missing is made from the audio, in the chunks where it lies.
+ */
+
+import { TranscriptionError } from "../errors.js";
+import { makeNotes } from "../notes/notes.js";
+import { Progress } from "./progress.js";
+import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
+import { STAGE_COSTS } from "./stages.js";
+import { Stream } from "./stream.js";
+import { clusterTimbres, estimateTimbres, noteEmbeddings } from "../timbres/timbres.js";
+
+/** Frame thresholds that embeddings are made in advance for, if they fit. */
+const LEVELS = Object.freeze([0.05, 0.1, 0.15, 0.2, 0.25]);
+/** Frames of pitches whose features are held at a time: 192 MB. */
+const MOST_FRAMES = 1e6;
+
+const NOTE_PASSES = Object.freeze(["ears", "notes"]);
+const TIMBRE_PASSES = Object.freeze(["first-norm", "second-norm", "features"]);
+
+/** @typedef {Required<import("../notes/notes.js").Thresholds>} Thresholds */
+
+export class Transcript {
+  /**
+   * @param {import("./stages.js").Stages} stages
+   * @param {import("../audio/audio.js").Listener} listener
+   */
+  constructor(stages, listener) {
+    this._listener = listener;
+    this._separable = stages.has("embed");
+    /** @type {(pass: string, fraction: number) => Promise<void>} */
+    this._report = async () => {};
+    this._stream = new Stream(stages, listener, (pass, fraction) => this._report(pass, fraction));
+    /** @type {import("./stream.js").Activations} */
+    this._activations = { onset: new Float32Array(0), frame: new Float32Array(0), frames: 0 };
+    /** Seconds of the recording. */
+    this.seconds = listener.seconds;
+  }
+
+  /**
+   * Run the network.
+   * @param {object} options
+   * @param {Thresholds} options.thresholds that notes will be made with
+   * @param {boolean} options.separate whether their timbres will be asked for
+   * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
+   * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional ones
+   * @returns {Promise<Uint8Array<ArrayBuffer>>} frame activation, PITCHES × frames, 255 for 1;
+   *   empty for silence
+   * @throws {TranscriptionError}
+   */
+  async listen({ thresholds, separate, onProgress, onNotes }) {
+    const encode = separate && this._separable;
+    const passes = encode ? [...NOTE_PASSES, ...TIMBRE_PASSES] : NOTE_PASSES;
+    await onProgress(0);
+    // Silence is answered without the network.
+    if (this._listener.silent) return new Uint8Array(0);
+    this._reportTo(onProgress, passes);
+    this._activations = await this._stream.listen({ keep: encode, thresholds, onNotes });
+    if (encode) {
+      const notes = this._find(thresholds);
+      await this._stream.encode(merge([...this._inAdvance(thresholds), ...notes.map(spanOf)]));
+    }
+    await onProgress(1);
+    const { frame } = this._activations;
+    const map = new Uint8Array(frame.length);
+    for (let i = 0; i < map.length; i++) map[i] = Math.round(255 * frame[i]);
+    return map;
+  }
+
+  /**
+   * @param {object} options
+   * @param {Thresholds} options.thresholds
+   * @param {number | "auto"} options.timbres 1: all notes together
+   * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
+   * @returns {Promise<{notes: import("../notes/notes.js").FrameNote[], labels: Uint16Array, count: number}>}
+   * @throws {TranscriptionError}
+   */
+  async makeNotes({ thresholds, timbres, onProgress }) {
+    const notes = this._find(thresholds);
+    if (timbres === 1 || notes.length === 0) {
+      return { notes, labels: new Uint16Array(notes.length), count: 1 };
+    }
+    if (!this._separable) {
+      throw new TranscriptionError(
+        "model",
+        "this model does not tell timbres apart; choose one with an embedding, such as septimbre",
+      );
+    }
+    const { embeddings } = this._stream;
+    const missing = merge(notes.map(spanOf).filter((span) => !embeddings.has(span)));
+    if (missing.length > 0) {
+      this._reportTo(onProgress, ["ears", ...TIMBRE_PASSES]);
+      await this._stream.encode(missing);
+    }
+    const { frame, frames } = this._activations;
+    const vectors = noteEmbeddings(notes, (span) => embeddings.read(span), frame, frames);
+    const count = timbres === "auto" ? estimateTimbres(vectors) : timbres;
+    return { notes, labels: clusterTimbres(vectors, count), count };
+  }
+
+  /** @param {Thresholds} thresholds */
+  _find(thresholds) {
+    const { onset, frame, frames } = this._activations;
+    return makeNotes(onset, frame, frames, thresholds);
+  }
+
+  /**
+   * Spans beyond the present notes whose embeddings are made with theirs.
+   * @param {Thresholds} thresholds
+   */
+  _inAdvance({ toleranceFrames }) {
+    const { frame, frames } = this._activations;
+    for (const level of LEVELS) {
+      const spans = coverLoud(frame, frames, level, toleranceFrames);
+      if (sizeOf(spans) <= MOST_FRAMES) return spans;
+    }
+    return [];
+  }
+
+  /**
+   * @param {(fraction: number) => Promise<void>} onProgress
+   * @param {readonly string[]} passes
+   */
+  _reportTo(onProgress, passes) {
+    const progress = new Progress(passes, STAGE_COSTS);
+    this._report = (pass, fraction) => onProgress(progress.at(pass, fraction));
+  }
+}

@@ -1,0 +1,87 @@
+/** The page's side of the library's worker. */
+
+import { mixToMono } from "../audio/audio.js";
+import { TranscriptionError } from "../errors.js";
+
+/** @typedef {import("./worker.js").RunRequest} RunRequest */
+/** @typedef {import("./worker.js").NotesRequest} NotesRequest */
+/** @typedef {import("./worker.js").PrepareRequest} PrepareRequest */
+
+/**
+ * @typedef {object} AskOptions
+ * @property {AbortSignal} [signal]
+ * @property {(progress: import("./worker.js").Progress) => void} [onProgress]
+ * @property {(notes: import("../transcribe.js").Note[]) => void} [onNotes] provisional ones
+ */
+
+/** A worker that knows one recording, asked over messages. */
+export class WorkerClient {
+  /** @param {string} [url] of the bundled worker; the module beside this one, unless told */
+  constructor(url) {
+    /** What the worker reads piece by piece. @type {import("../audio/audio.js").Audio | null} */
+    this.audio = null;
+    // Chromium 156 starts no module worker from a blob: URL in a page opened from disk.
+    this._worker = url
+      ? new Worker(url)
+      : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this._worker.addEventListener("message", ({ data }) => {
+      if (!data.wanted || !this.audio) return;
+      const samples = mixToMono(this.audio, data.wanted.from, data.wanted.to);
+      this._worker.postMessage({ task: "audio", samples }, [samples.buffer]);
+    });
+    this._next = 0;
+    /** @type {Set<(reason: unknown) => void>} */
+    this._waiting = new Set();
+  }
+
+  /**
+   * @param {Omit<PrepareRequest, "id"> | Omit<RunRequest, "id"> | Omit<NotesRequest, "id">} request
+   * @param {AskOptions} options
+   * @returns {Promise<any>}
+   */
+  ask(request, { signal, onProgress, onNotes }) {
+    const id = ++this._next;
+    const worker = this._worker;
+    return new Promise((resolve, reject) => {
+      const finish = (/** @type {() => void} */ settle) => {
+        worker.removeEventListener("message", onMessage);
+        worker.removeEventListener("error", onError);
+        signal?.removeEventListener("abort", onAbort);
+        this._waiting.delete(reject);
+        settle();
+      };
+      const onMessage = (/** @type {MessageEvent<any>} */ { data }) => {
+        if (data.id !== id) return;
+        if (data.progress) onProgress?.(data.progress);
+        else if (data.notes) onNotes?.(data.notes);
+        else if (data.error) {
+          const { code, message } = data.error;
+          finish(() => reject(new TranscriptionError(code, message)));
+        } else finish(() => resolve(data.result));
+      };
+      const onError = (/** @type {ErrorEvent} */ event) => {
+        event.preventDefault();
+        const message = event.message || "its script did not load; reload the page";
+        finish(() => reject(new TranscriptionError("runtime", `the worker failed: ${message}`)));
+      };
+      const onAbort = () => {
+        const reason = signal?.reason;
+        finish(() => reject(reason));
+        worker.postMessage({ task: "stop", id });
+      };
+      if (signal?.aborted) return reject(signal.reason);
+      worker.addEventListener("message", onMessage);
+      worker.addEventListener("error", onError);
+      signal?.addEventListener("abort", onAbort);
+      this._waiting.add(reject);
+      worker.postMessage({ ...request, id });
+    });
+  }
+
+  /** End the worker; whoever still waits is told. */
+  close() {
+    this._worker.terminate();
+    for (const reject of [...this._waiting]) reject(new DOMException("closed", "AbortError"));
+    this._waiting.clear();
+  }
+}

@@ -1,0 +1,242 @@
+/** onnxruntime-web: loaded from the site itself, on the backend that was asked for and is there. */
+
+import { download } from "./download.js";
+import { messageOf, TranscriptionError } from "../errors.js";
+import { areRecommended } from "../manifest.js";
+
+/** @typedef {typeof import("onnxruntime-web")} Runtime */
+/** @typedef {"wasm" | "webgpu"} Backend */
+/** @typedef {{backend: Backend, note: string}} Choice and why it is not what was asked for */
+
+/**
+ * @typedef {object} RuntimeFiles where onnxruntime-web is
+ * @property {string} [folder] URL of its `dist` folder, ending in "/"
+ * @property {ArrayBuffer} [wasm] instead, the WebAssembly binary itself, for a worker whose bundle
+ *   carries the runtime as `globalThis.onnxruntime`
+ */
+
+/**
+ * What each backend loads. The CPU's is the 14 MB build: `ort.webgpu` would pull 27 MB
+ * (onnxruntime-web 1.30.0, 2026-11).
+ */
+export const RUNTIME_FILES = Object.freeze({
+  wasm: Object.freeze({
+    module: "ort.wasm.min.mjs",
+    glue: "ort-wasm-simd-threaded.mjs",
+    wasm: "ort-wasm-simd-threaded.wasm",
+    wasmBytes: 14_239_897,
+  }),
+  webgpu: Object.freeze({
+    module: "ort.webgpu.min.mjs",
+    glue: "ort-wasm-simd-threaded.asyncify.mjs",
+    wasm: "ort-wasm-simd-threaded.asyncify.wasm",
+    wasmBytes: 26_781_914,
+  }),
+});
+
+/** More threads than this gain nothing on networks this small. */
+const MOST_THREADS = 4;
+/**
+ * Milliseconds that threads have to start in, once everything is there. In Firefox ESR 153, under a
+ * service worker, a thread now and then never gets its first message, and onnxruntime waits for ever
+ * (figures at fetchRuntime). The slowest start that was none of these took 2.5 seconds, on two busy
+ * cores; a machine four times slower is not hurried.
+ */
+const START_MS = 10_000;
+
+/**
+ * The backend to load: the one that was asked for, where the models and the browser allow it.
+ * Asked before anything is downloaded, so that nobody pays for a runtime that cannot run.
+ *
+ * @param {Backend} wanted
+ * @param {RuntimeFiles} runtimeFiles
+ * @param {Pick<import("../manifest.js").StageFile, "recommended_for">[]} files
+ * @returns {Promise<Choice>}
+ */
+export async function chooseBackend(wanted, runtimeFiles, files) {
+  if (wanted === "wasm") return { backend: wanted, note: "" };
+  const note = areRecommended(files, wanted)
+    ? await webgpuObstacle(runtimeFiles)
+    : "this site's models are made for the CPU";
+  return { backend: note === "" ? wanted : "wasm", note };
+}
+
+/** onnxruntime-web, loaded once, whatever number of models it runs. */
+export class Engine {
+  /**
+   * Load the runtime; where WebGPU's does not load, the CPU's, with a note.
+   *
+   * @param {object} options
+   * @param {RuntimeFiles} options.files
+   * @param {Choice} options.choice
+   * @param {number} [options.threads] as many as the machine and the page's isolation allow,
+   *   unless told
+   * @param {(bytes: number) => void} options.onBytes told of every piece of WebAssembly that arrived
+   * @returns {Promise<Engine>}
+   * @throws {TranscriptionError} "download" or "runtime"
+   */
+  static async load({ files, choice, threads, onBytes }) {
+    const engine = new Engine(files, threads, onBytes);
+    await engine._load(choice.backend, choice.note);
+    return engine;
+  }
+
+  /**
+   * @param {RuntimeFiles} files
+   * @param {number | undefined} threads
+   * @param {(bytes: number) => void} onBytes
+   */
+  constructor(files, threads, onBytes) {
+    this._files = files;
+    this._wanted = threads;
+    this._onBytes = onBytes;
+    /** What runs. @type {Backend} */
+    this.backend = "wasm";
+    this.threads = 1;
+    /** Why it is not what was asked for; empty where it is. */
+    this.note = "";
+    /** Whether threads did not start, so that there is one. */
+    this.stalled = false;
+    /** @type {Runtime | null} */
+    this._runtime = null;
+    this._started = false;
+  }
+
+  /**
+   * A session of a model; the first starts the runtime. One that WebGPU cannot make takes the
+   * engine to the CPU, a first one that threads cannot make takes it to one thread.
+   *
+   * @param {Uint8Array} model
+   * @returns {Promise<{runtime: Runtime, session: import("onnxruntime-web").InferenceSession}>}
+   * @throws {TranscriptionError} "download" or "runtime"
+   */
+  async open(model) {
+    const runtime = this._runtime;
+    if (!runtime) throw new TranscriptionError("runtime", "the runtime has not been loaded");
+    try {
+      const session = await runtime.InferenceSession.create(model, {
+        executionProviders: [this.backend],
+        graphOptimizationLevel: "all",
+      });
+      this._started = true;
+      return { runtime, session };
+    } catch (error) {
+      const { folder } = this._files;
+      if (this.backend === "webgpu") await this._load("wasm", messageOf(error));
+      else if (folder && this.threads > 1 && !this._started) await this._restart(folder, runtime);
+      else throw startError(this.backend, error);
+      return this.open(model);
+    }
+  }
+
+  /** @param {Backend} backend @param {string} [note] */
+  async _load(backend, note = "") {
+    const { folder, wasm } = this._files;
+    try {
+      const { runtime, ...parts } = folder
+        ? await fetchRuntime(folder, backend, this._onBytes)
+        : { runtime: /** @type {any} */ (globalThis).onnxruntime, wasmBinary: wasm };
+      this.threads = backend === "webgpu" ? 1 : threadCount(this._wanted);
+      runtime.env.logLevel = "error";
+      const initTimeout = this.threads > 1 ? START_MS : 0;
+      Object.assign(runtime.env.wasm, { numThreads: this.threads, initTimeout, ...parts });
+      this._runtime = runtime;
+      Object.assign(this, { backend, note });
+    } catch (error) {
+      if (backend === "webgpu") await this._load("wasm", messageOf(error));
+      else throw startError(backend, error);
+    }
+  }
+
+  /**
+   * From the same parts, with one thread. What stalled ends with this worker.
+   * @param {string} folder
+   * @param {Runtime} stalled
+   */
+  async _restart(folder, { env }) {
+    // A module of its own: one that did not start never will.
+    const runtime = await importFrom(folder, `${RUNTIME_FILES.wasm.module}#again`).catch((error) => {
+      throw startError("wasm", error);
+    });
+    runtime.env.logLevel = env.logLevel;
+    Object.assign(runtime.env.wasm, env.wasm, { numThreads: 1, initTimeout: 0 });
+    Object.assign(this, { threads: 1, stalled: true });
+    this._runtime = runtime;
+  }
+}
+
+/** @param {Backend} backend @param {unknown} error */
+function startError(backend, error) {
+  if (error instanceof TranscriptionError) return error;
+  return new TranscriptionError(
+    "runtime",
+    `the ${backend} runtime did not start (${messageOf(error)}); ` +
+      "reload the page, or try another browser",
+    { cause: error },
+  );
+}
+
+/**
+ * Why WebGPU cannot be used here; empty where it can.
+ * @param {RuntimeFiles} files
+ * @returns {Promise<string>}
+ */
+async function webgpuObstacle(files) {
+  if (!files.folder) return "this page carries the CPU runtime only";
+  /** @type {any} */
+  const gpu = /** @type {any} */ (navigator).gpu;
+  if (!gpu) return "this browser has no WebGPU";
+  try {
+    return (await gpu.requestAdapter()) ? "" : "WebGPU found no graphics adapter";
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** @param {number | undefined} wanted */
+function threadCount(wanted) {
+  if (!globalThis.crossOriginIsolated) return 1; // no SharedArrayBuffer
+  return Math.max(1, wanted ?? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
+}
+
+/**
+ * Everything that the runtime is made of. onnxruntime-web fetches its WebAssembly itself, streaming
+ * into the compiler, and tells nobody how far it is: the download here counts, and leaves the file
+ * in the browser's cache. Handed over as bytes it would not be fetched again, and yet threads then
+ * stalled in 15 of 66 starts instead of 1 of 169, in Firefox ESR 153 driven by Playwright under a
+ * service worker; undriven in 1 of 96 (2026-11).
+ *
+ * @param {string} folder
+ * @param {Backend} backend
+ * @param {(bytes: number) => void} onBytes
+ * @returns {Promise<{runtime: Runtime, wasmPaths: string | {mjs: string, wasm: string}}>}
+ */
+async function fetchRuntime(folder, backend, onBytes) {
+  const { module, glue, wasm } = RUNTIME_FILES[backend];
+  const binary = new URL(wasm, folder).href;
+  const [mjs, runtime] = await Promise.all([
+    keep(new URL(glue, folder).href),
+    importFrom(folder, module),
+    download(binary, onBytes),
+  ]);
+  return { runtime, wasmPaths: mjs ? { mjs, wasm: binary } : folder };
+}
+
+/** @param {string} folder @param {string} name @returns {Promise<Runtime>} */
+function importFrom(folder, name) {
+  return import(/* @vite-ignore */ /* webpackIgnore: true */ new URL(name, folder).href);
+}
+
+/**
+ * A script as a blob of this worker's own, for threads to start from.
+ * @param {string} url
+ * @returns {Promise<string>} empty where the host's Content-Security-Policy does without blobs
+ */
+async function keep(url) {
+  const content = await download(url, () => {});
+  const blob = URL.createObjectURL(new Blob([content], { type: "text/javascript" }));
+  return import(/* @vite-ignore */ /* webpackIgnore: true */ blob).then(
+    () => blob,
+    () => "",
+  );
+}

@@ -1,0 +1,249 @@
+/**
+ * The library's worker: one recording each, from its audio to notes, and to other notes whenever
+ * thresholds move. Ending it gives all of WebAssembly's memory back.
+ */
+
+import { Listener } from "../audio/audio.js";
+import { checkHash, download } from "./download.js";
+import { messageOf, TranscriptionError } from "../errors.js";
+import { SECONDS_PER_FRAME } from "../notes/notes.js";
+import { chooseBackend, Engine, RUNTIME_FILES } from "./session.js";
+import { Stages } from "../stream/stages.js";
+import { Transcript } from "../stream/transcript.js";
+
+/**
+ * @typedef {object} Needs what a run needs, whatever it is to hear
+ * @property {import("../manifest.js").StageFile[]} files
+ * @property {string[] | Uint8Array<ArrayBuffer>[]} contents their URLs, or the files themselves
+ * @property {import("./session.js").RuntimeFiles} runtimeFiles
+ * @property {import("./session.js").Backend} backend
+ * @property {number} [threads]
+ */
+
+/** @typedef {{task: "prepare", id: number} & Needs} PrepareRequest for a recording to come */
+
+/**
+ * @typedef {object} Hearing
+ * @property {"run"} task
+ * @property {number} id
+ * @property {{length: number, rateHz: number}} recording whose samples are asked for piece by piece
+ * @property {Required<import("../notes/notes.js").Thresholds>} thresholds that notes will be made with
+ * @property {boolean} separate whether their timbres will be asked for
+ */
+
+/** @typedef {Needs & Hearing} RunRequest */
+
+/**
+ * @typedef {object} NotesRequest
+ * @property {"notes"} task
+ * @property {number} id
+ * @property {Required<import("../notes/notes.js").Thresholds>} thresholds
+ * @property {number | "auto"} timbres 1: all notes together
+ */
+
+/** @typedef {{task: "stop", id: number}} StopRequest of a request that nobody waits for any more */
+/** @typedef {{task: "audio", samples: Float32Array<ArrayBuffer>}} AudioPiece that was wanted */
+
+/**
+ * @typedef {object} Progress
+ * @property {"download" | "run"} stage
+ * @property {number} done in `total`'s unit: bytes, or seconds of audio
+ * @property {number} total
+ */
+
+/**
+ * @typedef {object} RunFacts
+ * @property {string} model
+ * @property {string} variant
+ * @property {import("./session.js").Backend} backend what ran
+ * @property {number} threads
+ * @property {string} fallback why it is not the backend that was asked for; else empty
+ * @property {boolean} stalled whether threads did not start, so that there was one
+ * @property {number} audioSeconds
+ * @property {number} computeSeconds from audio to activations, sessions included, downloads not
+ * @property {number} repairedSamples that were NaN or infinite
+ */
+
+/** Milliseconds between two words about a download. */
+const REPORT_MS = 100;
+
+/** @type {Transcript | null} */
+let transcript = null;
+/** What a run needs, made once for a worker. @type {ReturnType<typeof makeReady> | null} */
+let ready = null;
+/** The run that is told of the download, though another request began it; 0: nobody. */
+let runId = 0;
+/** Requests up to this id are to be stopped. */
+let stopped = 0;
+/** Takes the piece of audio that was asked for. @type {(samples: Float32Array<ArrayBuffer>) => void} */
+let takeAudio = () => {};
+/** Requests are served one after the other. */
+let queue = Promise.resolve();
+
+/** @param {unknown} message @param {Transferable[]} [transfer] */
+const reply = (message, transfer = []) => self.postMessage(message, { transfer });
+
+self.onmessage = (
+  /** @type {MessageEvent<PrepareRequest | RunRequest | NotesRequest | StopRequest | AudioPiece>} */
+  { data },
+) => {
+  if (data.task === "run") runId = data.id;
+  if (data.task === "audio") takeAudio(data.samples);
+  else if (data.task === "stop") stopped = Math.max(stopped, data.id);
+  else queue = queue.then(() => serve(data));
+};
+
+/** @param {PrepareRequest | RunRequest | NotesRequest} request */
+async function serve(request) {
+  const { id } = request;
+  try {
+    if (request.task === "prepare") await prepare(request);
+    else if (request.task === "run") await run(request);
+    else await makeNotes(request);
+  } catch (error) {
+    const code = error instanceof TranscriptionError ? error.code : "model";
+    reply({ id, error: { code, message: messageOf(error) } });
+  }
+}
+
+/** @param {PrepareRequest} request */
+async function prepare(request) {
+  const { engine, contents } = await getReady(request);
+  // The runtime compiles with its first session.
+  const { session } = await engine.open([...contents.values()][0]);
+  await session.release();
+  reply({ id: request.id, result: null });
+}
+
+/** @param {Needs} needs */
+function getReady(needs) {
+  ready ??= makeReady(needs).catch((error) => {
+    ready = null; // so that the next attempt is one
+    throw error;
+  });
+  return ready;
+}
+
+/** @param {Needs} needs */
+async function makeReady({ files, contents, runtimeFiles, backend, threads }) {
+  const choice = await chooseBackend(backend, runtimeFiles, files);
+  let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  // As it was built: a host that sends it compressed tells another length.
+  if (runtimeFiles.folder) total += RUNTIME_FILES[choice.backend].wasmBytes;
+  const onBytes = countTo(total);
+  const [engine, fetched] = await Promise.all([
+    Engine.load({ files: runtimeFiles, choice, threads, onBytes }),
+    fetchStages(files, contents, onBytes),
+  ]);
+  return { engine, contents: fetched };
+}
+
+/** @param {RunRequest} request */
+async function run(request) {
+  const { id, files, thresholds, separate } = request;
+  const listener = await Listener.of({ ...request.recording, read: askForAudio }, files[0].rate_hz);
+  const { engine, contents } = await getReady(request);
+  const stages = new Stages(engine, files, contents);
+  const startedMs = performance.now();
+  transcript = new Transcript(stages, listener);
+  const map = await transcript.listen({
+    thresholds,
+    separate,
+    onProgress: progressOf(id, listener.seconds),
+    onNotes: (notes) => reply({ id, notes: notes.map((note) => inSeconds(note, 0)) }),
+  });
+  /** @type {RunFacts} */
+  const facts = {
+    model: files[0].model,
+    variant: files[0].variant,
+    backend: engine.backend,
+    threads: engine.threads,
+    fallback: engine.note,
+    stalled: engine.stalled,
+    audioSeconds: listener.seconds,
+    computeSeconds: (performance.now() - startedMs) / 1000,
+    repairedSamples: listener.repaired,
+  };
+  reply({ id, result: { map, facts } }, [map.buffer]);
+}
+
+/** @param {NotesRequest} request */
+async function makeNotes({ id, thresholds, timbres }) {
+  if (!transcript) throw new TranscriptionError("model", "no recording was given");
+  const onProgress = progressOf(id, transcript.seconds);
+  const { notes, labels, count } = await transcript.makeNotes({ thresholds, timbres, onProgress });
+  const timed = notes.map((note, i) => inSeconds(note, labels[i]));
+  reply({ id, result: { notes: timed, timbres: count } });
+}
+
+/**
+ * @param {import("../notes/notes.js").FrameNote} note
+ * @param {number} timbre
+ * @returns {import("../transcribe.js").Note}
+ */
+function inSeconds({ startFrame, endFrame, pitch, velocity }, timbre) {
+  const [start, end] = [startFrame * SECONDS_PER_FRAME, endFrame * SECONDS_PER_FRAME];
+  return { start, end, pitch, velocity, timbre };
+}
+
+/**
+ * Tells how far a request is, in seconds of audio, and ends it where it is to be stopped.
+ * @param {number} id
+ * @param {number} total
+ * @returns {(fraction: number) => Promise<void>}
+ */
+function progressOf(id, total) {
+  return async (fraction) => {
+    reply({ id, progress: { stage: "run", done: fraction * total, total } });
+    await new Promise((resume) => setTimeout(resume)); // lets a request to stop come in
+    if (stopped >= id) throw new DOMException("stopped", "AbortError");
+  };
+}
+
+/**
+ * @param {number} from
+ * @param {number} to
+ * @returns {Promise<Float32Array<ArrayBuffer>>}
+ */
+function askForAudio(from, to) {
+  return new Promise((resolve) => {
+    takeAudio = resolve;
+    reply({ wanted: { from, to } });
+  });
+}
+
+/**
+ * Tells how much of everything that a run needs has arrived.
+ * @param {number} total bytes
+ * @returns {(bytes: number) => void}
+ */
+function countTo(total) {
+  let done = 0;
+  let toldMs = 0;
+  return (bytes) => {
+    done += bytes;
+    const now = performance.now();
+    if (done < total && now - toldMs < REPORT_MS) return;
+    toldMs = now;
+    reply({ id: runId, progress: { stage: "download", done, total: Math.max(done, total) } });
+  };
+}
+
+/**
+ * @param {import("../manifest.js").StageFile[]} files
+ * @param {Needs["contents"]} contents
+ * @param {(bytes: number) => void} onBytes
+ * @returns {Promise<Map<string, Uint8Array<ArrayBuffer>>>} by the stages' names
+ */
+async function fetchStages(files, contents, onBytes) {
+  const fetched = await Promise.all(
+    files.map(async ({ stage, path, sha256 }, i) => {
+      const content = contents[i];
+      if (typeof content !== "string") return /** @type {const} */ ([stage, content]);
+      const bytes = await download(content, onBytes);
+      await checkHash(bytes, sha256, path);
+      return /** @type {const} */ ([stage, bytes]);
+    }),
+  );
+  return new Map(fetched);
+}
