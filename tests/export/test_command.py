@@ -173,7 +173,7 @@ def test_another_epsilon_is_recorded(checkpoints: Path, tmp_path: Path) -> None:
 def test_no_weights_says_which_two_ways_there_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("export.weights.BUNDLED", tmp_path)
+    monkeypatch.setattr("export.load.sources.BUNDLED", tmp_path)
     assert main(["--out", str(tmp_path / "models")]) == 2
     message = capsys.readouterr().err
     assert "CHECKPOINTS=DIR" in message

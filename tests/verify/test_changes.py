@@ -53,6 +53,6 @@ def test_the_time_ratio_is_new_over_old(monkeypatch: pytest.MonkeyPatch) -> None
             nonlocal now
             now += self.cost
 
-    monkeypatch.setattr("verify.publish.BrowserRunner", Slow)
-    monkeypatch.setattr("verify.publish.time.perf_counter", lambda: now)
+    monkeypatch.setattr("verify.publish.publish.BrowserRunner", Slow)
+    monkeypatch.setattr("verify.publish.publish.time.perf_counter", lambda: now)
     assert measure_ratio(Path("old"), Path("new"), {}) == 0.25

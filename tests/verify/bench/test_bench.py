@@ -55,7 +55,7 @@ def test_a_run_shows_the_shapes_that_inference_does_not(
 ) -> None:
     file = make_file(tmp_path / "conv.onnx", 4)
     inferred = count_multiply_adds(file)
-    monkeypatch.setattr("verify.operations.infer_shapes", lambda model: {})
+    monkeypatch.setattr("verify.bench.operations.infer_shapes", lambda model: {})
     assert count_multiply_adds(file) == pytest.approx(inferred, rel=1e-4)
 
 

@@ -145,7 +145,7 @@ def test_no_permission(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Root may write anywhere, so the answer of os.access is planted."""
-    monkeypatch.setattr("verify.checkout.os.access", lambda path, mode: False)
+    monkeypatch.setattr("verify.publish.checkout.os.access", lambda path, mode: False)
     assert "cannot be written" in refused(capsys, app, models, report)
 
 
@@ -280,7 +280,7 @@ def test_a_full_disk_at_any_point_changes_no_model(
             fail()
         copy(source, target)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr("verify.checkout.shutil.copyfileobj", count)
+    monkeypatch.setattr("verify.publish.checkout.shutil.copyfileobj", count)
     refused_for_space(capsys, app, models, report)
 
 

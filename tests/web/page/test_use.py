@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Locator
 
 from tests.page_driver import PageDriver
+from tests.paths import ROOT
 from web.serve import SiteServer
 
-AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
