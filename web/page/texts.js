@@ -29,20 +29,22 @@ export function startTexts(onChange) {
   const first = asked.map((tag) => tag.slice(0, 2)).find((tag) => tag in TEXTS);
   speak(first ?? "en");
   element("language", HTMLButtonElement).addEventListener("click", () => {
-    speak(other());
+    speak(following());
     remember("language", language);
     onChange();
   });
 }
 
-function other() {
-  return language === "en" ? "zh" : "en";
+/** @returns {string} the language after this one, which the button offers */
+function following() {
+  const languages = Object.keys(TEXTS);
+  return languages[(languages.indexOf(language) + 1) % languages.length];
 }
 
 /** @param {string} next */
 function speak(next) {
   language = next;
-  document.documentElement.lang = next === "zh" ? "zh-Hans" : next;
+  document.documentElement.lang = text("tag");
   document.title = text("title");
   for (const node of document.querySelectorAll("[data-text]")) {
     node.textContent = text(/** @type {HTMLElement} */ (node).dataset.text ?? "");
@@ -51,8 +53,9 @@ function speak(next) {
     node.setAttribute("aria-label", text(/** @type {HTMLElement} */ (node).dataset.textLabel ?? ""));
   }
   const button = element("language", HTMLButtonElement);
-  button.textContent = TEXTS[other()].language;
-  button.lang = other() === "zh" ? "zh-Hans" : other();
+  const offered = TEXTS[following()];
+  button.textContent = offered.language;
+  button.lang = offered.tag;
 }
 
 /**

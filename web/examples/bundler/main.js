@@ -1,5 +1,5 @@
 // Bundled with:
-//   esbuild main.js worker=tiny-amt/worker.js --bundle --format=esm --outdir=public
+//   esbuild main.js worker=tiny-amt/worker/worker.js --bundle --format=esm --outdir=public
 // The worker must lie beside the bundle as worker.js. Beside the page lie models/ (from
 // `make export`) and ort/ (the dist folder of the npm package onnxruntime-web).
 
