@@ -31,8 +31,9 @@ export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, o
 	$(BIN)/python -m export --out "$(OUT)" $(FROM) $(ARGS)
 
 .PHONY: readme
-readme: $(READY) ## write the table of dist/models into the README, in both languages
-	$(BIN)/python -m verify.readme "$(OUT)" README.md README.zh.md
+readme: $(READY) ## write the table of dist/models into export/README.md, and the short one into README
+	$(BIN)/python -m verify.readme "$(OUT)" export/README.md
+	$(BIN)/python -m verify.glance
 
 ##@ Page
 .PHONY: page

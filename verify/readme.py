@@ -1,6 +1,6 @@
-"""Write the table of models into the README, so that no figure in it is typed.
+"""Write the table of models into export/README.md, so that no figure in it is typed.
 
-python -m verify.readme dist/models README.md README.zh.md
+python -m verify.readme dist/models export/README.md
 """
 
 from __future__ import annotations
