@@ -6,9 +6,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
-TRAIN_READY := $(VENV)/.ready-train
-NPM_READY := web/node_modules/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+TORCH := $(shell sed -n 's/.*"torch==\([0-9.]*\)".*/\1/p' pyproject.toml)
+# A stamp lies in the folder that it speaks of, and is named by what that was set up from.
+digest = $(firstword $(shell cat $(1) | cksum))
+READY := $(VENV)/.ready-torch-$(TORCH)-$(call digest,requirements.txt)
+NPM_READY := web/node_modules/.ready-$(call digest,web/package.json web/package-lock.json)
 
 # What the user may set: make export CHECKPOINTS=DIR WEIGHTS=timbreamt OUT=DIR ARGS="--models basicamt"
 CHECKPOINTS ?=
@@ -84,21 +87,38 @@ browsers: $(READY) ## find Chromium and Firefox, get those that are missing
 
 ##@ Weights of our own
 .PHONY: train
-train: $(TRAIN_READY) ## render music, train both networks, write export/weights; hours, and it resumes
+train: $(READY) ## render music, train both networks, write export/weights; hours, and it resumes
 	$(BIN)/python -m train render
 	$(BIN)/python -m train learn notes
 	$(BIN)/python -m train learn timbre
 	$(BIN)/python -m train ship
 
 .PHONY: evaluate
-evaluate: $(TRAIN_READY) ## compare the bundled weights with CHECKPOINTS=DIR; ARGS="--real DIR" adds recordings
+evaluate: $(READY) ## compare the bundled weights with CHECKPOINTS=DIR; ARGS="--real DIR" adds recordings
 	$(BIN)/python -m train evaluate $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(ARGS)
 
 ##@ Development
+# Two at a time, a file's tests beside each other in one process; WORKERS=0: in this one.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
 .PHONY: test
-test: $(READY) $(NPM_READY) browsers ## run every test: pytest and node's runner
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY) $(NPM_READY) ## run the tests that need no browser and export no real network
+	$(PYTEST) -m "not browser and not export" $(ARGS)
 	npm --prefix web test
+
+.PHONY: test-all
+test-all: $(READY) $(NPM_READY) browsers ## run every test: with real browsers and exports too
+	$(PYTEST) $(ARGS)
+	npm --prefix web test
+
+.PHONY: fresh
+fresh: ## export and test in a fresh clone: an empty folder, no caches, nothing beside it
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	git clone --quiet . "$$folder/tiny-amt"; \
+	env -u MAKEFLAGS -u MAKELEVEL -u VIRTUAL_ENV XDG_CACHE_HOME="$$folder/cache" \
+		PIP_CACHE_DIR="$$folder/cache/pip" npm_config_cache="$$folder/cache/npm" \
+		$(MAKE) -C "$$folder/tiny-amt" export test
 
 .PHONY: check
 check: $(READY) $(NPM_READY) ## formatter, linter, type checks
@@ -108,6 +128,14 @@ check: $(READY) $(NPM_READY) ## formatter, linter, type checks
 	npm --prefix web run check
 	web/node_modules/.bin/tsc --project verify
 
+.PHONY: setup
+setup: $(READY) $(NPM_READY) ## install what is pinned, and nothing else
+
+.PHONY: lock
+lock: $(READY) ## write requirements.txt again from pyproject.toml; ARGS=--upgrade, or ARGS="-P numpy"
+	$(PIP) 'uv~=0.13.0'
+	$(BIN)/uv pip compile --quiet $(ARGS) pyproject.toml -o requirements.txt
+
 .PHONY: clean
 clean: ## remove what was made, keep what was installed
 	rm -rf dist build
@@ -116,16 +144,23 @@ clean: ## remove what was made, keep what was installed
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The stamps: set up again only when what is pinned has changed.
-$(READY): pyproject.toml constraints.txt
+# Set up again only when what is pinned has changed; never through a link, into another checkout.
+define refuse_link
+@test ! -L $(1) || { echo "$(1) is a link to $$(readlink $(1)), which holds other versions than are" \
+	"pinned here; type \`rm $(1)\`, and make sets up its own" >&2; exit 2; }
+endef
+
+$(READY):
+	$(call refuse_link,$(VENV))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11; type \`make setup PYTHON=python3.12\`" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,check]'
+	@rm -f $(VENV)/.ready*
+	$(PIP) --require-hashes -r requirements.txt
+	$(PIP) torch==$(TORCH)
 	@touch $@
 
-$(TRAIN_READY): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
-	@touch $@
-
-$(NPM_READY): web/package.json web/package-lock.json
+$(NPM_READY):
+	$(call refuse_link,web/node_modules)
 	npm --prefix web ci --no-fund --no-audit --loglevel=error
 	@touch $@

@@ -6,13 +6,15 @@ import json
 import re
 import tomllib
 
+import pytest
+
 from tests.paths import ROOT
 
 FILES = sorted((ROOT / ".github").rglob("*.yml"))
 
 
 def test_there_are_workflows() -> None:
-    assert {path.stem for path in FILES} >= {"ci", "pages", "release", "action"}
+    assert {path.stem for path in FILES} >= {"ci", "pages", "release", "scheduled", "action"}
 
 
 def test_every_action_is_pinned_by_commit() -> None:
@@ -30,11 +32,27 @@ def test_every_make_target_of_a_workflow_exists() -> None:
     targets = set(re.findall(r"^([\w./-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     called = {
         target
-        for path in FILES
-        for target in re.findall(r"run: make ([\w-]+)", path.read_text(encoding="utf-8"))
+        for path in [*FILES, ROOT / ".ci" / "run"]
+        for line in re.findall(r"(?:run:|^step) make ([\w -]+)", path.read_text("utf-8"), re.M)
+        for target in line.split()
+        if target.islower()
     }
-    assert called
+    assert called >= {"setup", "check", "test", "test-all", "fresh", "export", "verify"}
     assert called <= targets
+
+
+def test_there_is_one_list_of_what_must_be_green() -> None:
+    """The workflow runs the script that anybody can run."""
+    assert "run: .ci/run\n" in (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    steps = re.findall(r"^step make ([\w-]+)", (ROOT / ".ci" / "run").read_text("utf-8"), re.M)
+    assert steps == ["setup", "check", "test-all", "export", "verify"]
+
+
+@pytest.mark.parametrize("name", ["wrong_number", "page_fails", "new_model"])
+def test_who_reports_is_asked_for_what_one_needs(name: str) -> None:
+    form = (ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml").read_text("utf-8")
+    for needed in ("report.json", "rowser", "manifest", "required: true"):
+        assert needed in form
 
 
 def test_workflows_may_only_read_unless_they_say_so() -> None:
