@@ -1,7 +1,7 @@
 """The command: judge exported files in every runtime, and write the report.
 
-Exit status: 0 if everything that was asked for agrees, 1 if something does not or fails to run, 2
-where the command or the set-up is wrong, or all that is amiss is runtimes that did not start.
+Exit status: 0 if everything agrees, 1 if something disagrees or fails to run, 2 if the command or
+the set-up is wrong, or if the only failures are runtimes that did not start.
 """
 
 from __future__ import annotations

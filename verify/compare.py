@@ -20,12 +20,12 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a candidate may stand from the reference, and why that far."""
+    """How far a candidate may be from the reference, and the reason for that figure."""
 
     absolute: float
     """In the unit of the output."""
     reason: str
-    """What was measured, and what the margin is for. Printed in the report."""
+    """The error measured and the purpose of the margin. Printed in the report."""
     relative: float = 0.0
     """Added per unit of |reference|."""
 
@@ -44,7 +44,7 @@ class Deviation:
 
     output: str
     fault: str | None
-    """What is wrong, in words; None where the output agrees."""
+    """The fault in words; None where the output agrees."""
     shape: tuple[int, ...]
     """Of the candidate."""
     nonfinite: int
@@ -59,10 +59,10 @@ class Deviation:
     in_tolerances: float | None = None
     """Largest error in units of the tolerance allowed at its place: above 1 disagrees."""
     passing_absolute: float | None = None
-    """The smallest absolute tolerance that would pass, the relative one kept."""
+    """The smallest absolute tolerance that would pass with the same relative one."""
 
     def __str__(self) -> str:
-        """One line: what is wrong, or how far apart, and what tolerance would have passed."""
+        """One line: the fault, or the largest error and the tolerance that would have passed."""
         if self.largest_absolute is None:
             return f"{self.output}: {self.fault}"
         measured = (
@@ -77,7 +77,7 @@ class Deviation:
 
 
 class DisagreementError(AssertionError):
-    """A candidate that is not its reference; carries what was measured all the same."""
+    """A candidate that differs from its reference; carries the deviations that were measured."""
 
     def __init__(self, message: str, deviations: tuple[Deviation, ...] = ()) -> None:
         super().__init__(message)
@@ -93,12 +93,12 @@ def compare(
     """Measure every output of a candidate against the reference; return only if all agree.
 
     ``candidate`` and ``reference`` hold outputs by name, of any shape; ``tolerances`` one entry
-    per output of the reference; ``dtypes`` numpy's name of the type that the candidate must have
-    where that is not the reference's own (a float64 reference for a float32 file).
+    per output of the reference; ``dtypes`` numpy's name of the candidate's type, where it differs
+    from the reference's (a float64 reference for a float32 file).
 
-    Returns one deviation per output, in the reference's order. Raises ``DisagreementError`` where
-    anything differs, is not finite, is missing, is too much, or is empty, and KeyError where an
-    output has no tolerance, which is a mistake of the caller.
+    Returns one deviation per output, in the reference's order. Raises ``DisagreementError`` if
+    anything differs, is not finite, missing, unexpected or empty, and KeyError if an output has no
+    tolerance, which is a mistake of the caller.
     """
     if not reference:
         raise DisagreementError("nothing to compare: the reference has no outputs")
@@ -141,12 +141,12 @@ def _deviation(
     if fault is not None:
         return Deviation(name, fault, got.shape, bad_got, bad_wanted, tolerance)
 
-    # float64 holds every float32, float16 and int32 exactly: no error is made while measuring.
+    # float64 holds every float32, float16 and int32 exactly: measuring adds no error.
     truth = wanted.astype(np.float64)
     error = np.abs(got.astype(np.float64) - truth)
     size = np.abs(truth)
     allowed = tolerance.absolute + tolerance.relative * size
-    # A tolerance of zero is met by equality alone; 0 / 0 would be a NaN that compares false.
+    # Only equality meets a tolerance of zero; 0 / 0 would be a NaN that compares false.
     with np.errstate(divide="ignore", invalid="ignore"):
         units = np.where(error == 0, 0.0, error / allowed)
         ratio = np.where(size > 0, error / size, 0.0)

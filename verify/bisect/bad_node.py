@@ -1,4 +1,4 @@
-"""What is said of a bad node."""
+"""The description of a bad node."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Range:
-    """What a tensor holds."""
+    """Shape and range of a tensor."""
 
     name: str
     shape: tuple[int, ...]
     smallest: float
-    """Of the finite values; NaN where there is none."""
+    """Of the finite values; NaN if there are none."""
     largest: float
     nonfinite: int
 
@@ -35,12 +35,12 @@ class BadNode:
     fault: str
     inputs: tuple[Range, ...]
     output: Range | None
-    """None where the runtime stops at this node."""
+    """None if the runtime stops at this node."""
     reference: Range | None
     origin: str
-    """Where in the network it comes from, as far as the file says."""
+    """Its module or weights in the network, as far as the file says."""
     inside: BadNode | None = None
-    """Of a function or a loop: the bad node in it; None where it could not be found."""
+    """The bad node inside a function or a loop; None if there is none or it was not found."""
 
     def __str__(self) -> str:
         """Several lines, for people."""
@@ -54,7 +54,7 @@ class BadNode:
         if self.output:
             lines.append(f"  gives {self.output}")
         if self.reference:
-            lines.append(f"  ought to give {self.reference}")
+            lines.append(f"  should give {self.reference}")
         lines.append(f"  from {self.origin}")
         if self.inside:
             lines.append(f"inside it, {self.inside._describe()}")

@@ -37,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
     )
     which.add_argument("--input", type=Path, help="an .npz archive with the inputs by name")
     command.add_argument(
-        "--relative", type=float, help=f"error allowed of a tensor's range (default: {RELATIVE})"
+        "--relative",
+        type=float,
+        help=f"error allowed, as a share of a tensor's range (default: {RELATIVE})",
     )
     return command
 

@@ -1,4 +1,4 @@
-"""Intermediate tensors as outputs, so that any runtime shows them."""
+"""Intermediate tensors as outputs, so that any runtime returns them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tensor_names(model: onnx.ModelProto) -> list[str]:
 
 
 def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
-    """Copy a model, its outputs replaced by the named tensors, without what these do not need.
+    """Copy a model with the named tensors as its outputs, and only the nodes that they need.
 
     onnxruntime runs every node, whether or not an output depends on it.
     """
@@ -38,7 +38,7 @@ def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
     for name in dict.fromkeys(names):
         value = known.get(name) or helper.make_empty_tensor_value_info(name)
         if value.type.HasField("tensor_type"):
-            # A runtime warns about, or stops at, a shape that inference has only guessed.
+            # A runtime warns about a shape that inference only guessed, or stops there.
             element = value.type.tensor_type.elem_type
             value = helper.make_tensor_value_info(name, element, None)
         exposed.graph.output.append(value)
@@ -46,7 +46,7 @@ def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
 
 
 def _takes(node: onnx.NodeProto) -> Iterator[str]:
-    """Names of a node's inputs, those of the graphs inside it included."""
+    """Names of a node's inputs, including those of the graphs inside it."""
     yield from node.input
     for attribute in node.attribute:
         for inner in attribute.g.node:

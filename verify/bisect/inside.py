@@ -1,4 +1,4 @@
-"""What a node holds: local functions written out, and a loop's body as one of its turns."""
+"""The graph inside a node: a local function inlined, or one iteration of a loop."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ Pair = tuple[onnx.ModelProto, onnx.ModelProto]
 def open_node(
     model: onnx.ModelProto, good: onnx.ModelProto, node: onnx.NodeProto
 ) -> Iterator[Pair]:
-    """Both files with a node's inside laid open, the suspect first; nothing where it has none.
+    """Pairs of both files with the inside of a node exposed, the suspect first.
 
-    A call of a local function gives one pair, in which all functions are written out. A Scan that
-    carries no state gives a pair for each of its turns, which ends with that turn's outputs, if
-    ``good`` has the same loop. There is no last pair: a turn beyond the loop's end does not run.
+    A call of a local function gives one pair, with all functions inlined. A Scan that carries no
+    state gives a pair for each iteration, whose outputs are that iteration's, if ``good`` has the
+    same loop; the pairs do not end, since an iteration past the loop's end does not run. Any other
+    node gives none.
     """
     local = {(function.domain, function.name) for function in model.functions}
     if (node.domain, node.op_type) in local:
@@ -33,12 +34,12 @@ def open_node(
 
 
 def _write_out(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Inline the local functions, as every runtime does before it runs a file."""
+    """Inline the local functions, as every runtime does when it loads a file."""
     return inliner.inline_local_functions(model) if model.functions else model
 
 
 def _find_twin(model: onnx.ModelProto, node: onnx.NodeProto) -> onnx.NodeProto | None:
-    """The node of the same kind and first output, whatever it is called."""
+    """The node of the same operator and first output, under any name."""
     twins: list[onnx.NodeProto] = [
         other
         for other in model.graph.node
@@ -52,14 +53,14 @@ def _attributes(node: onnx.NodeProto) -> dict[str, onnx.AttributeProto]:
 
 
 def _is_stateless(scan: onnx.NodeProto) -> bool:
-    """Whether each turn depends on nothing but its own slice of the inputs, taken in order."""
+    """Whether each iteration depends on its own slice of the inputs only, taken in order."""
     found = _attributes(scan)
     backwards = any(found["scan_input_directions"].ints) if "scan_input_directions" in found else 0
     return found["num_scan_inputs"].i == len(scan.input) and not backwards
 
 
 def _unroll(model: onnx.ModelProto, scan: onnx.NodeProto, turn: int) -> onnx.ModelProto:
-    """What comes before a loop, and one turn of it; the outputs are the turn's."""
+    """The nodes before a loop, and one iteration of it; the outputs are the iteration's."""
     found = _attributes(scan)
     body = found["body"].g
     axes = found["scan_input_axes"].ints if "scan_input_axes" in found else [0] * len(scan.input)

@@ -1,9 +1,9 @@
-"""The first bad node: where, in the runtime that fails, good inputs become a bad output.
+"""The first bad node: where good inputs become a bad output in the runtime that fails.
 
-Every intermediate tensor is exposed as an output, in the runtime under suspicion and in native
-onnxruntime without optimisation, and compared in graph order. To expose a tensor keeps the
-runtime from fusing the nodes around it; where that hides the fault, tensors are exposed one at a
-time instead, halving the graph.
+Every intermediate tensor is exposed as an output, in the suspected runtime and in native
+onnxruntime without optimisation, and compared in graph order. Exposing a tensor keeps the runtime
+from fusing the nodes around it; if that hides the fault, tensors are exposed one at a time
+instead, halving the graph.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from verify.compare import Array
 from verify.runtimes.runners import NativeRunner, Runner, RunnerError, Tensors
 
 RELATIVE = 1e-4
-"""Error allowed in a tensor, as a share of its largest magnitude: float32 leaves about 1e-6 a
-node, and errors add up; a logarithm in float16 leaves 5e-4."""
+"""Error allowed in a tensor, as a share of its largest magnitude: float32 makes about 1e-6 per
+node, and errors add up; a logarithm in float16 makes 5e-4."""
 
 
 class BisectError(ValueError):
-    """Nothing can be searched; the message says why."""
+    """The search is impossible; the message says why."""
 
 
 def find_bad_node(
@@ -40,11 +40,10 @@ def find_bad_node(
 ) -> BadNode | None:
     """Search a file in an entered runner; None where every output agrees.
 
-    ``against`` is a file known to be good with the same tensor names, this file itself if None.
-    A runtime that stops is searched for the node where it does. A function and a loop are searched
-    in turn, as far as that shows the fault. Raises RunnerError where the reference does not run,
-    and BisectError where the two files share no output, or where every tensor seen on its own is
-    good.
+    ``against`` is a good file with the same tensor names; None: this file itself. If the runtime
+    stops, the node where it stops is searched for. The insides of functions and loops are searched
+    next, as far as they show the fault. Raises RunnerError if the reference does not run, and
+    BisectError if the two files share no output, or if every tensor is good when seen on its own.
     """
     model = onnx.load(file)
     good = onnx.load(against) if against else model
@@ -60,12 +59,15 @@ def _enter(
     relative: float,
     found: BadNode,
 ) -> BadNode:
-    """Add the bad node in a bad node that holds others."""
+    """Add the bad node inside a bad function or loop."""
     node = model.graph.node[found.position]
     for opened, known in open_node(model, good, node):
         try:
             inside = _search(runner, opened, known, inputs, relative)
-        except (BisectError, RunnerError):  # the loop has ended, or the fault hides from a search
+        except (
+            BisectError,
+            RunnerError,
+        ):  # the loop has ended, or exposing tensors hides the fault
             break
         if inside:
             return replace(found, inside=_enter(runner, opened, known, inputs, relative, inside))
@@ -116,7 +118,7 @@ def _find_stop(
     names: Sequence[str],
     problem: str,
 ) -> BadNode:
-    """Search a file that does not even run: the first tensor that cannot be had by itself."""
+    """Search a file that does not run: the first tensor that cannot be computed on its own."""
 
     def stops(name: str) -> bool:
         try:
@@ -127,18 +129,22 @@ def _find_stop(
 
     name = _halve(names, stops)
     if not stops(name):
-        raise BisectError(f"each tensor can be had by itself, the whole cannot: {problem}")
+        raise BisectError(
+            f"each tensor can be computed on its own, but the whole file does not run: {problem}"
+        )
     node = _maker(model, name)
     seen: Tensors = {}
     for given in set(node.input).intersection(names):
-        with suppress(RunnerError):  # a neighbour may stop it as well: then its range is unknown
+        with suppress(
+            RunnerError
+        ):  # an input's node may stop the runtime too: then its range is unknown
             seen |= run_exposed(runner, model, inputs, [given])
     fault = f"the runtime stops: {problem}"
     return _describe(model, node, name, seen | dict(inputs), {}, 0, fault)
 
 
 def _halve(names: Sequence[str], is_bad: Callable[[str], bool]) -> str:
-    """The first bad name, where every one after a bad one is bad."""
+    """The first bad name by halving; all after it are bad too."""
     low, high = 0, len(names) - 1
     while low < high:
         middle = (low + high) // 2
@@ -158,7 +164,7 @@ def _bad(seen: Tensors, truth: Tensors, names: Sequence[str], relative: float) -
 
 
 def _fault(value: Array, truth: Array | None, relative: float) -> str | None:
-    """What is wrong with a tensor, in words. Of whole numbers each must be equal."""
+    """The fault of a tensor in words, None if it is good; integers must be equal."""
     is_float = value.dtype.kind == "f"
     if is_float and (bad := int(np.count_nonzero(~np.isfinite(value)))):
         return f"{bad} of {value.size} elements are not finite"
@@ -218,7 +224,7 @@ def _range(name: str, value: Array) -> Range:
 
 
 def _origin(model: onnx.ModelProto, node: onnx.NodeProto) -> Iterator[str]:
-    """The module that torch noted, and the nearest trained weights before the node."""
+    """The module that torch recorded, and the nearest trained weights before the node."""
     noted = {entry.key: entry.value for entry in node.metadata_props}
     if scope := noted.get("pkg.torch.onnx.name_scopes") or node.doc_string:
         yield scope.strip().splitlines()[-1]

@@ -1,1 +1,1 @@
-"""What is judged, on which signals, in which runtimes, and how far a number may be off."""
+"""Which files are judged, on which signals, in which runtimes, and how far they may be off."""

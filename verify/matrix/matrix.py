@@ -1,4 +1,4 @@
-"""Every file, in every runtime, on every signal: a verdict for each, and the worst case kept."""
+"""A verdict for every file, runtime and signal, and the tensors of the worst."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Status = Literal["agrees", "disagrees", "failed", "not started"]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One input and what must come out of it."""
+    """One input and its expected outputs."""
 
     signal: str
     inputs: Tensors
     reference: Tensors
     tolerances: Mapping[str, Tolerance]
     notes: Transcription | None = None
-    """The reference's, where notes are judged."""
+    """Of the reference; None where notes are not judged."""
     note_f1: float = 0.0
     label_agreement: float = 0.0
 
@@ -43,10 +43,10 @@ class Subject:
     sha256: str
     cases: tuple[Case, ...]
     dtypes: Mapping[str, str] = field(default_factory=dict)
-    """Of the outputs, where they are not the reference's."""
+    """Of the outputs, where they differ from the reference's."""
     thresholds: Thresholds | None = None
     stream: Manifest | None = None
-    """Where given, not the file runs, but its model's stages, over chunks of each signal."""
+    """If given, the model's stages run over chunks of each signal, instead of the file."""
 
     @property
     def name(self) -> str:
@@ -65,7 +65,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one file in one runtime on one signal."""
+    """The outcome of one file in one runtime on one signal."""
 
     model: str
     variant: str
@@ -81,7 +81,7 @@ class Verdict:
 
     @property
     def in_tolerances(self) -> float:
-        """Largest error in tolerances; infinite where something was not comparable."""
+        """Largest error as a multiple of the tolerance; infinite if not comparable."""
         if not self.deviations:
             return math.inf
         return max(
@@ -100,7 +100,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What was not run, and why."""
+    """Something that was not run, and the reason."""
 
     name: str
     reason: str
@@ -108,12 +108,12 @@ class LeftOut:
 
 @dataclass
 class Result:
-    """Everything that a run found."""
+    """All verdicts of a run."""
 
     verdicts: list[Verdict] = field(default_factory=list)
     worst: dict[tuple[str, str], list[Evidence]] = field(default_factory=dict)
-    """By model and variant: the case with the largest error in tolerances, and before it the
-    music with the largest, if that is another."""
+    """By model and variant: the music with the largest error in tolerances, then the case with
+    the largest, if it is another."""
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     """By runtime."""
     seconds: dict[str, float] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """True if something was judged and all of it agrees."""
+        """True if at least one case was judged and all agree."""
         return bool(self.verdicts) and all(v.status == "agrees" for v in self.verdicts)
 
 
@@ -130,9 +130,9 @@ def examine(
     plans: Sequence[Plan],
     advance: Callable[[Verdict], None] = lambda verdict: None,
 ) -> Result:
-    """Judge every subject by every plan; what does not run is a verdict too.
+    """Judge every subject in every runtime; a failure to run is a verdict too.
 
-    ``advance`` is told each verdict as it falls.
+    ``advance`` is called with each verdict.
     """
     result = Result()
     for plan in plans:
@@ -152,7 +152,7 @@ def examine(
                         advance(verdict)
                 result.versions[plan.name] = dict(runner.versions)
         except RunnerError as error:
-            # It never started: each case that it owes is a failure of its own.
+            # It never started: each of its cases is a failure of its own.
             owed = [(subject, case) for subject, cases in work for case in cases][judged:]
             for subject, case in owed:
                 verdict = _verdict(plan.name, subject, case, "not started", str(error))
@@ -181,8 +181,8 @@ def _judge(
             outputs = runner.run(case.inputs)
             seconds = time.perf_counter() - started
         except RunnerError as error:
-            # A file that does not load will not load for the next signal either, and to wait
-            # for each hang would take the whole day.
+            # A file that does not load will not load for the next signal either, and waiting
+            # for each hang would take all day.
             if not loaded or isinstance(error, HangError):
                 given_up = str(error)
             loaded = False
@@ -193,7 +193,7 @@ def _judge(
 
 
 def _compare(verdict: Verdict, subject: Subject, case: Case, outputs: Tensors) -> Verdict:
-    """Take the ruler to the tensors and to the notes made from them."""
+    """Compare the tensors, and the notes made from them."""
     faults: list[str] = []
     try:
         deviations = compare(outputs, case.reference, case.tolerances, subject.dtypes)
@@ -243,7 +243,7 @@ def _keep_worst(
     candidates = [*kept, Evidence(verdict, outputs, case.reference)]
     music = {case.signal for case in subject.cases if case.notes is not None}
     of_music = [evidence for evidence in candidates if evidence.verdict.signal in music]
-    # max keeps the first of equals: what was kept before stays.
+    # max returns the first of equals: the earlier exhibit stays.
     both = [max(some, key=_size) for some in (of_music, candidates) if some]
     result.worst[subject.model, subject.variant] = list(dict.fromkeys(both))
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def behind(manifest: Manifest, checkpoints: Path | None) -> Networks:
-    """Rebuild a file's network; ``checkpoints`` is the folder that export was given, if it was.
+    """Rebuild a file's network; ``checkpoints`` is the folder that was given to export, if any.
 
-    What it returns raises SubjectError where the weights cannot be had, or are not those of the
+    The function returned raises SubjectError if the weights are missing, or are not those of the
     manifest.
     """
     entries = {entry.path: entry for entry in (*manifest.files, *manifest.stages)}

@@ -1,6 +1,6 @@
 /**
- * The node side of verify/matrix/notes.py: notes and timbre labels from tensors, by the library that
- * the browser runs. Reads a request from standard input, answers on standard output, in JSON.
+ * The node side of verify/matrix/notes.py: notes and timbre labels from tensors, made by the
+ * browser's library. Reads a request from standard input and answers on standard output, in JSON.
  *
  * Request: { onset, frame, embedding: path of float32 bytes (embedding may be null), frames,
  *            thresholds, counts: numbers of timbres }

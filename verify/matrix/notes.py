@@ -1,6 +1,6 @@
-"""What an error in a tensor does to the music: the notes and timbres made from it.
+"""The effect of an error in a tensor on the music: on the notes and timbres made from it.
 
-They are made by ``web/lib``, which the browser runs, through node: one implementation, not two.
+``web/lib`` makes them, under node, as it does in the browser: one implementation, not two.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ class NoteAgreement:
     f1: float
     """2 * matched / (candidate + reference), in [0, 1]."""
     label_agreement: float | None
-    """Smallest share of matched notes with the same timbre over TIMBRE_COUNTS, whatever the
-    timbres are called; None without an embedding."""
+    """Smallest share of matched notes with the same timbre over TIMBRE_COUNTS, under the best
+    renaming of timbres; None without an embedding."""
 
 
 class NoteError(RuntimeError):
@@ -103,7 +103,7 @@ def transcribe(outputs: Mapping[str, Array], thresholds: Thresholds) -> Transcri
 
 
 def agree(candidate: Transcription, reference: Transcription) -> NoteAgreement:
-    """Measure a transcription; DisagreementError where the reference holds no note to compare."""
+    """Measure a transcription; DisagreementError if the reference has no notes."""
     if not reference.notes:
         raise DisagreementError("nothing to compare: the reference's tensors give no note")
     pairs = match(candidate.notes, reference.notes)
@@ -121,8 +121,8 @@ def agree(candidate: Transcription, reference: Transcription) -> NoteAgreement:
 def match(candidate: Sequence[Note], reference: Sequence[Note]) -> list[tuple[int, int]]:
     """Pair as many notes of equal pitch and onset as possible, each once; indices of both.
 
-    In order of onset the earliest partner in reach is as good as any other, so that one walk
-    over each pitch finds the most pairs.
+    In order of onset, the earliest partner in reach is as good as any other, so one pass over each
+    pitch finds the most pairs.
     """
     pairs = []
     taken: set[int] = set()

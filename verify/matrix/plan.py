@@ -1,4 +1,4 @@
-"""The command line, and its names made into runtimes: what is run, what is left out and why."""
+"""The command line, and the runtimes that it names: which run, which are left out, and why."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from verify.runtimes.launch import BrowserName
 from verify.runtimes.runners import NativeRunner, TorchRunner
 
 _UNLESS_ASKED = {
-    "firefox-webgpu": "Firefox has no WebGPU adapter of software; ask for it on a machine with one",
-    "webkit-webgpu": "WebKit has no WebGPU adapter of software; ask for it on a machine with one",
+    "firefox-webgpu": "Firefox has no software WebGPU adapter; name it on a machine with a GPU",
+    "webkit-webgpu": "WebKit has no software WebGPU adapter; name it on a machine with a GPU",
 }
 _OLD = "-1.18"
 _OLD_REASON = (
-    "the float16 convolution of onnxruntime-web 1.18.0 leaves its memory on one frame; "
-    "noteDigger, which ships it, takes fp32"
+    "the float16 convolution of onnxruntime-web 1.18.0 accesses memory out of bounds on one frame; "
+    "noteDigger, which ships that version, uses fp32"
 )
 _STREAMED_REASON = (
-    "each signal opens every stage anew, whose shaders a software adapter compiles in seconds"
+    "each signal opens every stage again, and a software adapter takes seconds to compile shaders"
 )
 _HALF = "float16"
 _HALF_REASON = "a software adapter has no shader-f16; --gpu judges it on a real one"
@@ -154,10 +154,10 @@ def plan(
 ) -> tuple[list[Plan], list[LeftOut]]:
     """Choose runtimes by shell patterns.
 
-    Nothing wanted means all, but for what this machine cannot be expected to have; what was
-    asked for by name is run, and fails if it is not there. ``networks`` None leaves PyTorch out.
-    ``installed`` tells whether a browser is there. ``brief`` are the signals that WebGPU of
-    software gets; None for all. SubjectError where a pattern matches nothing or nothing is left.
+    Without ``wanted``, all that this machine can be expected to have; a runtime asked for by name
+    is run, and fails if it is missing. ``networks`` None leaves PyTorch out. ``installed`` says
+    whether a browser is installed. ``brief`` are the signals for software WebGPU; None for all.
+    SubjectError if a pattern matches nothing or no runtime is left.
     """
     for pattern in (*wanted, *without):
         if not any(fnmatchcase(name, pattern) for name in NAMES):
@@ -166,11 +166,13 @@ def plan(
     for name in NAMES:
         asked = any(fnmatchcase(name, pattern) for pattern in wanted)
         if any(fnmatchcase(name, pattern) for pattern in without):
-            left_out.append(LeftOut(name, "left out as told"))
+            left_out.append(LeftOut(name, "left out with --without"))
         elif wanted and not asked:
             left_out.append(LeftOut(name, "not asked for"))
         elif name == "torch-float32" and networks is None:
-            left_out.append(LeftOut(name, "stored outputs are compared, no network"))
+            left_out.append(
+                LeftOut(name, "outputs are compared with stored ones, not with a network")
+            )
         elif name not in wanted and name in _UNLESS_ASKED:
             left_out.append(LeftOut(name, _UNLESS_ASKED[name]))
         elif not asked and name.startswith("webkit") and not installed("webkit"):
@@ -228,7 +230,7 @@ def _fp32_only(subject: Subject, case: Case) -> bool:
 
 
 def add_readme(parser: argparse.ArgumentParser) -> None:
-    """The option of commands whose figures stand in the README."""
+    """Add the option of commands whose figures appear in a README."""
     parser.add_argument(
         "--readme",
         type=Path,

@@ -1,6 +1,6 @@
-"""The inputs: music, and everything that breaks numbers.
+"""The inputs: music, and signals that have broken, or may break, the arithmetic.
 
-Every signal here must come out finite and equal in every runtime. All but the music are made
+On every signal the outputs must be finite and equal in every runtime. All but the music are made
 from formulas and a fixed seed, so that two machines compare the same samples.
 """
 
@@ -33,11 +33,11 @@ class Signal:
     samples: Waveform
     """(samples,) at RATE_HZ."""
     why: str
-    """What it may break."""
+    """The fault that it provokes."""
     music: bool = False
     """Notes are made and compared as well."""
     brief: bool = False
-    """Short and telling: what a backend gets that takes seconds per frame."""
+    """Short enough for a backend that takes seconds per frame."""
 
     @property
     def seconds(self) -> float:
@@ -52,7 +52,7 @@ class SignalError(ValueError):
 def standard(clip: Path = EXAMPLE) -> tuple[Signal, ...]:
     """Every signal of the default run: the bundled clip, an excerpt of it, ``edges``."""
     music = load(clip)
-    # Where the clip has settled: a WebGPU of software takes seconds for each frame.
+    # A short excerpt past the attack: software WebGPU takes seconds for each frame.
     start = min(len(music.samples) // 2, RATE_HZ)
     excerpt = music.samples[start : start + _LENGTH]
     short = Signal("music-short", excerpt, "a quarter of a second of music", brief=True)
@@ -60,7 +60,7 @@ def standard(clip: Path = EXAMPLE) -> tuple[Signal, ...]:
 
 
 def edges() -> tuple[Signal, ...]:
-    """Everything that breaks numbers, each half a second or less."""
+    """Every signal but the music, each half a second or less."""
     return tuple(_edges())
 
 
@@ -72,15 +72,15 @@ def _edges() -> Iterator[Signal]:
     impulse[_LENGTH // 2] = 1
     square = np.where(_phase(_LENGTH, 220.0) % 1 < 0.5, 1, -1).astype(np.float32)
 
-    yield Signal("silence", silence, "no energy at all: log 0, a deviation of 0", brief=True)
+    yield Signal("silence", silence, "no energy: log 0, a deviation of 0", brief=True)
     yield Signal("leading-silence", np.concatenate([silence, tone]), "log 0 in half the frames")
     yield Signal("dc", np.full(_LENGTH, 0.5, np.float32), "energy at the borders only")
     yield Signal("impulse", impulse, "one sample of energy", brief=True)
     yield Signal("square", square, "full scale, many harmonics")
     yield Signal("noise", noise, "energy in every bin")
-    yield Signal("tone", tone, "three partials, the rest next to silence")
-    # A pure tone far above EPSILON leaves only rounding between its partials, which float32 and
-    # float64 see differently (1e-2 in the activations); with a little noise truth is defined.
+    yield Signal("tone", tone, "three partials, near silence elsewhere")
+    # Between the partials of a pure tone far above EPSILON there is only rounding, which differs
+    # between float32 and float64 (1e-2 in the activations); a little noise gives a defined result.
     mixed = tone + np.float32(0.05) * noise
     for exponent in (-20, -12, -6, 6, 12, 18):
         yield Signal(
@@ -93,7 +93,7 @@ def _edges() -> Iterator[Signal]:
         broken = tone.copy()
         broken[_LENGTH // 3] = value
         yield Signal(name, broken, "one bad sample spreads over the recording", brief=name == "nan")
-    yield Signal("nan-only", np.full(_LENGTH, np.nan, np.float32), "no good sample at all")
+    yield Signal("nan-only", np.full(_LENGTH, np.nan, np.float32), "no finite sample")
     left, right = square, noise
     yield Signal("stereo-sum", left + right, "channels summed as noteDigger does: peaks near 2")
     for length in lengths():
@@ -138,9 +138,9 @@ def load(path: Path) -> Signal:
 
 
 def select(signals: Iterable[Signal], patterns: Iterable[str]) -> tuple[Signal, ...]:
-    """Those whose name matches one of the shell patterns.
+    """Signals whose name matches one of the shell patterns.
 
-    SignalError where a pattern matches none, or two signals have one name.
+    SignalError if a pattern matches none, or if two signals share a name.
     """
     signals, patterns = tuple(signals), tuple(patterns)
     names = [signal.name for signal in signals]

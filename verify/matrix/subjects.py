@@ -1,6 +1,6 @@
-"""What is judged: the files of a manifest against PyTorch, or anyone's file against stored outputs.
+"""Subjects to judge: a manifest's files against PyTorch, or any file against stored outputs.
 
-The reference of truth is PyTorch in float64, made once for each network and signal.
+The reference is PyTorch in float64, computed once for each network and signal.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 Networks = Callable[[Path], "tuple[nn.Module, tuple[str, ...]]"]
-"""The network behind a file, and the names of its outputs: what TorchRunner takes."""
+"""A file's network and the names of its outputs, as TorchRunner takes them."""
 
 
 class SubjectError(ValueError):
-    """What was asked for cannot be judged; the message says what to do."""
+    """A file cannot be judged; the message says what to do."""
 
 
 def choose(manifest: Manifest, models: Sequence[str], variants: Sequence[str]) -> list[ModelFile]:
-    """Those files of a manifest, all where nothing is named; SubjectError if one is not there."""
+    """The named files of a manifest, all if none is named; SubjectError if one is missing."""
     there_are = {
         "model": (models, {file.model for file in manifest.files}),
         "variant": (variants, {str(file.variant) for file in manifest.files}),
@@ -63,8 +63,8 @@ def deployed(
 ) -> list[Subject]:
     """Make references and promises for exported files.
 
-    ``advance`` is told each reference's name before it is made. SubjectError where a file is not
-    the one that the manifest speaks of.
+    ``advance`` is called with each reference's name before it is computed. SubjectError if a file
+    is not the manifest's.
     """
     for entry in files:
         prove_file(folder, entry)
@@ -93,7 +93,7 @@ def deployed(
 
 
 def streamed(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> list[Subject]:
-    """Judge the stages of fp32 files as the files are: same signals, references and promises."""
+    """The stages of fp32 files as subjects, with the files' signals, references and promises."""
     subjects = []
     for whole in judged:
         stages = [stage for stage in manifest.stages if stage.model == whole.model]
@@ -107,7 +107,7 @@ def streamed(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> lis
 
 
 def prove_file(folder: Path, entry: ModelFile) -> None:
-    """SubjectError where a file is not the one that the manifest speaks of."""
+    """SubjectError if a file is missing, or is not the manifest's."""
     path = folder / entry.path
     if not path.is_file():
         raise SubjectError(f"{path} does not exist; run `make export` again")
@@ -116,9 +116,9 @@ def prove_file(folder: Path, entry: ModelFile) -> None:
 
 
 def stored(file: Path, references: Sequence[Path], tolerance: Tolerance) -> Subject:
-    """Judge any file by .npz archives that hold its inputs and outputs by name, one per case.
+    """Any file as a subject, with .npz archives of its inputs and outputs by name, one per case.
 
-    Raises SubjectError where an archive is not that.
+    Raises SubjectError if the file or an archive cannot be used.
     """
     import onnx
 
@@ -163,7 +163,7 @@ def _case(entry: ModelFile, signal: Signal, reference: Tensors) -> Case:
     if entry.variant not in PROMISES:
         raise SubjectError(f"variant {entry.variant} promises nothing: add it to tolerances.py")
     promise = PROMISES[entry.variant]
-    # Random weights make thousands of notes near every threshold, which say nothing.
+    # Random weights give thousands of notes near every threshold: no use comparing them.
     trained = entry.checkpoint_sha256 is not None
     noted = trained and signal.music and {"onset", "frame"} <= set(MODELS[entry.model].outputs)
     return Case(

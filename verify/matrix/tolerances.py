@@ -1,7 +1,7 @@
-"""How far a variant may stand from PyTorch in float64, and why that far.
+"""How far a variant may be from PyTorch in float64, and the reason for each figure.
 
-A tolerance belongs to the variant, not to the call, the runtime or the day. Each stands at about
-twice the largest error over all networks, signals and runtimes that were measured.
+A tolerance belongs to the variant, not to the call, the runtime or the day. Each is about twice
+the largest error measured over all networks, signals and runtimes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from verify.compare import Array, Tolerance
 
 @dataclass(frozen=True)
 class Promise:
-    """What a variant promises on any signal, and on music."""
+    """The accuracy that a variant promises, on any signal and on music."""
 
     activation: Tolerance
     """Of onset and frame, which lie in [0, 1]."""
@@ -67,25 +67,25 @@ _EXACT = Tolerance(0, "nothing sounds: every value is exactly 0")
 
 @dataclass(frozen=True)
 class Exemption:
-    """Where a network magnifies rounding by itself, whatever runs it."""
+    """A network and signals on which rounding is magnified, whatever runs the network."""
 
     model: str
     variant: str
     signal: str
     """Shell patterns, all three."""
     activation: Tolerance | None = None
-    """None as promised."""
+    """None: as promised."""
     embedding: Tolerance | None = None
 
 
 EXEMPTIONS = (
     Exemption(
         "basicpitch", "fp32", "amplitude-1e+*",
-        Tolerance(2e-4, "the scale hangs on the faintest bin, rounding beside loud ones: 7.4e-5"),
+        Tolerance(2e-4, "the scale depends on the faintest bin, mere rounding: 7.4e-5"),
     ),
     Exemption(
         "onsets_frames", "fp32", "*",
-        Tolerance(4e-5, "random weights: a nearly constant onset over its own maximum: 1.7e-5"),
+        Tolerance(4e-5, "random weights: a nearly constant onset over its maximum: 1.7e-5"),
     ),
     Exemption(
         "*", "int8", "amplitude-1e-*",

@@ -1,1 +1,1 @@
-"""What passed goes to noteDigger and into a release; nothing else does."""
+"""Files that passed go to noteDigger and into a release; no others do."""

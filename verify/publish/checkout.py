@@ -1,7 +1,7 @@
 """A noteDigger checkout: recognise it, replace its models all or none, and undo.
 
-What was there is kept inside the checkout's .git folder, so that neither the work tree nor another
-clone ever sees it.
+The original files are kept inside the checkout's .git folder, where neither the work tree nor
+another clone sees them.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ FOLDER = Path("dataProcess") / "AI"
 FILES = ("basicamt_44100.onnx", "septimbre_44100.onnx")
 """The models that the app loads, by the names that its scripts know."""
 LANDMARKS = (FOLDER, FOLDER / "dist" / "bundle.min.js")
-"""What only a noteDigger checkout has, beside the models."""
+"""Files by which a noteDigger checkout is recognised, beside its models."""
 BACKUP = "tiny-amt"
 """Folder in .git that holds the files that were replaced."""
 
 
 class CheckoutError(ValueError):
-    """A folder cannot be published to; the message says why and what to do."""
+    """Publishing to a folder is impossible; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def open_checkout(root: Path) -> Checkout:
 
 
 def refuse_foreign_changes(checkout: Checkout) -> None:
-    """Raise CheckoutError where the work tree has changes that are not ours."""
+    """Raise CheckoutError if the work tree has changes that publishing did not make."""
     changed = _ask_git(checkout.root, "status", "--porcelain", "--untracked-files=no") or ""
     ours = {str(FOLDER / name) for name in FILES if _is_ours(checkout, name)}
     foreign = [line[3:] for line in changed.splitlines() if line[3:] not in ours]
@@ -81,15 +81,15 @@ def refuse_foreign_changes(checkout: Checkout) -> None:
 
 
 def _is_ours(checkout: Checkout, name: str) -> bool:
-    """Tell whether a file is still as the last publishing left it."""
+    """Whether a file is still as the last publishing left it."""
     note = checkout.backup / f"{name}.sha256"
     return note.is_file() and note.read_text(encoding="ascii") == sha256_of(checkout.models / name)
 
 
 def replace_all(checkout: Checkout, new: Mapping[str, Path]) -> None:
-    """Replace files by name, all or none; the originals are kept for ``restore``.
+    """Replace files by name, all or none, keeping the originals for ``restore``.
 
-    Raises CheckoutError where that fails, with everything as it was.
+    Raises CheckoutError if that fails, with everything as it was.
     """
     try:
         _keep_originals(checkout, new)
@@ -112,7 +112,7 @@ def _keep_originals(checkout: Checkout, new: Mapping[str, Path]) -> None:
 
 
 def _swap(folder: Path, new: Mapping[str, Path]) -> None:
-    """Write everything beside its place first: what can fail, fails before anything is moved."""
+    """Write every file beside its place first, so that a failure comes before anything moves."""
     with ExitStack() as stack:
         staged = {}
         for name, source in new.items():
@@ -152,7 +152,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def restore(checkout: Checkout) -> tuple[str, ...]:
-    """Put the originals back; the names of those restored. CheckoutError where there are none."""
+    """Put the originals back; return their names. CheckoutError if there are none."""
     kept = {name: checkout.backup / name for name in FILES if (checkout.backup / name).is_file()}
     if not kept:
         raise CheckoutError(f"{checkout.root} has nothing to restore: nothing was published to it")

@@ -1,4 +1,4 @@
-"""Which files the last report let through: nothing else leaves the project."""
+"""The gate: only files that the last report passed leave the project."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 from export.manifest import ModelFile, StageFile, sha256_of, sha256_of_stages
 
 NEEDED = frozenset(("example", "silence"))
-"""Signals without which a file was not judged: music, and what once gave NaN."""
+"""Signals that every file must have been judged on: music, and silence, which once gave NaN."""
 
 
 class PublishError(ValueError):
-    """A file may not go out; the message says what is missing and how to get it."""
+    """A file may not be published; the message says what is missing and how to get it."""
 
 
 class Judged(NamedTuple):
-    """What a report says of a file in one runtime."""
+    """A file's result in one runtime, from the report."""
 
     status: str
     signals: frozenset[str]
@@ -27,9 +27,9 @@ class Judged(NamedTuple):
 def require_passed(
     models: Path, files: Iterable[ModelFile], report: Path
 ) -> dict[str, tuple[str, ...]]:
-    """The runtimes in which each file of a manifest passed, music and silence, by its name.
+    """The runtimes in which each file of a manifest passed music and silence, by file name.
 
-    Raises PublishError where a file is not the manifest's, was not judged, or did not pass.
+    Raises PublishError if a file is not the manifest's, was not judged, or did not pass.
     """
     judged = read_report(report / "report.json")
     passed = {}
@@ -40,7 +40,7 @@ def require_passed(
 
 
 def require_stages_passed(models: Path, stages: Sequence[StageFile], report: Path) -> None:
-    """Raise PublishError where a model's stages are not the manifest's, or did not pass."""
+    """Raise PublishError if a model's stages are not the manifest's, or did not pass."""
     judged = read_report(report / "report.json")
     for model in dict.fromkeys(stage.model for stage in stages):
         together = [stage for stage in stages if stage.model == model]
@@ -63,7 +63,7 @@ def _find_runtimes(
         raise PublishError(
             f"{what} (SHA-256 {sha256[:12]}…) is not what {report} judged; run `make verify` again"
         )
-    if not runtimes:  # nothing judged is nothing passed
+    if not runtimes:  # not judged is not passed
         raise PublishError(f"{what} was judged in no runtime by {report}; run `make verify` again")
     bad = sorted(runtime for runtime, cell in runtimes.items() if cell.status != "agrees")
     if bad:
@@ -76,7 +76,7 @@ def _find_runtimes(
 
 
 def read_report(path: Path) -> dict[str, dict[str, Judged]]:
-    """What a report says of each file, by SHA-256, in each runtime."""
+    """Results of the report by SHA-256 and runtime."""
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return {

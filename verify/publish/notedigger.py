@@ -1,4 +1,4 @@
-"""Drive noteDigger itself: with our files it must transcribe as it did with its own.
+"""Drive noteDigger itself: with our files it must transcribe as with its own.
 
 python -m verify notedigger DIR [--audio FILE]
 """
@@ -28,14 +28,14 @@ from verify.runtimes.runners import HangError, RunnerError, first_line
 
 MOUNT = "app"
 LEAST_F1 = 0.95
-"""Between old notes and new: upstream's files divide by other guards, so a note may differ."""
+"""Smallest note F1 of new notes against old: upstream's guards differ, so a note may too."""
 ENTRIES = {"basicamt": "人工智障扒谱", "septimbre": "音色分离扒谱"}
-"""The app's menu entries, by the model that each runs; `Analyser` has a method of either name."""
+"""The app's menu entries by model; `Analyser` has a method of the model's name."""
 PANEL = "#analysePannel"
 IMPORT = "#filePannel > li:first-child"
 CONFIRM = ".request-cover .ui-confirm"
 
-# The app says nothing when it is done. What it calls is left as it is, and its promise kept.
+# The app gives no sign when it is done: wrap the method it calls, and keep its promise.
 _WATCH = """name => {
     const method = app.Analyser[name];
     app.Analyser[name] = (...args) => {
@@ -53,15 +53,15 @@ _NOTES = "() => app.MidiAction.midi.map(({x1, x2, y, ch}) => ({x1, x2, y, ch, dt
 
 @dataclass(frozen=True)
 class Heard:
-    """What the app made of a recording."""
+    """The app's transcription of a recording."""
 
     transcription: Transcription
     complaints: tuple[str, ...]
-    """What it said to the user, and errors in its page."""
+    """Messages to the user, and errors in the page."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; 0 where old and new notes agree, 1 where not, 2 where it cannot be told."""
+    """Run the command; 0 if old and new notes agree, 1 if not, 2 if they could not be compared."""
     parser = argparse.ArgumentParser(
         prog="python -m verify notedigger",
         description="Import a recording through noteDigger's own page in Chromium, transcribe it "
@@ -77,8 +77,8 @@ def main(arguments: Sequence[str]) -> int:
         type=float,
         default=LEAST_F1,
         metavar="X",
-        help="that new notes must reach against old ones (default: %(default)s, for files made "
-        "from the same weights; others hear other notes)",
+        help="required of new notes against old ones (default: %(default)s, for files made "
+        "from the same weights; others give other notes)",
     )
     parser.add_argument("--time-limit", type=float, default=600, metavar="SECONDS")
     args = parser.parse_args(arguments)
@@ -103,11 +103,11 @@ def main(arguments: Sequence[str]) -> int:
 async def listen(
     root: Path, replaced: Mapping[str, bytes], audio: Path, limit_seconds: float
 ) -> dict[str, Heard]:
-    """Open the app, with some of its files ``replaced`` by path, and use it as a user does.
+    """Open the app, with some of its files ``replaced`` by path, and transcribe as a user does.
 
-    Raises HangError where a step takes too long, RunnerError where the page is not noteDigger's.
+    Raises HangError if a step takes too long, RunnerError if the page is not noteDigger's.
     """
-    # Not isolated: the app ships no build with threads, which isolation would make it ask for.
+    # Not isolated: isolation would make the app ask for a build with threads, which it lacks.
     with Loopback({MOUNT: root}, isolated=False) as server:
         server.blobs.update(replaced)
         address = f"{server.origin}/{MOUNT}/index.html"
@@ -124,7 +124,7 @@ async def listen(
                     heard[name] = await _transcribe(page, name, audio, complaints)
                     await page.close()
         except TimeoutError:
-            raise HangError(f"noteDigger: no end within {limit_seconds:g} s, at {step}") from None
+            raise HangError(f"noteDigger: timed out after {limit_seconds:g} s in {step}") from None
         except Error as error:
             raise RunnerError(f"noteDigger: {step}: {first_line(error)}") from None
         return heard
@@ -132,7 +132,7 @@ async def listen(
 
 async def _open(browser: Browser, address: str) -> tuple[Page, list[str]]:
     page = await browser.new_page()
-    page.set_default_timeout(0)  # the command's own limit holds for all steps together
+    page.set_default_timeout(0)  # one limit for all steps together
     complaints: list[str] = []
 
     async def dismiss(dialog: Dialog) -> None:
@@ -167,7 +167,7 @@ async def _transcribe(page: Page, name: str, audio: Path, complaints: list[str])
 
 
 def _read(found: Sequence[Mapping[str, Any]]) -> Transcription:
-    """The app's notes (in units of its own time grid, channel = timbre) on the frame grid."""
+    """The app's notes, from its own time grid to frames; its channels are timbres."""
     frame_ms = 1000 * HOP_SAMPLES / NETWORK_RATE_HZ
     notes = tuple(
         Note(
@@ -200,9 +200,11 @@ def tell(
             continue
         good = found.f1 >= least_f1 and not after.complaints
         agreed = agreed and good
-        said = "; ".join(after.complaints) or f"{least_f1:g} or more is wanted"
+        said = "; ".join(after.complaints) or f"{least_f1:g} or more is required"
         timbre = "" if name == "basicamt" else f"{found.label_agreement:.1%}"
         table.add_row(name, notes, f"{found.f1:.3f}", timbre, "" if good else f"[red]{said}[/]")
     console.print(table)
-    console.print("[bold green]noteDigger hears the same[/]" if agreed else "[bold red]differs[/]")
+    console.print(
+        "[bold green]noteDigger finds the same notes[/]" if agreed else "[bold red]differs[/]"
+    )
     return 0 if agreed else 1

@@ -1,4 +1,4 @@
-"""Publish to noteDigger exactly the bytes that verification passed.
+"""Publish to noteDigger: exactly the bytes that passed verification.
 
 python -m verify publish DIR [--dry-run | --restore]
 """
@@ -35,38 +35,38 @@ from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.runners import NativeRunner, Runner, Tensors
 
 OLD_RUNTIME = "wasm-1.18"
-"""Ending of the runtimes that stand for what noteDigger ships."""
+"""Ending of the runtimes with the version that noteDigger ships."""
 NEWEST_OPSET, NEWEST_IR = 21, 10
-"""What onnxruntime-web 1.18.0 reads."""
+"""The newest that onnxruntime-web 1.18.0 reads."""
 ROUNDS = 5
-"""Interleaved runs of old and new; a median of five holds against a stray one."""
+"""Interleaved runs of old and new; a median of five survives an outlier."""
 MUSIC_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
 class Change:
-    """What one replacement means."""
+    """The effect of one replacement."""
 
     name: str
     bytes: tuple[int, int]
-    """Before, after; so are all pairs here."""
+    """Before and after, as in every pair here."""
     nodes: tuple[int, int]
     error: dict[str, float]
-    """Largest distance between the old and the new outputs on music; NaN where one has NaN."""
+    """Largest distance between old and new outputs on music; NaN if one has NaN."""
     notes: tuple[int, int]
     notes_f1: float
-    """Old notes against new ones."""
+    """New notes against old ones."""
     silence: tuple[bool, bool]
-    """Whether silence gives numbers."""
+    """Whether the outputs on silence are finite."""
     time_ratio: float | None
-    """New over old, in Chromium and onnxruntime-web 1.18.0; None where it was not measured."""
+    """New over old, in Chromium and onnxruntime-web 1.18.0; None if not measured."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; its exit status, 2 where publishing is refused."""
     parser = argparse.ArgumentParser(
         prog="python -m verify publish",
-        description="Replace noteDigger's models by those that the last `make verify` passed.",
+        description="Replace noteDigger's models with those that passed the last `make verify`.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="a noteDigger checkout")
     parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def find_publishable(models: Path, report: Path) -> list[ModelFile]:
-    """The manifest's entries for noteDigger's files; PublishError where one may not go out."""
+    """The manifest's entries for noteDigger's files; PublishError if one may not be published."""
     files = Manifest.read(models).files
     found = []
     for name in FILES:
@@ -125,7 +125,7 @@ def find_publishable(models: Path, report: Path) -> list[ModelFile]:
 
 
 def check_contract(path: Path) -> None:
-    """Read the file itself: names, dtypes, shapes, opset and IR must be what the app expects."""
+    """Check the file itself: names, dtypes, shapes, opset and IR must be as the app expects."""
     model = onnx.load(path, load_external_data=False)
     name = path.name
     expected: dict[str, tuple[int | str, ...]] = {
@@ -161,7 +161,7 @@ def _describe(values: Sequence[onnx.ValueInfoProto]) -> dict[str, tuple[int | st
 
 
 def compare(checkout: Checkout, new: Path, entry: ModelFile, *, browser: bool) -> Change:
-    """Measure what replacing the checkout's file by ``new`` changes, on the bundled music."""
+    """Measure the effect of replacing the checkout's file by ``new``, on the bundled music."""
     old = checkout.models / new.name
     music = {"audio": read_example(MUSIC_SECONDS)}
     silence = {"audio": np.zeros_like(music["audio"])}
@@ -196,7 +196,7 @@ def _is_finite(outputs: Mapping[str, np.ndarray]) -> bool:
 
 
 def measure_ratio(old: Path, new: Path, inputs: Tensors) -> float:
-    """Median time of new over old in Chromium with onnxruntime-web 1.18.0, runs interleaved."""
+    """Median ratio of new to old time in Chromium, onnxruntime-web 1.18.0, runs interleaved."""
     runtime = RUNTIMES[f"chromium-{OLD_RUNTIME}"]
     seconds: dict[Path, list[float]] = {old: [], new: []}
     with BrowserRunner(runtime) as first, BrowserRunner(runtime) as second:
@@ -213,7 +213,7 @@ def measure_ratio(old: Path, new: Path, inputs: Tensors) -> float:
 
 
 def print_changes(console: Console, changes: Sequence[Change]) -> None:
-    """Print a table: what stands in the checkout, and what would."""
+    """Print a table of the checkout's files before and after."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("")
     for change in changes:

@@ -23,15 +23,15 @@ ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "web"
 LICENCE = ROOT / "LICENSE"
 NOTEDIGGER = "noteDigger"
-"""Folder of a release that holds what a pull request to the app would change."""
+"""Folder of a release with the files that a pull request to the app would change."""
 CHECKSUMS = "SHA256SUMS.txt"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit status, 2 where something may not be released."""
+    """Run the command; its exit status, 2 if something may not be released."""
     parser = argparse.ArgumentParser(
         prog="python -m verify release",
-        description="Gather what the last `make verify` passed: models, manifest, report, the "
+        description="Gather all that passed the last `make verify`: models, manifest, report, the "
         "library as npm packs it, noteDigger's two files, and checksums.",
     )
     parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def gather(models: Path, report: Path, out: Path) -> None:
-    """Write a release to a folder that is not there yet; PublishError where it may not be."""
+    """Write a release to a new folder; PublishError if a file may not be released."""
     manifest = Manifest.read(models)
     require_passed(models, manifest.files, report)
     require_stages_passed(models, manifest.stages, report)
@@ -84,7 +84,7 @@ def gather(models: Path, report: Path, out: Path) -> None:
 
 
 def pack_library(out: Path) -> None:
-    """Write the library's npm package; PublishError where npm refuses."""
+    """Write the library's npm package; PublishError if npm fails."""
     with tempfile.TemporaryDirectory() as folder:
         # npm takes a licence from the package's own folder only; there is one, at the root.
         package = Path(folder) / "package"

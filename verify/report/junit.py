@@ -9,7 +9,7 @@ from verify.matrix.matrix import LeftOut, Result
 
 
 def to_junit(result: Result, left_out: Sequence[LeftOut]) -> str:
-    """One suite a runtime, one case a file and signal; what was left out is skipped."""
+    """One suite per runtime, one case per file and signal; left out means skipped."""
     root = ET.Element("testsuites", name="verify")
     for runtime in result.seconds:
         verdicts = [v for v in result.verdicts if v.runtime == runtime]
@@ -42,5 +42,5 @@ def to_junit(result: Result, left_out: Sequence[LeftOut]) -> str:
 
 
 def _printable(text: str) -> str:
-    """XML takes no control characters."""
+    """Replace control characters, which XML forbids."""
     return "".join(c for c in text if c.isprintable())

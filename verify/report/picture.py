@@ -1,4 +1,4 @@
-"""What differs, where: an output, its reference and their difference as pictures."""
+"""Pictures of an output, its reference and their difference."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from verify.compare import Array, Deviation
 Plane = npt.NDArray[np.float64]
 
 WIDEST = 480
-"""Columns of a picture; of a longer output the part around the worst place is shown."""
+"""Columns of a picture; a longer output is cut to the part around its largest error."""
 
 _LEVEL = ((13, 17, 38), (42, 54, 116), (62, 118, 158), (112, 186, 160), (238, 234, 170))
 """Dark to light, evenly spaced: silence is dark."""
@@ -34,7 +34,7 @@ class Exhibit:
     """PNG as a data URL; rows run upwards, columns are frames."""
     candidate: str
     difference: str
-    """|candidate - reference| in units of the largest."""
+    """|candidate - reference|, divided by its largest."""
     by_frame: str
     """SVG path in a box of 100 x 20: the largest error in each column."""
     by_row: str
@@ -44,10 +44,10 @@ class Exhibit:
 
 
 def exhibit(deviation: Deviation, candidate: Array, reference: Array) -> Exhibit | None:
-    """Show an output; None where shapes differ or nothing is there to be seen."""
+    """Draw an output; None if the shapes differ or there is nothing to draw."""
     if candidate.shape != reference.shape or candidate.size == 0:
         return None
-    # float64 and finite for drawing: what is not finite is drawn as the largest error there is.
+    # float64 and finite for drawing: an element that is not finite gets the largest error.
     got, truth = candidate.astype(np.float64), reference.astype(np.float64)
     with np.errstate(invalid="ignore"):
         error = np.abs(got - truth)

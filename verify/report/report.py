@@ -1,7 +1,7 @@
-"""Verdicts as people, publishers and continuous integration read them.
+"""Verdicts for people, publishers and continuous integration.
 
-``index.html`` is one file that opens from disk; ``report.json`` says which file hashes passed
-where, and publishing reads it; ``junit.xml`` and ``summary.md`` are what build servers show.
+``index.html`` is one file that opens from disk; ``report.json`` says which file hashes passed in
+which runtimes, and publishing reads it; ``junit.xml`` and ``summary.md`` are for build servers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from verify.report.picture import Exhibit, exhibit
 SCHEMA = 1
 TEMPLATES = Path(__file__).parent / "templates"
 _WORDS = {"agrees": 0, "disagrees": 3, "failed": 2, "not started": 1}
-"""The higher, the worse: a cell says the worst of its signals."""
+"""The higher, the worse: a cell has the worst status of its signals."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Cell:
     agrees: int
     total: int
     worst: float
-    """In tolerances; infinite where something was not comparable."""
+    """Largest error as a multiple of the tolerance; infinite if something cannot be compared."""
     message: str
     """Of the worst signal."""
     signals: tuple[str, ...]
@@ -48,21 +48,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Report:
-    """A run and what was known before it."""
+    """The verdicts of a run, and everything that is shown with them."""
 
     subjects: Sequence[Subject]
     result: Result
     left_out: Sequence[LeftOut] = ()
     why: Mapping[str, str] = field(default_factory=dict)
-    """Why each signal is there, by name."""
+    """The reason for each signal, by name."""
     epsilon: Mapping[str, Any] | None = None
-    """What ``python -m verify epsilon`` found."""
+    """The tables of ``python -m verify epsilon``."""
     versions: Mapping[str, str] = field(default_factory=dict)
     plots: Sequence[str] = ()
     """SVG that ``python -m verify lengths`` drew."""
 
     def left_out_by_reason(self) -> dict[str, list[str]]:
-        """Names that share a reason."""
+        """Names by the reason that they share."""
         reasons: dict[str, list[str]] = {}
         for entry in self.left_out:
             reasons.setdefault(entry.reason, []).append(entry.name)
@@ -70,7 +70,7 @@ class Report:
 
     @property
     def signals(self) -> int:
-        """How many different ones were judged."""
+        """Number of different signals judged."""
         return len({verdict.signal for verdict in self.result.verdicts})
 
     @property
@@ -88,7 +88,7 @@ class Report:
         ]
 
     def cell(self, subject: Subject, runtime: str) -> Cell | None:
-        """Sum up; None where this runtime does not take this file."""
+        """Summarise a file in a runtime; None if it did not run there."""
         verdicts = self.verdicts(subject, runtime)
         if not verdicts:
             return None
@@ -178,7 +178,7 @@ class Report:
         for subject in self.subjects:
             cells = (self.cell(subject, runtime) for runtime in self.runtimes)
             words = (
-                f"{cell.status}, {_times(cell.worst)} × tolerance" if cell else "not taken"
+                f"{cell.status}, {_times(cell.worst)} × tolerance" if cell else "not run"
                 for cell in cells
             )
             lines.append(f"| {subject.name} | " + " | ".join(words) + " |")
@@ -187,7 +187,7 @@ class Report:
         return "\n".join(lines) + "\n"
 
     def to_html(self) -> str:
-        """One page that needs nothing beside it."""
+        """One page that needs no other file."""
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -203,7 +203,7 @@ class Report:
         )
 
     def write(self, folder: Path) -> None:
-        """Write all of them; each appears whole or not at all."""
+        """Write all four files; each appears whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in (
             ("index.html", self.to_html()),
@@ -217,7 +217,7 @@ class Report:
 
 
 def _times(value: float) -> str:
-    """Print a number of tolerances."""
+    """Format an error in tolerances."""
     if not math.isfinite(value):
         return "∞"
     if value < 100:
@@ -226,7 +226,7 @@ def _times(value: float) -> str:
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401  # any JSON
-    """JSON has no infinity: null says that there is no number."""
+    """Replace infinities, which JSON cannot hold, by null."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

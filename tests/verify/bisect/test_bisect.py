@@ -59,7 +59,7 @@ def test_a_changed_weight_is_found_in_its_layer(runner: Runner, good: Path, tmp_
     assert (found.operator, found.position) == ("Conv", 0)
     assert found.origin == "weights filters"
     assert found.reference is not None
-    assert "ought to give bands 1x84x6" in str(found)
+    assert "should give bands 1x84x6" in str(found)
 
 
 def test_a_changed_scalar_is_found_in_the_middle(good: Path, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_same_files_give_the_same_notes(
     told = capsys.readouterr().out
     assert told.count("1.000") == 2, told
     assert "100.0%" in told
-    assert "hears the same" in told
+    assert "finds the same notes" in told
     assert (
         subprocess.run(
             ["git", "-C", str(checkout), "status", "--porcelain"], check=True, capture_output=True
@@ -90,7 +90,7 @@ def test_other_notes_and_a_failing_app_are_seen(
 
     assert drive(checkout, tmp_path, recording) == 1
     told = capsys.readouterr().out
-    assert "0.95 or more is wanted" in told or "0.000" in told, told
+    assert "0.95 or more is required" in told or "0.000" in told, told
     assert "differs" in told
 
 
