@@ -68,8 +68,6 @@ def site_files(models: Path) -> dict[str, bytes]:
     for names in RUNTIME.values():
         for name in names:
             files[f"ort/{name}"] = read_runtime(name)
-    # midi-file is a CommonJS package; what lib/midi.js takes from it becomes an ES module.
-    files["vendor/midi-file.js"] = bundle('export { writeMidi } from "midi-file"')
     files["example/example.flac"] = read_example()
     return files
 

@@ -20,8 +20,6 @@ from web.compress import compress_files
 COUNTS = (2, 3, 4, 5, 6)
 """Numbers of timbres that the page offers."""
 
-IMPORT_MAP = json.dumps({"imports": {"midi-file": "./vendor/midi-file.js"}})
-
 OPTIONAL = frozenset(f"ort/{name}" for name in assets.RUNTIME["webgpu"])
 """Files that offline use does without: 27 MB for those who choose the GPU."""
 
@@ -45,11 +43,10 @@ def build_site(models: Path, out: Path, *, compressed: bool = False) -> list[str
     files = assets.site_files(models)
     head = (
         '<link rel="icon" href="page/icon.svg" type="image/svg+xml" />\n'
-        '    <link rel="stylesheet" href="page/style.css" />\n'
-        f'    <script type="importmap">{IMPORT_MAP}</script>'
+        '    <link rel="stylesheet" href="page/style.css" />'
     )
     scripts = '<script type="module" src="page/main.js"></script>'
-    policy = _policy(f"'self' 'wasm-unsafe-eval' '{_integrity(IMPORT_MAP.encode())}'", "'self'")
+    policy = _policy("'self' 'wasm-unsafe-eval'", "'self'")
     files["index.html"] = _page(head, scripts, policy)
     paths = sorted(files, key=lambda path: (path.startswith(LATER), path))
     hashes = {path: [_integrity(files[path]), path not in OPTIONAL] for path in paths}

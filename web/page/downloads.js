@@ -6,6 +6,9 @@ import { pitchName } from "./texts.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
+/** Endings that say how sound is stored: of "Beethoven No.5" nothing is one. */
+const FORMATS = /\.(aac|aiff?|amr|avi|caf|flac|m4[abv]|midi?|mk[av]|mov|mp[234]|mpeg|og[agv]|opus|wave?|webm|wma)$/i;
+
 /** @type {string[]} */
 let urls = [];
 
@@ -18,7 +21,7 @@ let urls = [];
 export function offerDownloads(notes, name, about) {
   urls.forEach((url) => URL.revokeObjectURL(url));
   urls = [];
-  const stem = name.replace(/\.[^.]{1,5}$/, "") || "notes";
+  const stem = name.replace(FORMATS, "") || "notes";
   if (notes.length === 0) {
     for (const kind of ["mid", "csv", "json"]) {
       element(`download-${kind}`, HTMLAnchorElement).removeAttribute("href");
@@ -26,7 +29,7 @@ export function offerDownloads(notes, name, about) {
     return;
   }
   offer("mid", "audio/midi", toMidi(notes, { name: stem }), stem);
-  offer("csv", "text/csv", toCsv(notes), stem);
+  offer("csv", "text/csv", `\ufeff${toCsv(notes)}`, stem); // the mark tells Excel that ♯ is UTF-8
   offer("json", "application/json", `${JSON.stringify({ ...about, notes }, null, 1)}\n`, stem);
 }
 

@@ -1,78 +1,86 @@
-/** Notes → a Standard MIDI File, written by midi-file. */
+/** Notes → a Standard MIDI File (RP-001, format 1). */
 
-import { writeMidi } from "midi-file";
+import { beatAt, stretchesOf } from "./tempo.js";
 
-/** Ticks a beat: at 120 beats a minute a tick is 1/44 100 s, and a frame is exactly 512 ticks. */
-const TICKS_PER_BEAT = 22050;
+/** Ticks a beat, the usual ones first: some programs refuse a file that has too many in all. */
+const DIVISIONS = Object.freeze([480, 960, 240, 1920, 3840]);
+/** A tick is at most this long, so that a time is off by half of it: 1 ms. */
+const LONGEST_TICK_MICROSECONDS = 2000;
+/** pretty_midi takes a file with more ticks for a damaged one. */
+const MOST_TICKS = 1e7;
 /** Channels for timbres: all but the tenth, which General MIDI keeps for drums. */
 const CHANNELS = Object.freeze([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15]);
-/** General MIDI programs that are easily told apart: piano, violin, flute, cello, clarinet, horn. */
-const PROGRAMS = Object.freeze([0, 40, 73, 42, 71, 60]);
+/** A piano: what instrument a timbre is, nobody knows. */
+const PROGRAM = 0;
+
+/** @typedef {{tick: number, bytes: number[]}} Event of a track */
 
 /**
- * A format 1 file: a track with the tempo, then one track a timbre.
+ * A track with the tempo, then one track a timbre. Times are exact to 1 ms, whatever the tempo.
  *
  * Where two notes of one pitch and timbre overlap, which MIDI cannot say, the earlier one ends
  * where the later begins.
  *
  * @param {import("../transcribe.js").Note[]} notes
- * @param {{bpm?: number, name?: string}} [options] bpm: what the file calls the tempo; times stay
+ * @param {object} [options]
+ * @param {number} [options.bpm] what the file calls the tempo, where there are no `beats`
+ * @param {number[]} [options.beats] seconds, 2 or more: a tempo map with these beats
+ * @param {string} [options.name] of the piece
+ * @param {string[]} [options.names] of the timbres; "Timbre 1" … unless told
  * @returns {Uint8Array<ArrayBuffer>}
- * @throws {RangeError} where bpm is not in 10 … 1000
+ * @throws {RangeError} where bpm is not in 10 … 1000, or the beats are none
  */
-export function toMidi(notes, { bpm = 120, name = "Transcription" } = {}) {
+export function toMidi(notes, { bpm = 120, beats, name = "Transcription", names = [] } = {}) {
   if (!(bpm >= 10 && bpm <= 1000)) {
     throw new RangeError(`the tempo is ${bpm}; give beats a minute from 10 to 1000`);
   }
-  const microsecondsPerBeat = Math.round(60e6 / bpm);
-  const ticksPerSecond = (TICKS_PER_BEAT * 1e6) / microsecondsPerBeat;
+  const stretches = stretchesOf(beats ?? [0, 60 / bpm]);
+  const end = notes.reduce((latest, note) => Math.max(latest, note.end), 0);
+  const slowest = stretches.reduce((longest, { perBeat }) => Math.max(longest, perBeat), 0);
+  const total = beatAt(stretches, end);
+  const division =
+    DIVISIONS.find(
+      (ticks) => slowest <= ticks * LONGEST_TICK_MICROSECONDS && total * ticks < MOST_TICKS,
+    ) ?? DIVISIONS[0];
+  const tickAt = (/** @type {number} */ seconds) =>
+    Math.round(division * beatAt(stretches, seconds));
   const timbres = [...new Set(notes.map((note) => note.timbre))].sort((a, b) => a - b);
-  /** @type {import("midi-file").MidiEvent[]} */
   const heading = [
-    { deltaTime: 0, meta: true, type: "trackName", text: asciiOf(name) },
-    {
-      deltaTime: 0,
-      meta: true,
-      type: "timeSignature",
-      numerator: 4,
-      denominator: 4,
-      metronome: 24,
-      thirtyseconds: 8,
-    },
-    { deltaTime: 0, meta: true, type: "setTempo", microsecondsPerBeat },
-    { deltaTime: 0, meta: true, type: "endOfTrack" },
+    { tick: 0, bytes: text(name) },
+    { tick: 0, bytes: [0xff, 0x58, 4, 4, 2, 24, 8] }, // 4/4
+    ...stretches.map(({ beat, perBeat }) => ({
+      tick: division * beat,
+      bytes: [0xff, 0x51, 3, perBeat >> 16, (perBeat >> 8) & 0xff, perBeat & 0xff],
+    })),
   ];
-  const tracks = timbres.map((timbre) =>
-    track(
-      notes.filter((note) => note.timbre === timbre),
-      timbre,
-      ticksPerSecond,
-    ),
-  );
-  const header = {
-    format: /** @type {1} */ (1),
-    numTracks: tracks.length + 1,
-    ticksPerBeat: TICKS_PER_BEAT,
-  };
-  return Uint8Array.from(writeMidi({ header, tracks: [heading, ...tracks] }));
+  const tracks = timbres.map((timbre) => {
+    const channel = CHANNELS[timbre % CHANNELS.length];
+    const own = notes.filter((note) => note.timbre === timbre);
+    return [
+      { tick: 0, bytes: text(names[timbre] || `Timbre ${timbre + 1}`) },
+      { tick: 0, bytes: [0xc0 | channel, PROGRAM] },
+      ...keystrokes(own, channel, tickAt),
+    ];
+  });
+  const header = [0, 1, 0, tracks.length + 1, division >> 8, division & 0xff];
+  return join([chunk("MThd", header), ...[heading, ...tracks].map(track)]);
 }
 
 /**
  * @param {import("../transcribe.js").Note[]} notes
- * @param {number} timbre
- * @param {number} ticksPerSecond
- * @returns {import("midi-file").MidiEvent[]}
+ * @param {number} channel
+ * @param {(seconds: number) => number} tickAt
+ * @returns {Event[]} by tick
  */
-function track(notes, timbre, ticksPerSecond) {
-  const channel = CHANNELS[timbre % CHANNELS.length];
+function keystrokes(notes, channel, tickAt) {
   /** @type {Map<number, {start: number, end: number, pitch: number, velocity: number}>} */
   const latest = new Map();
   const timed = [];
   for (const note of [...notes].sort((a, b) => a.start - b.start)) {
-    const start = Math.round(note.start * ticksPerSecond);
+    const start = tickAt(note.start);
     const entry = {
       start,
-      end: Math.max(start + 1, Math.round(note.end * ticksPerSecond)),
+      end: Math.max(start + 1, tickAt(note.end)),
       pitch: note.pitch,
       velocity: Math.min(127, Math.max(1, Math.round(127 * note.velocity))),
     };
@@ -82,34 +90,59 @@ function track(notes, timbre, ticksPerSecond) {
     timed.push(entry);
   }
   const events = timed.flatMap(({ start, end, pitch, velocity }) => [
-    { tick: start, type: /** @type {const} */ ("noteOn"), noteNumber: pitch, velocity },
-    { tick: end, type: /** @type {const} */ ("noteOff"), noteNumber: pitch, velocity: 0 },
+    { tick: start, bytes: [0x90 | channel, pitch, velocity] },
+    { tick: end, bytes: [0x80 | channel, pitch, 0] },
   ]);
   // An end comes before a beginning at the same tick, or a repeated note would be cut at once.
-  events.sort((a, b) => a.tick - b.tick || a.type.localeCompare(b.type));
-  let now = 0;
-  /** @type {import("midi-file").MidiEvent[]} */
-  const result = [
-    { deltaTime: 0, meta: true, type: "trackName", text: `Timbre ${timbre + 1}` },
-    {
-      deltaTime: 0,
-      channel,
-      type: "programChange",
-      programNumber: PROGRAMS[timbre % PROGRAMS.length],
-    },
-  ];
-  for (const { tick, type, noteNumber, velocity } of events) {
-    result.push({ deltaTime: tick - now, channel, type, noteNumber, velocity });
-    now = tick;
-  }
-  result.push({ deltaTime: 0, meta: true, type: "endOfTrack" });
-  return result;
+  return events.sort((a, b) => a.tick - b.tick || a.bytes[0] - b.bytes[0]);
 }
 
 /**
- * midi-file writes one byte a character.
- * @param {string} text
+ * A track's name, in UTF-8.
+ * @param {string} name
  */
-function asciiOf(text) {
-  return text.replace(/[^\x20-\x7e]/g, "_");
+function text(name) {
+  const bytes = new TextEncoder().encode(name.replace(/\p{Cc}/gu, " "));
+  return [0xff, 0x03, ...variableLength(bytes.length), ...bytes];
+}
+
+/** @param {Event[]} events by tick */
+function track(events) {
+  const bytes = [];
+  let now = 0;
+  for (const event of events) {
+    bytes.push(...variableLength(event.tick - now), ...event.bytes);
+    now = event.tick;
+  }
+  return chunk("MTrk", [...bytes, 0, 0xff, 0x2f, 0]);
+}
+
+/**
+ * Seven bits a byte, the highest first, all but the last marked.
+ * @param {number} value whole, below 2^28
+ */
+function variableLength(value) {
+  const bytes = [value & 0x7f];
+  for (let rest = value >> 7; rest > 0; rest >>= 7) bytes.unshift(0x80 | (rest & 0x7f));
+  return bytes;
+}
+
+/** @param {string} kind four letters @param {number[]} content */
+function chunk(kind, content) {
+  const chunk = new Uint8Array(8 + content.length);
+  new TextEncoder().encodeInto(kind, chunk);
+  new DataView(chunk.buffer).setUint32(4, content.length);
+  chunk.set(content, 8);
+  return chunk;
+}
+
+/** @param {Uint8Array[]} parts */
+function join(parts) {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
