@@ -73,7 +73,7 @@ release: $(READY) $(NPM_READY) ## gather what `make verify` passed, with the lib
 .PHONY: bench
 bench: $(READY) $(NPM_READY) browsers ## time dist/models against layers as they were trained, or UPSTREAM=DIR: dist/report/bench.html; QUICK=1
 	$(BIN)/python -m export --plain --variants fp32 --out dist/plain $(FROM)
-	$(BIN)/python -m export --models basicamt septimbre --variants fp16-weights int8 int8-static --out dist/variants $(FROM)
+	$(BIN)/python -m export --models basicamt septimbre --variants int8 --out dist/variants $(FROM)
 	$(if $(QUICK),,test -d verify/bench/peer/node_modules || npm --prefix verify/bench/peer ci --ignore-scripts --no-fund --no-audit --loglevel=error || true)
 	$(BIN)/python -m verify bench $(if $(QUICK),--quick) --folder "$(OUT)" --more dist/variants --baseline "$(or $(UPSTREAM),dist/plain)" $(ARGS)
 

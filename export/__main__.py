@@ -214,11 +214,15 @@ def _is_current(entry: ModelFile | None, recipe: str, out: Path) -> bool:
 
 
 def _collect(entries: dict[str, ModelFile], before: Manifest | None, fresh: set[str]) -> Manifest:
-    """Keep an entry that was not made now only if the same tools made it."""
+    """Keep an entry that was not made now only if these tools made it, and still can."""
     same_tools = before is not None and before.versions == tool_versions()
     order = list(MODELS)
     variants = get_args(Variant)
-    kept = [file for path, file in entries.items() if path in fresh or same_tools]
+    kept = [
+        file
+        for path, file in entries.items()
+        if path in fresh or (same_tools and file.model in order and file.variant in variants)
+    ]
     kept.sort(key=lambda file: (order.index(file.model), variants.index(file.variant)))
     parts = [file for file in kept if isinstance(file, StageFile)]
     parts.sort(key=lambda file: (file.model, MODELS[file.model].stages.index(file.stage)))

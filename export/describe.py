@@ -16,6 +16,7 @@ from export.load.sources import Weights
 from export.manifest import ModelFile, TensorInfo, Variant
 from export.options import Options
 from export.recommend import recommend
+from export.variants import PRECISIONS
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
 """What a file's bytes depend on."""
@@ -58,6 +59,7 @@ def describe(
         recipe=make_recipe(model, variant, weights, options),
         guards=tuple(map(str, stock)),
         error=error,
+        precision=PRECISIONS[variant],
         recommended_for=recommend(variant, graph),
     )
 
@@ -79,9 +81,9 @@ def _describe_tensor(value: onnx.ValueInfoProto) -> TensorInfo:
 def make_recipe(
     model: Model, variant: Variant, weights: Weights, options: Options, stage: str = ""
 ) -> str:
-    """SHA-256 over all that a file is made from: weights, options, tools, this code, the example.
+    """SHA-256 over all that a file is made from: weights, options, tools, this code.
 
-    On the example errors are measured, and the ranges of static eight bits.
+    And the example, on which errors are measured.
     """
     parts = [
         repr(model),

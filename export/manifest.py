@@ -18,7 +18,7 @@ SCHEMA = 1
 """Raised when a reader of an older manifest would misread a newer one."""
 FILE_NAME = "manifest.json"
 
-Variant = Literal["fp32", "fp16", "fp16-weights", "int8", "int8-static"]
+Variant = Literal["fp32", "fp16", "int8"]
 SHIPPED: tuple[Variant, ...] = ("fp32", "fp16")
 """What is made unless told otherwise; ``make bench`` says what each variant is worth."""
 Backend = Literal["wasm", "webgpu"]
@@ -77,6 +77,8 @@ class ModelFile:
     nodes_inlined: int | None = field(default=None, kw_only=True)
     """Each body counted at every call; much of it runs once, when a session starts. None where a
     manifest was written before files had functions."""
+    precision: str = field(default="", kw_only=True)
+    """How the variant counts, e.g. ``stored in float16, computed in float32``."""
     recommended_for: tuple[Backend, ...] | None = field(default=None, kw_only=True)
     """Backends that this is the file of its model to take for, see ``export/recommend.py``. None
     where a manifest was written before files were recommended."""

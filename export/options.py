@@ -18,8 +18,8 @@ class Options(NamedTuple):
     epsilon: float
     opset: int
     fast: bool = True
-    """Whether layers are rewritten (``nets.fast``); else they stay as they were trained."""
+    """Whether layers are rewritten (``layers.rewrite``); else they stay as they were trained."""
 
     def choose_form(self, variant: Variant) -> Form:
-        """How a variant's layers are computed (``nets.fast``)."""
+        """How a variant's layers are computed (``layers.rewrite``)."""
         return FORMS[variant] if self.fast else "trained"

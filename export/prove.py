@@ -14,7 +14,6 @@ from export.catalog import Model
 from export.graph.blocks import split_into_blocks
 from export.graph.constants import Constant, follow_constants
 from export.manifest import Variant
-from export.variants import ROUNDING
 
 SHORT_BLOCK_FRAMES = 64
 """Of the proof: the music has eight, so that there are many borders."""
@@ -40,7 +39,7 @@ def prove_blocks(graph: onnx.ModelProto, model: Model, music: np.ndarray) -> Non
 
 def prove_constants(stock: tuple[Constant, ...], path: Path, variant: Variant) -> None:
     """Follow the constants into a file, and into what onnxruntime makes of it when it optimises."""
-    follow_constants(stock, onnx.load(path), f"{path.name}: variant {variant}", ROUNDING[variant])
+    follow_constants(stock, onnx.load(path), f"{path.name}: variant {variant}")
     with tempfile.TemporaryDirectory() as folder:
         optimised = Path(folder) / "optimised.onnx"
         options = ort.SessionOptions()
@@ -49,7 +48,7 @@ def prove_constants(stock: tuple[Constant, ...], path: Path, variant: Variant) -
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         step = f"{path.name}: onnxruntime's optimiser"
-        follow_constants(stock, onnx.load(optimised), step, ROUNDING[variant])
+        follow_constants(stock, onnx.load(optimised), step)
 
 
 def read_cases(music: np.ndarray) -> dict[str, dict[str, np.ndarray]]:

@@ -22,10 +22,8 @@ Role = Literal["add", "scale", "floor", "ceiling", "compare", "epsilon"]
 
 LIMITS: tuple[Role, Role] = ("floor", "ceiling")
 """What the second and third operand of a clamp are."""
-FLOAT32_ROUNDING = 1e-6
+ROUNDING = 1e-6
 """Relative: how exact a constant is that went through float32, perhaps as its reciprocal."""
-FLOAT16_ROUNDING = 2.0**-10
-"""Relative: a trained scale that was rounded to float16. An epsilon of 1e-8 becomes 0, far off."""
 
 
 class ConstantLostError(ValueError):
@@ -46,24 +44,20 @@ class Constant:
         return f"{self.role} {np.float32(self.value)!s} in {self.layer or 'the deployed form'}"
 
 
-def follow_constants(
-    stock: Iterable[Constant], graph: onnx.ModelProto, step: str, rounding: float = FLOAT32_ROUNDING
-) -> None:
+def follow_constants(stock: Iterable[Constant], graph: onnx.ModelProto, step: str) -> None:
     """Check that a graph still holds every constant of the stock, as often as the stock does.
 
-    ``rounding`` is the relative change that the step may make. Raises ConstantLostError naming
-    every constant that is gone, its layer, the step, and what stands in its place.
+    Raises ConstantLostError naming every constant that is gone, its layer, the step, and what
+    stands in its place.
     """
     found: dict[Role, list[Constant]] = {}
     for constant in find_constants(inline_local_functions(graph)):
         found.setdefault(constant.role, []).append(constant)
     lost = []
     for needed in stock:
-        if _vanishes(needed, rounding):
-            continue
         candidates = found.get(needed.role, [])
         nearest = min(candidates, key=lambda c: _distance(needed.value, c.value), default=None)
-        if nearest is not None and _distance(needed.value, nearest.value) <= rounding:
+        if nearest is not None and _distance(needed.value, nearest.value) <= ROUNDING:
             candidates.remove(nearest)
             continue
         same_layer = [c for c in candidates if needed.layer and c.layer.startswith(needed.layer)]
@@ -74,12 +68,6 @@ def follow_constants(
             f"{text} (×{n})" if n > 1 else text for text, n in Counter(lost).items()
         )
         raise ConstantLostError(f"step {step!r} dropped or changed: {counted}")
-
-
-def _vanishes(needed: Constant, rounding: float) -> bool:
-    """Tell whether a coarser precision makes a factor exactly 1, which anyone may drop."""
-    coarse = rounding > FLOAT32_ROUNDING
-    return coarse and needed.role == "scale" and abs(needed.value - 1) <= rounding / 2
 
 
 def _distance(needed: float, found: float) -> float:

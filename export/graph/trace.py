@@ -61,8 +61,8 @@ def trace(
 
     Batch normalisations are folded into their convolutions first. The graph is raw: see
     ``simplify``. Node names say where in the network a node comes from. ``form`` says how layers
-    are computed (``nets.fast``). ``optimize`` lets the exporter drop constants; it is there to show
-    that this is seen.
+    are computed, see ``layers.rewrite``. ``optimize`` lets the exporter drop constants; it is there
+    to show that this is seen.
     """
     folded = rewrite(fold_batch_norms(network), form)
     dynamic = tuple(

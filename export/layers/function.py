@@ -3,7 +3,7 @@
 ONNX lets a file bring operators of its own, each with a body made of standard ones. A runtime puts
 the body in the place of every call before it optimises, so that it runs the same as if it had been
 written out. The file is smaller, since a body stands in it once, and a reader sees the network's
-layers. See ``export.functions`` for how the bodies are written.
+layers. See ``graph.functions`` for how the bodies are written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which nodes a network hears with, which every variant leaves alone.
+"""Front-end nodes, unchanged in every variant.
 
-The front end, up to the logarithm, spans energies from 1e-30 to 1e32, far outside float16 (6e-8 to
-65 504), and eight bits would be heard as noise.
+Up to the logarithm they span energies from 1e-30 to 1e32, far outside float16 (6e-8 to 65 504), and
+eight bits would be heard as noise.
 """
 
 from __future__ import annotations

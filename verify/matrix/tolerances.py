@@ -37,12 +37,6 @@ PROMISES: dict[str, Promise] = {
         label_agreement=1.0,
     ),
     "fp16": Promise(
-        Tolerance(1.5e-2, "weights have 11 bits: 6.6e-3 on an impulse, 1e-3 on music"),
-        Tolerance(8e-3, "weights have 11 bits: 4.3e-3 on a faint signal"),
-        note_f1=0.99,
-        label_agreement=0.96,
-    ),
-    "fp16-weights": Promise(
         Tolerance(1.2e-2, "weights have 11 bits: 6.0e-3 on an impulse, 9e-4 on music"),
         Tolerance(4e-3, "weights have 11 bits: 1.8e-3 on a faint signal"),
         note_f1=0.99,
@@ -53,12 +47,6 @@ PROMISES: dict[str, Promise] = {
         Tolerance(0.2, "8-bit weights and activations: 0.09 after silence"),
         note_f1=0.85,
         label_agreement=0.8,
-    ),
-    "int8-static": Promise(
-        Tolerance(0.6, "8 bits over ranges met in music: 0.29 on a short tone, 0.08 on music"),
-        Tolerance(0.7, "8 bits over ranges met in music: 0.37 after silence"),
-        note_f1=0.85,
-        label_agreement=0.7,
     ),
 }
 
@@ -92,12 +80,7 @@ EXEMPTIONS = (
         Tolerance(0.8, "a faint signal is lost in 8 bits: 0.5; finite and in range only"),
     ),
     Exemption(
-        "*", "int8-static", "amplitude-1e-*",
-        Tolerance(1, "a faint signal is outside the ranges: 1; finite and in range only"),
-        Tolerance(2, "a faint signal is outside the ranges: 1.3; finite and of unit length only"),
-    ),
-    Exemption(
-        "tanaka", "fp16-weights", "amplitude-1e+*",
+        "tanaka", "fp16", "amplitude-1e+*",
         embedding=Tolerance(4e-2, "random weights over activations as loud as audio: 2.0e-2"),
     ),
 )  # fmt: skip

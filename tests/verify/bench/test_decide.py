@@ -65,7 +65,7 @@ def test_the_table_compares_round_by_round() -> None:
 
 
 def test_what_is_fit_but_not_shipped_says_so() -> None:
-    rows = list(decide([FP32, variant("fp16-weights", 70_000, 0.999)], []))
+    rows = list(decide([FP32, variant("int8", 70_000, 0.999)], []))
     assert rows[1].verdict == "on demand"
 
 

@@ -235,8 +235,8 @@ def test_exemptions_hold_for_their_model_and_signal_alone() -> None:
     assert tolerances("basicpitch", "fp32", "dc", outputs)["onset"] == usual
     assert tolerances("basicpitch", "fp32", "amplitude-1e+18", outputs)["onset"] != usual
     heard = {"embedding": np.ones(3)}
-    promise = PROMISES["fp16-weights"]
+    promise = PROMISES["fp16"]
     loud = "amplitude-1e+18"
-    assert tolerances("septimbre", "fp16-weights", loud, heard)["embedding"] == promise.embedding
-    assert tolerances("tanaka", "fp16-weights", loud, heard)["embedding"] != promise.embedding
-    assert tolerances("tanaka", "fp16-weights", loud, outputs)["onset"] == promise.activation
+    assert tolerances("septimbre", "fp16", loud, heard)["embedding"] == promise.embedding
+    assert tolerances("tanaka", "fp16", loud, heard)["embedding"] != promise.embedding
+    assert tolerances("tanaka", "fp16", loud, outputs)["onset"] == promise.activation
