@@ -1,1 +1,1 @@
-"""What runs in the browser: the library, the demo page, and the builder of a static site."""
+"""The browser's side: the library, the demo page, and the builder of a static site."""

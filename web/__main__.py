@@ -17,7 +17,7 @@ OK, USAGE = 0, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; 0 if all went well, 2 where something is missing."""
+    """Run the command; return 0, or 2 if something is missing."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True)
     try:

@@ -1,4 +1,4 @@
-"""What a site is made of: path to bytes, before anything is written."""
+"""The files of a site as path to bytes, before anything is written."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class SiteError(ValueError):
 
 
 def read_models(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    """Read the stages of the page's models and a manifest of them alone.
+    """Read the stages of the page's models, and a manifest of only these.
 
-    Raises ManifestError where there is no manifest, SiteError where a file is missing or is not
-    the one that the manifest describes.
+    Raises ManifestError if there is no manifest, SiteError if a file is missing or is not the one
+    that the manifest describes.
     """
     manifest = Manifest.read(folder)
     kept: list[StageFile] = []
@@ -58,7 +58,7 @@ def read_models(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
 
 
 def site_files(models: Path) -> dict[str, bytes]:
-    """Everything that is copied as it is: modules, styles, runtime, models, example."""
+    """Files that are copied unchanged: modules, styles, runtime, models, example."""
     manifest, contents = read_models(models)
     files = {f"models/{name}": content for name, content in contents.items()}
     files[f"models/{FILE_NAME}"] = json.dumps(asdict(manifest)).encode()
@@ -73,7 +73,7 @@ def site_files(models: Path) -> dict[str, bytes]:
 
 
 def read_runtime(name: str) -> bytes:
-    """A file of onnxruntime-web; SiteError where it is not installed."""
+    """A file of onnxruntime-web; SiteError if it is not installed."""
     path = NODE_MODULES / "onnxruntime-web" / "dist" / name
     try:
         return path.read_bytes()
@@ -82,7 +82,7 @@ def read_runtime(name: str) -> bytes:
 
 
 def read_example() -> bytes:
-    """The recording that the page offers; SiteError where it is missing."""
+    """The recording that the page offers; SiteError if it is missing."""
     try:
         return EXAMPLE.read_bytes()
     except FileNotFoundError:
@@ -110,7 +110,7 @@ def bundle(source: str, form: Literal["esm", "iife"] = "esm") -> bytes:
 
 
 def texts() -> dict[str, dict[str, str]]:
-    """What the page says: language to key to text."""
+    """The page's texts, by language and key."""
     return {
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted((WEB / "page" / "texts").glob("*.json"))

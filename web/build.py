@@ -21,10 +21,10 @@ COUNTS = (2, 3, 4, 5, 6)
 """Numbers of timbres that the page offers."""
 
 OPTIONAL = frozenset(f"ort/{name}" for name in assets.RUNTIME["webgpu"])
-"""Files that offline use does without: 27 MB for those who choose the GPU."""
+"""Not saved for offline use: 27 MB that only the GPU needs."""
 
 LATER = ("example/", *(f"models/{model}" for model in assets.MODELS[1:]))
-"""What is saved for offline use last: whoever chooses a recording meanwhile waits for the rest."""
+"""Saved for offline use last, so that a run that starts meanwhile gets its own files first."""
 
 EMBEDDED_WORKER = """
 import * as onnxruntime from "./node_modules/onnxruntime-web/dist/ort.wasm.bundle.min.mjs";
@@ -35,10 +35,10 @@ globalThis.onnxruntime = onnxruntime;
 
 
 def build_site(models: Path, out: Path, *, compressed: bool = False) -> list[str]:
-    """Write the site into a folder, replacing what stood there; return the paths in it.
+    """Write the site into a folder, replacing an earlier one; return the paths in it.
 
     ``compressed`` puts .br and .gz beside every file; that takes seconds. Raises SiteError or
-    ManifestError, with nothing written, where a part is missing.
+    ManifestError, with nothing written, if a part is missing.
     """
     files = assets.site_files(models)
     head = (
@@ -89,7 +89,7 @@ def build_single_file(models: Path, out: Path) -> None:
 
 
 def _policy(scripts: str, connect: str, style: str = "'self'") -> str:
-    """Content-Security-Policy: nothing but what the page itself brings."""
+    """Content-Security-Policy: nothing but the page's own files."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -130,7 +130,7 @@ def _render(template: str, **values: object) -> str:
 
 
 def _embed(value: object) -> Markup:
-    """JSON that may stand inside a script element."""
+    """JSON that is safe inside a script element."""
     return Markup(json.dumps(value, ensure_ascii=False).replace("<", "\\u003c"))
 
 
@@ -139,12 +139,12 @@ def _integrity(content: bytes) -> str:
 
 
 def _pack(content: bytes) -> str:
-    """Base64 of gzip, without a time inside: equal input gives equal output."""
+    """Base64 of gzip, without a timestamp: equal input gives equal output."""
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
 def _replace_folder(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write beside, then move into place; only a folder that is a site of ours is replaced."""
+    """Write beside, then move into place; only a site of this tool is replaced."""
     if out.exists() and (
         not out.is_dir() or (any(out.iterdir()) and not (out / "sw.js").is_file())
     ):

@@ -1,4 +1,4 @@
-"""Compressed siblings: beside ``x`` lie ``x.br`` and ``x.gz``, for hosts that serve them."""
+"""Compressed siblings: ``x.br`` and ``x.gz`` beside ``x``, for hosts that serve them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import brotli
 
 LARGE = 1_000_000
-"""Bytes from which brotli's best level takes half a minute, and saves a twentieth."""
+"""Bytes above which brotli's best level takes half a minute and saves only 5 %."""
 WORTHWHILE = 0.95
-"""Of the file's bytes: a sibling that saves less is left out."""
+"""Smallest saving, as a share of the file's bytes, that is worth a sibling."""
 
 
 def _brotli(content: bytes) -> bytes:
@@ -20,7 +20,7 @@ def _brotli(content: bytes) -> bytes:
 
 
 def _gzip(content: bytes) -> bytes:
-    return gzip.compress(content, mtime=0)  # without a time inside: equal input, equal output
+    return gzip.compress(content, mtime=0)  # without a timestamp: equal input, equal output
 
 
 CODINGS: Mapping[str, tuple[str, Callable[[bytes], bytes]]] = {
@@ -31,7 +31,7 @@ CODINGS: Mapping[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 def compress_files(files: Mapping[str, bytes], before: Path) -> dict[str, bytes]:
-    """Siblings of the files by path; those in the folder ``before`` are taken where still right."""
+    """Siblings of the files by path; those in the folder ``before`` are reused if up to date."""
     siblings = {}
     for path, content in files.items():
         known = before / path

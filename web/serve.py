@@ -1,4 +1,4 @@
-"""A static web server on this machine, like a good static host: compressed, the usual headers."""
+"""A static web server on this machine, like a good host: compressed, with the usual headers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ ISOLATION = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""What gives a page WebAssembly threads, on hosts that can set headers."""
+"""Headers that give a page WebAssembly threads."""
 
 
 class SiteServer:
-    """Serves a folder on 127.0.0.1 while its block lasts.
+    """Serves a folder on 127.0.0.1 for the duration of a ``with`` block.
 
-    ``prefix`` is the path that the site lies under; ``isolated`` adds ISOLATION. ``requests``
-    lists the paths that were asked for, ``sent`` counts the bytes of the answers to each, headers
-    included.
+    ``prefix`` is the site's path; ``isolated`` adds ISOLATION. ``requests`` lists the requested
+    paths, ``sent`` counts the bytes of the answers to each, headers included.
     """
 
     def __init__(
@@ -62,14 +61,14 @@ class SiteServer:
 
 
 class _Counted(io.BufferedIOBase):
-    """A stream that tells how much was written to it."""
+    """A stream that counts the bytes written to it."""
 
     def __init__(self, stream: io.BufferedIOBase, tell: Callable[[int], None]) -> None:
         self._stream = stream
         self._tell = tell
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401  # typing has no Buffer before Python 3.12
-        """Write, and tell."""
+        """Write and count."""
         written = self._stream.write(data)
         self._tell(written)
         return written
@@ -88,22 +87,22 @@ class _Handler(SimpleHTTPRequestHandler):
     }
 
     coding: str | None = None
-    """What the file that is being sent is compressed by."""
+    """Content coding of the file being sent, empty if not compressed."""
 
     def __init__(self, site: SiteServer, *arguments: object) -> None:
         self.site = site
         super().__init__(*arguments, directory=str(site.folder))  # type: ignore[arg-type]  # passed on
 
     def setup(self) -> None:
-        """Count what goes out."""
+        """Count the bytes of the answer."""
         super().setup()
         self.wfile = _Counted(self.wfile, self._count)
 
     def _count(self, written: int) -> None:
-        self.site.sent[getattr(self, "path", "")] += written  # none yet: not HTTP
+        self.site.sent[getattr(self, "path", "")] += written  # not HTTP: no request was read
 
     def translate_path(self, path: str) -> str:
-        """Take the prefix away; what is outside it does not exist. Prefer a compressed sibling."""
+        """Remove the prefix, outside which nothing exists; prefer a compressed sibling."""
         self.site.requests.append(path)
         self.coding = None
         if not path.startswith(self.site.prefix):
@@ -121,14 +120,14 @@ class _Handler(SimpleHTTPRequestHandler):
         return found
 
     def guess_type(self, path: str | PathLike[str]) -> str:
-        """The type of what was compressed."""
+        """The type of the uncompressed file."""
         plain = str(path)
         return super().guess_type(
             plain.removesuffix(CODINGS[self.coding][0]) if self.coding else plain
         )
 
     def end_headers(self) -> None:
-        """Add what every answer carries."""
+        """Add the headers of every answer."""
         if self.coding:
             self.send_header("Content-Encoding", self.coding)
             self.send_header("Vary", "Accept-Encoding")
@@ -137,4 +136,4 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the requests are in ``requests``."""
+        """Print nothing: ``requests`` has the requests."""

@@ -1,4 +1,4 @@
-/** What can go wrong, in kinds that a page can act on. */
+/** The failures of a transcription, in kinds that a page can act on. */
 
 /**
  * @typedef {"audio" | "download" | "runtime" | "model" | "memory"} ErrorCode
@@ -22,7 +22,7 @@ export class TranscriptionError extends Error {
 }
 
 /**
- * The message of anything that was thrown: Emscripten throws bare numbers.
+ * The message of any thrown value: Emscripten throws bare numbers.
  * @param {unknown} thrown
  * @returns {string}
  */

@@ -1,4 +1,4 @@
-/** The manifest that `make export` wrote: which models there are, and what they need. */
+/** The manifest that `make export` wrote: the models, their files and thresholds. */
 
 import { messageOf, TranscriptionError } from "./errors.js";
 
@@ -72,7 +72,7 @@ export function findStages({ stages = [] }, model) {
 }
 
 /**
- * Whether the manifest lets files run on a backend; an older one, that says nothing, does.
+ * Whether the manifest lets files run on a backend; an older one without the entry does.
  *
  * Only whole files come in variants to choose from. Stages are fp32, and run on a backend or not.
  * @param {Pick<StageFile, "recommended_for">[]} files

@@ -1,4 +1,4 @@
-/** The library's door: audio in, notes out, everything heavy in a worker. */
+/** The library's entry: audio in, notes out, everything heavy in a worker. */
 
 import { WorkerClient } from "./worker/client.js";
 import { TranscriptionError } from "./errors.js";
@@ -37,14 +37,14 @@ import { checkThresholds, PITCHES } from "./notes/notes.js";
  * @property {import("./worker/session.js").Backend} [backend]
  * @property {number} [threads]
  * @property {(progress: import("./worker/worker.js").Progress) => void} [onProgress]
- * @property {(notes: Note[]) => void} [onNotes] told of notes as they are found, each once; they
- *   are provisional, and the result takes their place
+ * @property {(notes: Note[]) => void} [onNotes] called with notes as they are found, each once;
+ *   they are provisional, and the result replaces them
  * @property {AbortSignal} [signal]
  */
 
 /**
  * @typedef {object} NoteOptions
- * @property {Partial<import("./notes/notes.js").Thresholds>} [thresholds] the model's own, unless told
+ * @property {Partial<import("./notes/notes.js").Thresholds>} [thresholds] default: the model's own
  * @property {number | "auto"} [timbres] 1: all notes together
  */
 
@@ -66,17 +66,17 @@ export async function transcribe(audio, options) {
   }
 }
 
-/** A worker that makes ready for a recording to come. @type {{key: string, client: WorkerClient} | null} */
+/** A worker that prepares for the next recording. @type {{key: string, client: WorkerClient} | null} */
 let spare = null;
 
 /**
- * Fetch and compile what a run needs before its recording is there, as while it is being chosen.
- * The next `analyse` or `transcribe` of the same place, model, backend and threads goes on from
- * there. What fails here fails there again, and is told there.
+ * Fetch and compile ahead, for instance while a recording is being chosen. The next `analyse` or
+ * `transcribe` with the same place, model, backend and threads continues from there. A failure is
+ * not reported here: the same step fails there again.
  *
  * @param {Place & RunOptions} options
- * @returns {Promise<void>} settled when nothing more can be done ahead; at once where
- *   the same is under way
+ * @returns {Promise<void>} settled when nothing more can be done ahead; at once if the same is
+ *   under way
  */
 export async function prepare(options) {
   const key = keyOf(options);
@@ -98,7 +98,7 @@ function keyOf({ models, runtime, model, backend, threads }) {
   return JSON.stringify([models, runtime, model, backend, threads]);
 }
 
-/** @param {Place & RunOptions} options @returns {WorkerClient} the spare one, where it is right */
+/** @param {Place & RunOptions} options @returns {WorkerClient} the spare one, if it fits */
 function takeWorker(options) {
   const found = spare;
   spare = null;
@@ -108,7 +108,7 @@ function takeWorker(options) {
 }
 
 /**
- * What a run needs, and where it lies.
+ * The files that a run needs, and where they are.
  * @param {Place & RunOptions} options
  * @returns {Promise<import("./worker/worker.js").Needs>}
  * @throws {TranscriptionError} "download" or "model"
@@ -131,7 +131,7 @@ async function locate({ runtime = "ort/", model = "basicamt", backend = "wasm", 
  *
  * @param {Audio} audio left as it is; read piece by piece until the analysis is closed
  * @param {Place & RunOptions & NoteOptions} options thresholds and timbres: those that will be
- *   asked for first, so that what they need is made in the same run
+ *   asked for first, so that the same run computes what they need
  * @returns {Promise<Analysis>} to be closed after use
  * @throws {TranscriptionError} whose code says what kind; `signal.reason` where it was aborted
  * @throws {RangeError} where a threshold or the number of timbres is none
@@ -159,16 +159,16 @@ export async function analyse(audio, options) {
     const separable = files.some(({ stage }) => stage === "embed");
     return new Analysis(client, { map, facts, thresholds: own, separable });
   } catch (error) {
-    // A network that is running hears nothing: ending its worker stops it at once.
+    // A running network gets no messages: ending its worker stops it at once.
     client.close();
     throw error;
   }
 }
 
-/** What a network heard in one recording. */
+/** The result of a network on one recording, from which notes are made. */
 export class Analysis {
   /**
-   * @param {WorkerClient} client whose worker knows the recording
+   * @param {WorkerClient} client whose worker has the recording
    * @param {object} known
    * @param {Uint8Array} known.map
    * @param {import("./worker/worker.js").RunFacts} known.facts
@@ -177,20 +177,20 @@ export class Analysis {
    */
   constructor(client, { map, facts, thresholds, separable }) {
     this._client = client;
-    /** The frame activation, PITCHES × frames, 255 for 1: enough to look at. */
+    /** The frame activation, PITCHES × frames, 255 for 1: enough for a picture. */
     this.map = map;
-    /** Frames of the activations; 0 where the recording is silent. */
+    /** Frames of the activations; 0 if the recording is silent. */
     this.frames = map.length / PITCHES;
     this.facts = facts;
     /** The model's own thresholds. */
     this.thresholds = thresholds;
-    /** Whether `timbres` other than 1 can be asked for. */
+    /** Whether the model separates timbres, so that `timbres` may be other than 1. */
     this.separable = separable;
   }
 
   /**
-   * Notes with these thresholds. The network does not run again, unless timbres are wanted that
-   * the first run was not told of, or of notes far below its thresholds: then `onProgress` is told.
+   * Notes with these thresholds. The network runs again, calling `onProgress`, only for timbres
+   * that the first run was not asked for, or for those of notes far below its thresholds.
    * @param {NoteOptions & Pick<RunOptions, "onProgress" | "signal">} [options]
    * @returns {Promise<{notes: Note[], timbres: number}>}
    * @throws {RangeError} where a threshold or the number of timbres is none
@@ -209,7 +209,7 @@ export class Analysis {
     return this._client.ask(request, { onProgress, signal });
   }
 
-  /** Give the memory back. */
+  /** Free the memory. */
   close() {
     this._client.close();
   }

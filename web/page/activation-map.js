@@ -1,4 +1,4 @@
-/** The frame activation as a picture behind the notes: what the network heard. */
+/** The network's frame activation as a picture behind the notes. */
 
 import { PITCHES } from "../lib/notes/notes.js";
 
@@ -44,7 +44,7 @@ export class ActivationMap {
     const first = Math.max(0, Math.floor(start));
     const last = Math.min(this._frames, Math.ceil(end));
     if (last <= first) return;
-    // One column a frame, or a pixel where frames are narrower than pixels.
+    // One column per frame, or per pixel if frames are narrower.
     const columns = Math.min(last - first, Math.ceil(width));
     const rows = high - low + 1;
     this._tile.width = columns;

@@ -1,24 +1,24 @@
-/** One thing at a time: what is begun ends what was under way, and can be cancelled. */
+/** One task at a time: a new one ends the last, and can be cancelled. */
 
 import { hideProgress } from "./progress.js";
 
 /** @type {AbortController | null} */
 let present = null;
 
-/** Whether something is under way. */
+/** Whether a task is under way. */
 export function isBusy() {
   return present !== null;
 }
 
-/** End what is under way. */
+/** End the task under way. */
 export function cancel() {
   present?.abort();
 }
 
 /**
- * Do something that can be cancelled, superseded, or fail.
+ * Run a task that can be cancelled, be superseded, or fail.
  * @param {(signal: AbortSignal) => Promise<void>} task
- * @param {object} handlers neither is called where another task took its place
+ * @param {object} handlers neither is called if another task superseded this one
  * @param {() => void} handlers.onCancel
  * @param {(error: unknown) => void} handlers.onError
  */

@@ -4,7 +4,7 @@
 export const COLOURS = 6;
 
 /**
- * A canvas of the wanted size in CSS pixels, cleared, at the screen's resolution.
+ * Size a canvas in CSS pixels, at the screen's resolution, and clear it.
  * @param {HTMLCanvasElement} canvas
  * @param {number} width
  * @param {number} height
@@ -26,7 +26,7 @@ export function prepare(canvas, width, height) {
   return context;
 }
 
-/** The colours of the present theme. */
+/** The colours of the current theme. */
 export function readColours() {
   const style = getComputedStyle(document.documentElement);
   const read = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();

@@ -1,4 +1,4 @@
-/** The page's elements, typed, and loud where one is missing. */
+/** The page's elements, typed; a missing one throws. */
 
 /**
  * @template {Element} T
@@ -23,7 +23,7 @@ export function chosen(name) {
 }
 
 /**
- * What was kept from an earlier visit; null where storage is not to be had.
+ * A value kept from an earlier visit; null without one, or without storage.
  * @param {string} key
  */
 export function recall(key) {

@@ -7,13 +7,13 @@ import { clock, text } from "./texts.js";
  * @typedef {object} Offer
  * @property {string} name
  * @property {() => Promise<Blob>} read
- * @property {number} others files that came with it and are left aside
+ * @property {number} others number of files that came with it and are ignored
  */
 
 /**
  * @param {object} handlers
  * @param {(offer: Offer) => void} handlers.onOffer
- * @param {() => void} handlers.onNear a recording is about to come: somebody reaches for one
+ * @param {() => void} handlers.onNear called when somebody is about to choose a recording
  * @param {(error: unknown) => void} handlers.onMicrophoneError
  * @param {() => Promise<Blob>} handlers.readExample
  */
@@ -86,7 +86,7 @@ function offerRecordings(onOffer, onError) {
     }
     try {
       const stream = await navigator.mediaDevices.getUserMedia({
-        // A telephone's improvements are a musician's damage.
+        // Processing meant for telephone calls damages music.
         audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
       });
       const own = new MediaRecorder(stream);

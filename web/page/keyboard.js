@@ -20,7 +20,7 @@ export function startKeyboard({ player, roll, toggle, isOpen }) {
 
   /**
    * @param {KeyboardEvent} event
-   * @returns {boolean} whether the key means something
+   * @returns {boolean} whether the key was handled
    */
   function steer({ key, shiftKey }) {
     const step = shiftKey ? 5 : 1;

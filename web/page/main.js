@@ -1,4 +1,4 @@
-/** The demo page: what happens when. */
+/** The demo page: which event leads to which action. */
 
 import { decodeFile } from "../lib/index.js";
 import { analyse, prepare } from "../lib/transcribe.js";
@@ -25,7 +25,7 @@ const MODELS = Object.freeze({ together: "basicamt", timbre: "septimbre" });
 const place = findPlace();
 const count = element("count", HTMLSelectElement);
 
-/** The recording on the page, and what the networks made of it. */
+/** The recording on the page, and the networks' results. */
 const work = {
   name: "",
   /** @type {AudioBuffer | null} */
@@ -39,7 +39,7 @@ const work = {
   timbres: 1,
 };
 
-/** What was there before stays, where there was something. */
+/** Return to the result that was there before, if any. */
 function restore() {
   if (work.analysis) showNotes(work, work.analysis);
   else forget();
@@ -59,7 +59,7 @@ const handlers = {
 };
 
 /**
- * Take a new recording; whatever ran before is ended.
+ * Take a new recording, and end any task under way.
  * @param {import("./intake.js").Offer} offer
  */
 async function take({ name, read, others }) {
@@ -79,7 +79,7 @@ async function take({ name, read, others }) {
   }, handlers);
 }
 
-/** What the notes are to be made with. */
+/** The options for making notes. */
 function wishes() {
   const timbre = chosen("mode") === "timbre";
   /** @type {number | "auto"} */
@@ -94,7 +94,7 @@ function onProgress({ stage, done, total }) {
   else showProgress(stage, { done, total });
 }
 
-/** Where everything is, and what the visitor chose to run. */
+/** Where the files are, and what the visitor chose to run. */
 async function choices() {
   const model = MODELS[chosen("mode") === "timbre" ? "timbre" : "together"];
   /** @type {import("../lib/worker/session.js").Backend} */
@@ -102,7 +102,7 @@ async function choices() {
   return { ...(await place), model, backend };
 }
 
-/** Load and compile behind the choosing of the first recording; the single file has it all. */
+/** Load and compile while the first recording is being chosen; the single file has everything. */
 async function warmUp() {
   if (!isSingleFile && !isBusy() && !work.buffer) await prepare(await choices());
 }
@@ -139,16 +139,16 @@ async function listen(signal) {
   await renote(signal);
 }
 
-/** Milliseconds after which notes that follow a slider are waited for: an hour's timbres take long. */
+/** Milliseconds after which notes that follow a slider show progress: an hour's timbres are slow. */
 const SLOW_MS = 700;
 /** Whether notes are being made, and whether they are outdated already. */
 let renoting = false;
 let outdated = false;
-/** Ends a making of notes that takes long. */
+/** Cancels the making of notes if it is slow. */
 let tuning = new AbortController();
 
 /**
- * Make the notes anew, with the present thresholds and timbres.
+ * Make the notes again, with the current thresholds and timbres.
  * @param {AbortSignal} signal
  */
 async function renote(signal) {
@@ -168,7 +168,7 @@ async function renote(signal) {
   setState(made.notes.length > 0 ? "done" : "empty");
 }
 
-/** Follow a slider: at most one making of notes at a time, and always the last wish. */
+/** Follow a slider: make notes once at a time, and always for its last position. */
 async function renoteSoon() {
   outdated = true;
   if (renoting || isBusy()) return;
@@ -199,7 +199,7 @@ function forget() {
   clearMutes();
 }
 
-/** Give back what the networks made of the recording. */
+/** Free the networks' results. */
 function dropAnalyses() {
   for (const analysis of work.analyses.values()) analysis.close();
   work.analyses.clear();
@@ -232,7 +232,7 @@ function start() {
     if (!work.buffer) return;
     if (target === count) void renoteSoon();
     else {
-      // Another backend means another run; another mode, only where its network has not run.
+      // Another backend means another run; another mode does only if its network has not run.
       if (/** @type {Element} */ (target).id === "backend") dropAnalyses();
       void attempt(listen, handlers);
     }

@@ -1,4 +1,4 @@
-/** Notes by their start, of which those in view are found without looking at all of them. */
+/** Notes by start time, so that those in view are found without reading all. */
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 

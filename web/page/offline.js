@@ -10,18 +10,18 @@ import { isSingleFile } from "./place.js";
 import { state } from "./status.js";
 import { text } from "./texts.js";
 
-/** Milliseconds at rest before saving begins: what a recording needs comes first. */
+/** Milliseconds of idling before saving begins: a recording's own files come first. */
 const REST_MS = 5000;
 
 /** @type {"" | "offline_saving" | "offline_ready" | "update"} */
 let status = "";
 
-/** Register, save what offline use needs, and say so when it is saved. */
+/** Register, save the files for offline use, and say so when they are saved. */
 export async function startOffline() {
   if (isSingleFile || !("serviceWorker" in navigator) || !window.isSecureContext) return;
   try {
     const registration = await navigator.serviceWorker.register("sw.js");
-    // A newer worker may have been found before this page could listen, and be through by now.
+    // A newer worker may have been found, and even installed, before this page could listen.
     for (const found of [registration.waiting, registration.installing]) announce(registration, found);
     registration.addEventListener("updatefound", () => announce(registration, registration.installing));
     const { active } = await navigator.serviceWorker.ready;
@@ -75,7 +75,7 @@ function rest() {
 
 /** @param {typeof status} [next] */
 export function show(next = status) {
-  if (status !== "update") status = next; // that is the last word, until the page is opened again
+  if (status !== "update") status = next; // an update stays announced until the page is opened again
   element("offline", HTMLElement).textContent = status && text(status);
   document.documentElement.dataset.offline = status === "offline_ready" ? "ready" : "";
 }

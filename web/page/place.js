@@ -3,7 +3,7 @@
 /** @typedef {import("../lib/transcribe.js").Place} Place */
 
 /**
- * What `python -m web --single-file` puts into the page: base64 of gzip, by name.
+ * A file that `python -m web build --single-file` put into the page as base64 of gzip.
  * @param {string} name
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  */

@@ -1,4 +1,4 @@
-/** Plays the recording, its notes, or both, from anywhere, and says where it is. */
+/** Plays the recording, its notes, or both, from any position, and reports the position. */
 
 import { Synth } from "./synth.js";
 
@@ -32,7 +32,7 @@ export class Player {
     /** @type {AudioBufferSourceNode | null} */
     this._recording = null;
     this._timer = 0;
-    /** Whether there is no sound output, so that only the cursor moves. */
+    /** Whether sound output is missing, so that only the cursor moves. */
     this.silent = false;
   }
 
@@ -68,7 +68,7 @@ export class Player {
     return Math.min(this.length, this._offset + Math.max(0, passed));
   }
 
-  /** Start where it stands; from the beginning where it stands at the end. */
+  /** Start at the position, or from the beginning if that is the end. */
   async play() {
     if (!this._buffer || this.playing) return;
     this._context ??= this._open();
@@ -148,7 +148,7 @@ export class Player {
     } else if (!this.silent) this._schedule();
   }
 
-  /** Hand over what begins soon: far enough ahead for a page whose timers are slowed. */
+  /** Schedule the notes that begin soon: far enough ahead for a page with slowed timers. */
   _schedule() {
     const horizon = this.time + 1.5;
     while (this._next !== undefined && this._next < this._notes.length) {

@@ -1,4 +1,4 @@
-/** How far the work is, in place of the ways to choose a recording. */
+/** Progress of the work, shown in place of the ways to choose a recording. */
 
 import { element } from "./dom.js";
 import { duration, text } from "./texts.js";
@@ -49,7 +49,7 @@ export function hideProgress() {
   window.clearInterval(ticking);
 }
 
-/** Time left where it can be known, time passed where it cannot. */
+/** Time left if it can be estimated, else time passed. */
 function showTime() {
   const passed = (performance.now() - stageStartedMs) / 1000;
   if (passed < 1) left.textContent = "";

@@ -1,4 +1,4 @@
-/** What came out: the roll, what plays it, and what is said about it. */
+/** The result: the roll, its player, and the words about it. */
 
 import { chosen, element } from "./dom.js";
 import { mutedTimbres, showLegend } from "./legend.js";
@@ -27,7 +27,7 @@ export const roll = new Roll({ onSeek: (seconds) => player.seek(seconds) });
 
 /** @type {(Result & {analysis: Analysis}) | null} */
 let shown = null;
-/** Whether somebody moved the roll, which then moves no more by itself. */
+/** Whether the visitor moved the roll, which then stops following the cursor. */
 let steered = false;
 
 /** Whether there is something to play. */
@@ -35,7 +35,7 @@ export function isOpen() {
   return !section.hidden && !section.classList.contains("provisional");
 }
 
-/** Show nothing any more. */
+/** Hide the result. */
 export function close() {
   shown = null;
   section.hidden = true;
@@ -43,7 +43,7 @@ export function close() {
 }
 
 /**
- * Notes that are known so far, while the network runs.
+ * Show the notes so far, while the network runs.
  * @param {string} name of the recording
  * @param {Note[]} notes
  */
@@ -80,7 +80,7 @@ function open(provisional) {
   section.classList.toggle("provisional", provisional);
 }
 
-/** Let muted timbres be seen and heard no more. */
+/** Hide and silence muted timbres. */
 function hush() {
   if (!shown) return;
   const muted = mutedTimbres(shown.timbres);
@@ -88,7 +88,7 @@ function hush() {
   player.setNotes(shown.notes, muted);
 }
 
-/** Everything that is said about the result, in the present language. */
+/** Write the words about the result in the current language. */
 export function showWords() {
   showValues();
   if (!shown) return;

@@ -11,7 +11,7 @@ import { drawRuler, RULER_PIXELS } from "./ruler.js";
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
 const MOST_PIXELS_PER_SECOND = 900;
-/** Fewest pitches in view: fewer would make bricks of notes. */
+/** Fewest pitches in view: with fewer, notes would look like bricks. */
 const FEWEST_PITCHES = 30;
 
 export class Roll {
@@ -40,7 +40,7 @@ export class Roll {
     this._scroller.addEventListener(
       "wheel",
       (event) => {
-        if (!event.ctrlKey && !event.metaKey) return; // the page scrolls as ever
+        if (!event.ctrlKey && !event.metaKey) return; // the page scrolls as usual
         event.preventDefault();
         this.zoom(Math.exp(-event.deltaY / 200), event.clientX);
       },
@@ -104,7 +104,7 @@ export class Roll {
   }
 
   /**
-   * Move the cursor; follow it where it leaves the view.
+   * Move the cursor; follow it if it leaves the view.
    * @param {number} seconds
    * @param {boolean} follow
    */
@@ -121,7 +121,7 @@ export class Roll {
   }
 
   /**
-   * Have a moment in view, near the right edge.
+   * Bring a moment into view, near the right edge.
    * @param {number} seconds
    */
   reveal(seconds) {
@@ -131,7 +131,7 @@ export class Roll {
 
   /**
    * @param {number} factor
-   * @param {number} [clientX] what stays where it is; the middle, unless told
+   * @param {number} [clientX] the point that stays in place; default: the middle
    */
   zoom(factor, clientX) {
     const { left, width } = this._scroller.getBoundingClientRect();
@@ -248,7 +248,7 @@ export class Roll {
     if (x < -8 || x > width + 8) return;
     context.strokeStyle = this._paint.ink;
     context.lineWidth = 1.5;
-    // What sounds now is outlined.
+    // Outline the notes that sound now.
     for (const { start, end, pitch, timbre } of this._notes.between(this._time, this._time)) {
       if (this._time === 0 || this._muted.has(timbre)) continue;
       const left = start * this._scale - scrollLeft;

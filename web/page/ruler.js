@@ -3,7 +3,7 @@
 import { clock } from "./texts.js";
 
 export const RULER_PIXELS = 24;
-/** Seconds between marks, of which the closest that leaves room is taken. */
+/** Choices of seconds between marks; the smallest that leaves room is used. */
 const MARKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 /** Pixels that a mark's label needs. */
 const LABEL_PIXELS = 64;

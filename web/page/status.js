@@ -1,4 +1,4 @@
-/** The page's state, and what it says beside it. */
+/** The page's state, and the message beside it. */
 
 import { TranscriptionError } from "../lib/index.js";
 import { element } from "./dom.js";

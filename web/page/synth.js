@@ -9,7 +9,7 @@ const SPECTRA = Object.freeze([
   [0.9, 0.03, 0.5, 0.03, 0.28, 0.02, 0.12],
   [0.7, 0.8, 0.6, 0.3, 0.14, 0.06],
 ]);
-/** Part of the peak that a held note settles at, and how soon, in seconds. */
+/** Level of a held note as a share of its peak, and the seconds until it is reached. */
 const HELD = Object.freeze([
   [0.12, 0.5],
   [0.75, 0.2],
@@ -21,7 +21,7 @@ const HELD = Object.freeze([
 const ATTACK_SECONDS = 0.008;
 const RELEASE_SECONDS = 0.07;
 
-/** Voices that end up in one node. */
+/** Voices that play into one node. */
 export class Synth {
   /** @param {AudioNode} out */
   constructor(out) {

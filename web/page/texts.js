@@ -1,4 +1,4 @@
-/** Everything the page says, in the language that its reader chose. */
+/** The page's texts, in the language that its reader chose. */
 
 import { element, recall, remember } from "./dom.js";
 

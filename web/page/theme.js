@@ -1,4 +1,4 @@
-/** Light or dark: as the system has it, unless the reader chose. */
+/** Light or dark: the reader's choice, else the system's. */
 
 import { element, recall, remember } from "./dom.js";
 
@@ -15,7 +15,7 @@ export function startTheme(onChange) {
   system.addEventListener("change", show);
   element("theme", HTMLButtonElement).addEventListener("click", () => {
     remember("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark");
-    // Where nothing can be kept, the attribute itself remembers until the page is left.
+    // Without storage, the attribute itself remembers until the page is left.
     if (!recall("theme")) {
       const root = document.documentElement;
       root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";

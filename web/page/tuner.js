@@ -1,4 +1,4 @@
-/** The sliders for thresholds; what was moved is kept for each model. */
+/** The sliders for thresholds; changes are kept for each model. */
 
 import { SECONDS_PER_FRAME } from "../lib/notes/notes.js";
 import { element } from "./dom.js";
@@ -53,7 +53,7 @@ export function tunedThresholds() {
 }
 
 /**
- * What was moved for a model, which may not be the one that is shown.
+ * Changed thresholds of a model, which may not be the one on show.
  * @param {string} name
  * @returns {Thresholds | undefined} undefined: its own
  */
@@ -69,7 +69,7 @@ function set() {
   showValues();
 }
 
-/** Write the numbers beside the sliders, in the present language. */
+/** Write the numbers beside the sliders, in the current language. */
 export function showValues() {
   element("frame-value", HTMLOutputElement).value = Number(frame.value).toFixed(2);
   element("onset-value", HTMLOutputElement).value = Number(onset.value).toFixed(2);

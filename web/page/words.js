@@ -1,4 +1,4 @@
-/** What the page says about a result. */
+/** The page's words about a result. */
 
 import { element } from "./dom.js";
 import { clock, duration, pitchName, text } from "./texts.js";
@@ -21,7 +21,7 @@ export function describe({ name, length, notes, timbres, facts }) {
 }
 
 /**
- * What the reader should know and might not like; empty where there is nothing.
+ * Problems that the reader should know of; empty if there are none.
  * @param {import("../lib/transcribe.js").Analysis} analysis
  * @param {Note[]} notes
  * @returns {string}
@@ -51,7 +51,7 @@ function summary(notes, timbres) {
 }
 
 /**
- * What ran, where, on how much, and for how long.
+ * The model, the runtime, the recording's length and the time taken.
  * @param {import("../lib/worker/worker.js").RunFacts} facts
  */
 function showFacts({ model, backend, threads, stalled, audioSeconds, computeSeconds }) {

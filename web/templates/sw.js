@@ -3,8 +3,8 @@
  * on hosts that cannot set them.
  *
  * Every file is checked against the hash that it had when the site was built. The first
- * installation is quick and saves nothing; a page then asks for saving, when it has nothing better
- * to fetch. A newer version saves everything before it takes over, with the next visit.
+ * installation is quick and saves nothing; a page asks for saving later, when it is idle. A newer
+ * version saves everything before it takes over, at the next visit.
  */
 
 const VERSION = "{{ version }}";
@@ -40,7 +40,7 @@ self.addEventListener("fetch", (event) => {
   event.respondWith(answer(request).then(isolated));
 });
 
-/** Paths that offline use needs and that are not kept yet, in the order of ASSETS. */
+/** Paths that offline use needs and that are not saved yet, in the order of ASSETS. */
 async function listMissing() {
   const requests = await (await caches.open(CACHE)).keys();
   const kept = new Set(requests.map((request) => request.url));
@@ -51,14 +51,14 @@ async function check() {
   return (await listMissing()).length === 0 ? "ready" : "missing";
 }
 
-/** Fetch and keep whatever offline use needs and is not kept yet. */
+/** Fetch and save the files that offline use still needs. */
 async function save() {
   const cache = await caches.open(CACHE);
   for (const path of await listMissing()) await fetchAsset(cache, path);
   return "ready";
 }
 
-/** The kept file, else the fresh one, kept if its hash is right. */
+/** The saved file, else a fresh one, which is saved if its hash is right. */
 async function answer(request) {
   const path = pathOf(request.url);
   if (!ASSETS.has(path)) return fetch(request);
@@ -72,10 +72,10 @@ async function answer(request) {
   }
 }
 
-/** What is on its way, by path: saving and a page may want the same file at once. */
+/** Downloads under way, by path: saving and a page may want the same file at once. */
 const arriving = new Map();
 
-/** Rejects where the file does not arrive or is not the one that was built. */
+/** Rejects if the file does not arrive or is not the one that was built. */
 async function fetchAsset(cache, path) {
   if (!arriving.has(path)) {
     const done = () => arriving.delete(path);
@@ -112,7 +112,7 @@ function url(path) {
   return new URL(path, self.registration.scope).href;
 }
 
-/** Relative to the site, without what follows "?" or "#"; the folder itself is its index. */
+/** A path relative to the site, without query and fragment; the folder itself is its index. */
 function pathOf(address) {
   const path = address.slice(self.registration.scope.length).replace(/[?#].*$/s, "");
   return path === "" ? "index.html" : path;

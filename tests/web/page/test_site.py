@@ -94,7 +94,7 @@ def test_threads_that_do_not_start_are_done_without(
         assert driver.transcribe(folder / "tune.wav") == "done"
         check_tune(driver)
         assert (driver.facts["threads"], driver.facts["stalled"]) == (1, True)
-        assert "1 thread, since more did not start" in driver.page.inner_text("#facts")
+        assert "1 thread (more did not start)" in driver.page.inner_text("#facts")
         driver.page.close()
     context.close()
 
@@ -148,7 +148,7 @@ def test_a_damaged_file_is_not_kept(browser: Browser, folder: Path, tmp_path: Pa
         driver = PageDriver(context, server.url)
         driver.pick(folder / "tune.wav")
         driver.wait("html[data-state=error]")
-        assert "did not arrive" in driver.message
+        assert "did not load" in driver.message
         assert "damaged" in driver.message
         driver.wait("html[data-offline=failed]")
         driver.page.close()

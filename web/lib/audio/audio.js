@@ -1,6 +1,6 @@
 /**
- * Any recording → what the networks take: one channel, one rate, one level, finite samples; a piece
- * at a time, so that an hour is in memory once, in the form that it came in.
+ * Any recording → the networks' input: one channel, one rate, one level, finite samples; a piece at
+ * a time, so that an hour of audio is in memory only once, in its original form.
  */
 
 import { Resampler } from "./resample.js";
@@ -9,9 +9,9 @@ import { Resampler } from "./resample.js";
 export const SILENCE = 1e-6;
 /** −24 dB of full scale: the level of ordinary recordings. */
 const LEVEL_RMS = 0.06;
-/** More than this would make music of a microphone's noise. */
+/** A larger gain would amplify noise into notes. */
 const MOST_GAIN = 100;
-/** Samples that are looked at together. */
+/** Samples read at a time. */
 const PIECE_SAMPLES = 1 << 20;
 
 /** @typedef {AudioBuffer | {samples: Float32Array, rateHz: number}} Audio samples: mono */
@@ -44,7 +44,7 @@ export function mixToMono(audio, from, to) {
 }
 
 /**
- * Set what is not a number to zero, in place, and look at the level.
+ * Set samples that are not finite to zero, in place, and measure the level.
  * @param {Float32Array} samples
  * @returns {{peak: number, squares: number, repaired: number}} largest |sample|; sum of squares;
  *   samples that were NaN or infinite
@@ -66,14 +66,14 @@ export function sanitise(samples) {
   return { peak, squares, repaired };
 }
 
-/** What the networks hear of a recording: at their rate and level, piece by piece. */
+/** A recording as the networks take it: at their rate and level, piece by piece. */
 export class Listener {
   /**
-   * Look at the whole recording once.
+   * Read the whole recording once, to measure it.
    * @param {Source} source
    * @param {number} rateHz the networks'
    * @returns {Promise<Listener>}
-   * @throws {import("../errors.js").TranscriptionError} "audio", where a rate is none
+   * @throws {import("../errors.js").TranscriptionError} "audio", if a rate is invalid
    */
   static async of(source, rateHz) {
     const resampler = new Resampler(source.rateHz, rateHz);
@@ -100,9 +100,9 @@ export class Listener {
     this._source = source;
     this._resampler = resampler;
     this._gain = gainFor(rms);
-    /** Whether there is nothing to hear. */
+    /** Whether the recording is silent. */
     this.silent = silent;
-    /** Samples that were NaN or infinite, and are zero now. */
+    /** Number of samples that were NaN or infinite, and were set to zero. */
     this.repaired = repaired;
     /** Samples at the networks' rate. */
     this.length = resampler.lengthOf(source.length);
@@ -111,7 +111,7 @@ export class Listener {
   }
 
   /**
-   * Samples of the recording; zeros where it is over.
+   * Samples of the recording; zeros past its end.
    * @param {number} start
    * @param {number} end exclusive
    * @returns {Promise<Float32Array<ArrayBuffer>>}
@@ -131,7 +131,7 @@ export class Listener {
 }
 
 /**
- * What brings a recording to the level that the networks hear best.
+ * The gain that brings a recording to the level at which the networks work best.
  *
  * They are not scale-invariant: their logarithm has a floor. On eight excerpts of real piano
  * (15 s of each) basicamt's mean note F1 was 0.739 as recorded, 0.596 and 0.288 at a tenth and a

@@ -1,4 +1,4 @@
-/** A file → an AudioBuffer, with what the browser can decode. */
+/** A file → an AudioBuffer, by the browser's own decoders. */
 
 import { TranscriptionError } from "../errors.js";
 
@@ -10,7 +10,7 @@ const RATE_HZ = 44100;
  *
  * @param {Blob} file
  * @returns {Promise<AudioBuffer>} at 44 100 Hz, with the file's channels
- * @throws {TranscriptionError} "audio", where the browser cannot decode it or it holds no sound
+ * @throws {TranscriptionError} "audio", if the browser cannot decode it or it holds no sound
  */
 export async function decodeFile(file) {
   const name = file instanceof File && file.name ? file.name : "this file";

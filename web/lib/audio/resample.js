@@ -13,14 +13,14 @@ const BETA = 10;
 const ROLL_OFF = 0.9;
 
 /**
- * From one rate to another. Flat to 0.8 of the lower Nyquist frequency; what would alias lies at
- * least 80 dB down. Parts agree with the whole to the last bit.
+ * From one rate to another. Flat to 0.8 of the lower Nyquist frequency; aliases are at least 80 dB
+ * down. Parts agree with the whole to the last bit.
  */
 export class Resampler {
   /**
    * @param {number} fromHz whole number
    * @param {number} toHz whole number
-   * @throws {TranscriptionError} "audio", where a rate is none
+   * @throws {TranscriptionError} "audio", if a rate is invalid
    */
   constructor(fromHz, toHz) {
     for (const rate of [fromHz, toHz]) {
@@ -35,7 +35,7 @@ export class Resampler {
     this._up = toHz / divisor;
     this._down = fromHz / divisor;
     const cutoff = Math.min(1, toHz / fromHz) * ROLL_OFF;
-    /** Input samples that are read on either side; none where the rates agree. */
+    /** Input samples that are read on either side; 0 if the rates are equal. */
     this._half = this._up === this._down ? 0 : Math.ceil(ZEROS / cutoff);
     this._weights = phaseWeights(this._up, cutoff, this._half);
   }
@@ -46,7 +46,7 @@ export class Resampler {
   }
 
   /**
-   * The samples that a part of the output is made of.
+   * The input samples that a part of the output needs.
    * @param {number} start first output sample
    * @param {number} end exclusive
    * @param {number} length of the whole input
@@ -60,11 +60,11 @@ export class Resampler {
 
   /**
    * Output samples `start` to `end`.
-   * @param {Float32Array<ArrayBuffer>} samples what `reach` says
+   * @param {Float32Array<ArrayBuffer>} samples the range that `reach` returns
    * @param {number} from index of the first of them in the whole input
    * @param {number} start
    * @param {number} end exclusive
-   * @returns {Float32Array<ArrayBuffer>} the input itself where the rates agree
+   * @returns {Float32Array<ArrayBuffer>} the input itself if the rates are equal
    */
   run(samples, from, start, end) {
     if (this._half === 0) return samples;

@@ -10,15 +10,15 @@
 export const PITCHES = 84;
 /** MIDI number of row 0 (C1). */
 export const LOWEST_PITCH = 24;
-/** Frame t stands at t × SECONDS_PER_FRAME: 256 samples at 22 050 Hz. */
+/** Frame t is at t × SECONDS_PER_FRAME: 256 samples at 22 050 Hz. */
 export const SECONDS_PER_FRAME = 256 / 22050;
 
 /**
  * @typedef {object} Thresholds
  * @property {number} frame activation above which a pitch sounds, in [0, 1]
  * @property {number} onset activation at or above which a note begins, in [0, 1]
- * @property {number} [minimumFrames] a shorter note is dropped; 6 unless told
- * @property {number} [toleranceFrames] frames under the frame threshold that end a note; 10
+ * @property {number} [minimumFrames] a shorter note is dropped; default 6
+ * @property {number} [toleranceFrames] frames under the frame threshold that end a note; default 10
  */
 
 /**
@@ -39,14 +39,14 @@ export const SECONDS_PER_FRAME = 256 / 22050;
  * @param {number} frames
  * @param {Thresholds} thresholds
  * @returns {FrameNote[]}
- * @throws {RangeError} where the lengths disagree, a value is not finite, or a threshold is not
- *   in its range
+ * @throws {RangeError} if the lengths disagree, a value is not finite, or a threshold is outside
+ *   its range
  */
 export function makeNotes(onset, frame, frames, thresholds) {
   const { minimumFrames, toleranceFrames } = checkThresholds(thresholds);
   checkActivation("onset", onset, frames);
   checkActivation("frame", frame, frames);
-  // Compared with float32 activations, so float32 themselves: 0.31 must equal the cell 0.31f.
+  // Rounded to float32 like the activations: 0.31 must equal the cell 0.31f.
   const frameLevel = Math.fround(thresholds.frame);
   const onsetLevel = Math.fround(thresholds.onset);
 
@@ -55,7 +55,7 @@ export function makeNotes(onset, frame, frames, thresholds) {
   const notes = [];
 
   /**
-   * Walk until the map has stayed quiet for the tolerance, or to the border.
+   * Walk until the map has been quiet for the tolerance, or to the border.
    * @param {number} row
    * @param {number} start
    * @param {1 | -1} step
@@ -73,7 +73,7 @@ export function makeNotes(onset, frame, frames, thresholds) {
   }
 
   /**
-   * Take a note's energy, and its neighbours', out of the map; keep the note if long enough.
+   * Zero a note and its neighbouring pitches in the map; record the note if long enough.
    * @param {number} row
    * @param {number} start
    * @param {number} end
@@ -100,7 +100,7 @@ export function makeNotes(onset, frame, frames, thresholds) {
     const end = walk(row, start, 1);
     if (end - start >= minimumFrames) take(row, start, end);
   }
-  // The map only ever falls to zero, so one sorting serves every "largest that remains".
+  // Cells only ever drop to zero, so one sorting serves every "largest that remains".
   for (const index of loudestFirst(energy, frames, frameLevel)) {
     if (energy[index] === 0) continue;
     const row = Math.floor(index / frames);

@@ -1,11 +1,11 @@
 /**
- * Notes while the recording is still being worked on: what the activations say so far, scaled by
- * their largest so far. The exact ones take their place in the end.
+ * Notes while the network is still running: from the activations so far, scaled by their maximum so
+ * far. The exact notes replace them at the end.
  */
 
 import { makeNotes, PITCHES } from "./notes.js";
 
-/** Frames before a chunk that its notes may have begun in; a longer note is cut short. */
+/** Frames before a chunk in which its notes may begin; a longer note is cut short. */
 const CONTEXT_FRAMES = 512;
 
 /** Finds each note once, when it has ended. */
@@ -17,7 +17,7 @@ export class ProvisionalNotes {
   constructor(frames, thresholds) {
     this._frames = frames;
     this._thresholds = thresholds;
-    this._before = 0; // notes that ended up to here have been told
+    this._before = 0; // notes that ended up to here have been returned
   }
 
   /**

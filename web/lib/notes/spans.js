@@ -1,5 +1,5 @@
 /**
- * Where embeddings are wanted: stretches of one pitch over time.
+ * Where embeddings are needed: stretches of one pitch over time.
  *
  * An hour of embeddings of every pitch would be 1.25 GB, and most of it silence. Notes lie where
  * the frame activation is above the threshold, or less than the tolerance before such a frame: a
@@ -22,7 +22,7 @@ export function spanOf({ pitch, startFrame, endFrame }) {
 }
 
 /**
- * What covers every note that a frame threshold of `level` or more can give.
+ * Spans that cover every note that a frame threshold of `level` or more can give.
  * @param {Float32Array} frame PITCHES × frames, in [0, 1]
  * @param {number} frames
  * @param {number} level

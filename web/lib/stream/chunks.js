@@ -1,16 +1,16 @@
 /**
- * A recording in pieces: which frames each run of a stage computes, and which it must see.
+ * A recording in pieces: the frames that each run of a stage computes, and those that it reads.
  *
- * A stage reads a bounded number of frames to either side of the one that it computes (its halo).
- * Beyond the recording's ends there is nothing, and the stage itself pads with zeros: so a piece
- * has a halo wherever the recording goes on, and none where it really begins and ends.
+ * A stage reads a bounded number of frames on either side of the one that it computes (its halo).
+ * Beyond the recording's ends the stage itself pads with zeros: so a piece has a halo wherever the
+ * recording continues, and none where it begins or ends.
  */
 
 /**
  * @typedef {object} Chunk frames of the recording
  * @property {number} start first frame that is computed
  * @property {number} end exclusive
- * @property {number} from first frame that is seen, at most `start`
+ * @property {number} from first frame that is read, at most `start`
  * @property {number} to exclusive, at least `end`
  */
 
@@ -20,7 +20,7 @@
  * @param {number} size frames that a piece computes, 1 or more; the last one has what remains
  * @param {number} halo frames seen to either side
  * @returns {Chunk[]}
- * @throws {RangeError} where there is no such plan
+ * @throws {RangeError} if a number is invalid
  */
 export function planChunks(frames, size, halo) {
   for (const [name, value, least] of /** @type {const} */ ([
@@ -40,7 +40,7 @@ export function planChunks(frames, size, halo) {
 }
 
 /**
- * Rows of values over time, kept piece by piece so that parts can be given back.
+ * Rows of values over time, kept piece by piece so that the memory of parts can be freed.
  */
 export class ChunkedRows {
   /**
@@ -80,7 +80,7 @@ export class ChunkedRows {
    * @param {number} from frame
    * @param {number} to exclusive
    * @returns {Float32Array<ArrayBuffer>} rows × (to − from)
-   * @throws {RangeError} where a piece is not kept
+   * @throws {RangeError} if a piece is not kept
    */
   read(from, to) {
     const width = to - from;
@@ -101,7 +101,7 @@ export class ChunkedRows {
   }
 
   /**
-   * Give back what lies wholly before a frame.
+   * Free the pieces that end before a frame.
    * @param {number} frame
    */
   dropBefore(frame) {
@@ -110,7 +110,7 @@ export class ChunkedRows {
 }
 
 /**
- * Put what a chunk computed where it belongs.
+ * Copy a chunk's own frames into the whole.
  * @param {Float32Array} part rows × frames that the chunk sees
  * @param {Float32Array} target rows × frames of the recording
  * @param {number} rows

@@ -1,23 +1,23 @@
 /**
- * Embeddings of the stretches that notes can lie in, made and kept in batches.
+ * Embeddings of the spans in which notes can lie, computed and kept in batches.
  *
- * A batch lays its spans one after the other, so that one run of the `embed` stage serves all of
- * them: each with the frames to either side that the stage reads.
+ * A batch puts its spans one after the other, each with the frames on either side that the `embed`
+ * stage reads, so that one run serves all of them.
  */
 
 /** Channels of the encoder's features. */
 export const FEATURE_CHANNELS = 16;
 /** Bins of the features, and of the energies. */
 export const BINS = 252;
-/** Bins that the embedding of a pitch is made of: the one below its own three is the first. */
+/** Bins that the embedding of a pitch needs, starting one below its own three. */
 const REACH = 3;
-/** Frames of a batch, about. */
+/** Approximate frames of a batch. */
 const BATCH_FRAMES = 16384;
 
 /** @typedef {import("../notes/spans.js").Span} Span */
 /** @typedef {Span & {at: number}} Placed at: where in its batch the frame `start` lies */
 
-/** Spans, and what is known of them: the features first, the embedding in the end. */
+/** Spans with their features, and later their embeddings. */
 class Batch {
   /** @param {Span[]} spans by start @param {number} halo frames to either side */
   constructor(spans, halo) {
@@ -39,7 +39,7 @@ class Batch {
   }
 
   /**
-   * Take what a chunk holds of the features around the spans.
+   * Copy a chunk's features around the spans.
    * @param {Float32Array} features FEATURE_CHANNELS × BINS × width
    * @param {import("./chunks.js").Chunk} chunk whose `from` is the features' first frame
    */
@@ -61,8 +61,8 @@ class Batch {
   }
 
   /**
-   * The features, with the mean where there are none: below the lowest bin, beyond the recording.
-   * What was not gathered stays NaN, and so is seen.
+   * The features, padded with the mean below the lowest bin and beyond the recording. Features that
+   * were not gathered stay NaN, so that they are noticed.
    * @param {ArrayLike<number>} mean one a channel
    * @param {number} frames of the recording
    */
@@ -93,7 +93,7 @@ export class Embeddings {
   }
 
   /**
-   * Spread spans over batches.
+   * Divide spans into batches.
    * @param {Span[]} spans
    * @returns {Batch[]} by time
    */
@@ -115,7 +115,7 @@ export class Embeddings {
   }
 
   /**
-   * Keep the embeddings of a batch, and let its features go.
+   * Keep the embeddings of a batch, and free its features.
    * @param {Batch} batch
    * @param {Float32Array} embedding EMBEDDING_SIZE × frames of the batch
    */
@@ -141,7 +141,7 @@ export class Embeddings {
    * The embeddings of a span.
    * @param {Span} wanted
    * @returns {import("../timbres/timbres.js").Stretch}
-   * @throws {RangeError} where they are not kept
+   * @throws {RangeError} if they are not kept
    */
   read(wanted) {
     const found = this._find(wanted);

@@ -2,7 +2,7 @@
  * Mean and variance of a whole recording from those of its frames, in float64, one frame at a time.
  */
 
-/** Moments of as many series as there are rows, each frame weighing the same. */
+/** Moments of one series per row, each frame weighing the same. */
 export class Moments {
   /** @param {number} rows */
   constructor(rows) {
@@ -14,11 +14,10 @@ export class Moments {
   }
 
   /**
-   * Take the frames of one chunk: Chan, Golub and LeVeque's update, for equal weights, which loses
-   * no digits to a large mean (Welford 1962).
+   * Add the frames of one chunk by Welford's update (1962), which loses no digits to a large mean.
    *
    * @param {ArrayLike<number>} means rows × width, row after row
-   * @param {ArrayLike<number> | null} variances the same; null where a frame is a single value
+   * @param {ArrayLike<number> | null} variances the same; null if a frame is a single value
    * @param {number} width frames of a row
    * @param {number} start first frame that counts: the halo does not
    * @param {number} end exclusive
@@ -47,8 +46,8 @@ export class Moments {
   }
 
   /**
-   * @param {number} [cells] values that each frame stands for
-   * @returns {Float64Array} one unbiased variance a row; NaN where there is one value only
+   * @param {number} [cells] number of values in a frame
+   * @returns {Float64Array} one unbiased variance a row; NaN for a single value
    */
   unbiasedVariances(cells = 1) {
     const values = this.count * cells;

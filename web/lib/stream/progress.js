@@ -1,6 +1,6 @@
-/** How much of the work is done, when it is done in several passes over the recording. */
+/** Progress of several passes over the recording. */
 
-/** Passes of different cost, one after the other, as one share that only ever grows. */
+/** Passes of different cost, one after the other, as one share that only grows. */
 export class Progress {
   /**
    * @param {readonly string[]} passes in order

@@ -1,6 +1,6 @@
 /**
  * The stages of a network: files that each read a bounded neighbourhood, and a few numbers of the
- * whole recording (export/nets/stages.py says what they compute, and why these).
+ * whole recording (export/nets/stages.py has what they compute, and why).
  */
 
 import { messageOf, TranscriptionError } from "../errors.js";
@@ -8,8 +8,8 @@ import { messageOf, TranscriptionError } from "../errors.js";
 /** @typedef {Record<string, Float32Array<ArrayBuffer>>} Values by name */
 
 /**
- * What each stage costs relative to the others: milliseconds a second of audio (onnxruntime-web
- * 1.30.0 in Node, one thread of a shared machine, 2026-11). Progress is weighed by it, no more.
+ * Cost of each stage: milliseconds for a second of audio (onnxruntime-web 1.30.0 in Node, one thread
+ * of a shared machine, 2026-11). Only the weights of the progress depend on it.
  * @type {Readonly<Record<string, number>>}
  */
 export const STAGE_COSTS = Object.freeze({
@@ -44,7 +44,7 @@ export class Stages {
   }
 
   /**
-   * Do something with a stage, whose memory is given back afterwards.
+   * Use a stage, and free its memory afterwards.
    * @template T
    * @param {string} name
    * @param {(run: (inputs: Values) => Promise<Values>) => Promise<T>} task
@@ -115,7 +115,7 @@ async function run(runtime, session, file, inputs) {
 
 /**
  * @param {(number | string)[]} shape
- * @param {number} frames what a dimension without a number stands for
+ * @param {number} frames the size of a dimension without a number
  */
 function sizeOf(shape, frames) {
   return shape.reduce((/** @type {number} */ size, n) => size * (typeof n === "string" ? frames : n), 1);

@@ -1,6 +1,6 @@
 /**
- * A recording of any length through a network in stages, in bounded memory, with the result that
- * the network would give for the whole of it at once.
+ * A recording of any length through a network in stages, in bounded memory, with the result of the
+ * network run on the whole of it at once.
  *
  * Every pass runs one stage over the recording, chunk by chunk:
  *
@@ -8,13 +8,13 @@
  *     notes        energies → onset and frame, kept; their maxima
  *     first-norm   energies → moments of the encoder's first norm
  *     second-norm  energies → moments of its second
- *     features     energies → moments of its centring; features, kept where embeddings are wanted
+ *     features     energies → moments of its centring; features, kept where embeddings are needed
  *     embed        those features → embeddings
  *
- * What an hour takes: energies 312 MB, until the last pass has used them; activations 208 MB;
- * features and then embeddings of what is wanted, 192 and 48 bytes a frame of a pitch. Between two
- * norms the encoder holds ten times the energies, so that is computed anew in every pass; and what
- * is wanted only later (thresholds were moved far) is made from the audio again.
+ * Memory for an hour: energies 312 MB, until the last pass has used them; activations 208 MB;
+ * features and then embeddings of the spans needed, 192 and 48 bytes per frame of a pitch. Between
+ * two norms the encoder's values are ten times the energies, so they are computed again in every
+ * pass; embeddings needed later (after thresholds moved far) are computed from the audio again.
  */
 
 import { ChunkedRows, copyRows, planChunks } from "./chunks.js";
@@ -39,11 +39,11 @@ const CHUNK_FRAMES = 512;
 const FRAME_SAMPLES = 512;
 /** A network divides by a deviation over its frames; shorter recordings are padded with silence. */
 const SHORTEST_SAMPLES = 4096;
-/** Relative to the largest frame energy, a deviation up to which there is none (front_end.py). */
+/** Smallest deviation, relative to the largest frame energy, that counts (front_end.py). */
 const STEADY = 1e-5;
-/** Frame energy that a deviation is measured against where the largest is fainter (the same). */
+/** Least frame energy that a deviation is compared with (the same). */
 const SILENT = 1e-30;
-/** Maximum that an activation is divided by where it is fainter (deployed.py). */
+/** Least maximum that an activation is divided by (deployed.py). */
 const FAINTEST = 1e-30;
 /** Groups of the encoder's two norms. */
 const GROUPS = Object.freeze({ first: 4, second: 2 });
@@ -53,8 +53,8 @@ export class Stream {
   /**
    * @param {import("./stages.js").Stages} stages
    * @param {import("../audio/audio.js").Listener} listener
-   * @param {(pass: string, fraction: number) => Promise<void>} onChunk told before each
-   *   pass and after every chunk, and waited for: whoever wants to stop throws
+   * @param {(pass: string, fraction: number) => Promise<void>} onChunk called and
+   *   awaited before each pass and after every chunk; it throws to stop
    * @param {number} [chunkFrames] the result is the same for any
    */
   constructor(stages, listener, onChunk, chunkFrames = CHUNK_FRAMES) {
@@ -66,13 +66,13 @@ export class Stream {
     this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
     this._chunkFrames = chunkFrames;
     this._energies = new ChunkedRows(BINS, this.frames, chunkFrames);
-    /** @type {Values} what stages read beside the energies: one number, or one a group */
+    /** @type {Values} inputs of stages beside the energies: one number, or one per group */
     this._whole = {};
     /** @type {Embeddings | null} */
     this._embeddings = null;
   }
 
-  /** What is kept of the embeddings. */
+  /** The embeddings that are kept. */
   get embeddings() {
     return (this._embeddings ??= new Embeddings(this._stages.haloOf("embed")));
   }
@@ -92,7 +92,7 @@ export class Stream {
     const activations = { onset: new Float32Array(size), frame: new Float32Array(size), frames };
     if (!(await this._measureDeviation())) {
       this._energies.dropBefore(Infinity);
-      return activations; // nothing ever changes: no notes
+      return activations; // no frame differs from another: no notes
     }
     const maxima = { onset: FAINTEST, frame: FAINTEST };
     const provisional = new ProvisionalNotes(frames, thresholds);
@@ -113,7 +113,7 @@ export class Stream {
   }
 
   /**
-   * Make and keep the embeddings of these spans.
+   * Compute and keep the embeddings of spans.
    * @param {import("../notes/spans.js").Span[]} spans
    * @throws {import("../errors.js").TranscriptionError}
    */
@@ -168,7 +168,7 @@ export class Stream {
   }
 
   /**
-   * Have the energies that these chunks see.
+   * Compute the energies that chunks read, unless they are kept.
    * @param {Chunk[]} wanted
    * @param {(chunk: Chunk, loudness: Float32Array) => void} [take]
    */
@@ -213,7 +213,7 @@ export class Stream {
    * Run a stage that reads energies.
    * @param {string} stage
    * @param {Chunk[]} chunks
-   * @param {string[]} whole what else it reads
+   * @param {string[]} whole its other inputs
    * @param {(chunk: Chunk, outputs: Values) => void} take
    */
   _pass(stage, chunks, whole, take) {

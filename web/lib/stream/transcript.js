@@ -1,11 +1,11 @@
 /**
- * What is known of one recording: its activations, and the embeddings of its notes.
+ * The transcript of one recording: its activations, and the embeddings of its notes.
  *
  * Other thresholds give other notes at once, without the network. Their timbres need embeddings
- * where the new notes are. All of an hour's would be 1.25 GB, so as many as fit are made in
+ * where the new notes are. All of an hour's would be 1.25 GB, so as many as fit are computed in
  * advance: those of every note that a frame threshold of `level` or more can give, `level` being
- * the lowest of LEVELS that needs no more than MOST_FRAMES. Thresholds below it are as exact and
- * take longer: what is missing is made from the audio, in the chunks where it lies.
+ * the lowest of LEVELS that needs no more than MOST_FRAMES. Thresholds below it are as exact but
+ * slower: missing embeddings are computed from the audio, in the chunks that they lie in.
  */
 
 import { TranscriptionError } from "../errors.js";
@@ -16,9 +16,9 @@ import { STAGE_COSTS } from "./stages.js";
 import { Stream } from "./stream.js";
 import { clusterTimbres, estimateTimbres, noteEmbeddings } from "../timbres/timbres.js";
 
-/** Frame thresholds that embeddings are made in advance for, if they fit. */
+/** Frame thresholds for which embeddings are computed in advance, if they fit. */
 const LEVELS = Object.freeze([0.05, 0.1, 0.15, 0.2, 0.25]);
-/** Frames of pitches whose features are held at a time: 192 MB. */
+/** Most frames of pitches whose features are in memory at a time: 192 MB. */
 const MOST_FRAMES = 1e6;
 
 const NOTE_PASSES = Object.freeze(["ears", "notes"]);
@@ -89,7 +89,7 @@ export class Transcript {
     if (!this._separable) {
       throw new TranscriptionError(
         "model",
-        "this model does not tell timbres apart; choose one with an embedding, such as septimbre",
+        "this model does not separate timbres; choose one with an embedding, such as septimbre",
       );
     }
     const { embeddings } = this._stream;

@@ -1,26 +1,26 @@
 /**
- * How alike notes are, exp(cosine), as a matrix that is never stored: what it does to vectors, and
- * its leading eigenvectors.
+ * The affinity of notes, exp(cosine), as a matrix that is never stored: its products with vectors,
+ * and its leading eigenvectors.
  *
  * With n notes a product takes n²/2 affinities, each computed once: 4 s for the 20 000 notes of an
- * hour. So there are to be few products. What a sample of the notes knows carries over to all of
- * them (Nyström's method, Williams and Seeger 2001) and is close to the answer already; the exact
- * products that follow only polish it. A note's size is EMBEDDING_SIZE floats, whatever n is.
+ * hour. So few products should be needed. The eigenvectors of a sample of the notes extend to all of
+ * them (Nyström's method, Williams and Seeger 2001) and are close to the answer already; the exact
+ * products that follow only refine it. A note takes EMBEDDING_SIZE floats for any n.
  */
 
 import { dot, leadingEigen } from "./eigen.js";
 
 /** Channels of an embedding. */
 export const EMBEDDING_SIZE = 12;
-/** Residual of eigenvectors that labels are read from. */
+/** Residual of eigenvectors that give labels. */
 export const EXACT = 1e-5;
-/** Residual of those that only count or begin a search: an eigenvalue is known to its square. */
+/** Residual of those that only count or begin a search: the error of an eigenvalue is its square. */
 export const ROUGH = 1e-3;
-/** Notes that stand for any number of notes. */
+/** Notes in a sample. */
 const ENOUGH_NOTES = 1500;
 
 /**
- * What was found out about a set of vectors: estimating first and clustering then is one search.
+ * Results kept by set of vectors, so that estimating and then clustering is one search.
  * @type {WeakMap<Float64Array[], {rootDegrees: Float64Array, leading: Float64Array[]}>}
  */
 const known = new WeakMap();
@@ -28,9 +28,9 @@ const known = new WeakMap();
 const samples = new WeakMap();
 
 /**
- * As many of the vectors as are enough to know the others by: every so many.
+ * A sample of the vectors, at equal distances.
  * @param {Float64Array[]} vectors
- * @returns {Float64Array[]} the vectors themselves, where they are few
+ * @returns {Float64Array[]} the vectors themselves, if they are few
  */
 export function thin(vectors) {
   const stride = Math.ceil(vectors.length / ENOUGH_NOTES);
@@ -86,8 +86,8 @@ function guess(vectors, flat, rootDegrees, count) {
     const images = crossTimes(flat, flatten(sample), block);
     return images.map((image) => image.map((value, i) => value / rootDegrees[i]));
   }
-  // They are close to linear in the embedding, because exp(cosine) is. Fixed noise beside them
-  // reaches what symmetry would hide.
+  // They are close to linear in the embedding, because exp(cosine) is. Fixed noise reaches
+  // eigenvectors that symmetry would make orthogonal to them.
   const guesses = Array.from({ length: EMBEDDING_SIZE }, (_, c) =>
     Float64Array.from(vectors, (vector) => vector[c]),
   );
@@ -103,7 +103,7 @@ function flatten(vectors) {
 }
 
 /**
- * W times each vector of a block; each affinity is computed once and forgotten.
+ * W times each vector of a block; each affinity is computed once and not stored.
  * @param {Float64Array} flat the notes' vectors
  * @param {Float64Array[]} block
  */
@@ -151,8 +151,8 @@ function crossTimes(flat, sample, block) {
  * @param {Float64Array} flat
  * @param {number} note its index in `flat`
  * @param {Float64Array} others
- * @param {number} first index in `others` from which on they are wanted
- * @param {Float64Array} row where they go, by index in `others`
+ * @param {number} first index in `others` to compute
+ * @param {Float64Array} row the result, by index in `others`
  */
 function affinitiesOf(flat, note, others, first, row) {
   const at = note * EMBEDDING_SIZE;
@@ -177,7 +177,7 @@ function affinitiesOf(flat, note, others, first, row) {
 }
 
 /**
- * What one note touches of a block lies together.
+ * A block as one array, with the values of each note together.
  * @param {Float64Array[]} block
  */
 function interleave(block) {
@@ -199,7 +199,7 @@ function split(together, width) {
 }
 
 /**
- * Values in [-1, 1) that are always the same (Numerical Recipes' quick generator, 32 bits).
+ * Fixed pseudo-random values in [-1, 1) (Numerical Recipes' quick generator, 32 bits).
  * @param {number} length
  * @param {number} seed
  */

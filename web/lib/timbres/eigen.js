@@ -1,6 +1,6 @@
 /**
  * Eigenvectors: all of a small dense symmetric matrix, or the leading few of a large one that is
- * known only by what it does to a vector.
+ * given only by its products with vectors.
  *
  * Everything is float64, row after row, and free of randomness.
  */
@@ -76,7 +76,7 @@ function rotate(a, v, size, p, q) {
 
 /**
  * The leading eigenpairs of a large symmetric matrix, by block Krylov iteration with
- * Rayleigh–Ritz projection over the whole basis: no step forgets what an earlier one learned.
+ * Rayleigh–Ritz projection over the whole basis, which keeps every earlier direction.
  *
  * @param {(block: Float64Array[]) => Float64Array[]} apply the matrix times each vector
  * @param {Float64Array[]} start vectors that the search begins with; dependent ones are dropped
@@ -122,7 +122,7 @@ export function leadingEigen(apply, start, count, tolerance = 1e-10) {
 }
 
 /**
- * As many coordinate vectors as are wanted: they complete a start that is short of rank.
+ * Coordinate vectors, to complete a start of too low rank.
  * @param {number} length
  * @param {number} count
  */
@@ -138,7 +138,7 @@ function unitVectors(length, count) {
  * Make the vector orthogonal to the basis, of unit length, and its newest member.
  * @param {Float64Array} vector changed in place
  * @param {Float64Array[]} basis
- * @returns {boolean} false where nothing of it was new
+ * @returns {boolean} false if it lies in the basis already
  */
 function orthonormalise(vector, basis) {
   const before = Math.sqrt(dot(vector, vector));

@@ -1,5 +1,5 @@
 /**
- * Which notes belong to one instrument: spectral clustering of the notes' timbre embeddings.
+ * Groups of notes by instrument: spectral clustering of the notes' timbre embeddings.
  *
  * The groups are those of scikit-learn's
  * `SpectralClustering(affinity="precomputed", assign_labels="cluster_qr")` (Damle, Minden and Ying
@@ -27,7 +27,7 @@ export { EMBEDDING_SIZE };
  * @param {Float32Array} embedding EMBEDDING_SIZE × PITCHES × frames, flat
  * @param {number} frames
  * @returns {(span: import("../notes/spans.js").Span) => Stretch}
- * @throws {RangeError} where the length is another
+ * @throws {RangeError} if the length differs
  */
 export function readDense(embedding, frames) {
   const stride = PITCHES * frames;
@@ -72,7 +72,7 @@ export function noteEmbeddings(notes, read, frame, frames) {
 }
 
 /**
- * A label for each note.
+ * The timbre of each note.
  *
  * @param {Float64Array[]} vectors of unit length or zero, one a note
  * @param {number} count timbres, 1 or more; with as many timbres as notes each has its own
@@ -96,11 +96,11 @@ export function clusterTimbres(vectors, count) {
 }
 
 /**
- * How many timbres there seem to be: where the eigenvalues fall most steeply (the eigengap, as a
- * ratio), among 2 … most; or 1 where the notes hardly differ, or in no direction more than in
- * others, or where there are fewer than four; 0 where there is none.
+ * An estimate of the number of timbres: where the eigenvalues fall most steeply (the eigengap, as a
+ * ratio), among 2 … most; 1 if the notes hardly differ, or no more in one direction than in others,
+ * or if there are fewer than four; 0 without notes.
  *
- * A guess, to be overruled by whoever knows. A piano's notes differ with their pitch as much as
+ * Let users overrule this guess. A piano's notes differ with their pitch as much as
  * those of two instruments do: on 8 s of six pianos and of nine mixtures the second eigenvalues
  * are 0.16 … 0.31 and 0.24 … 0.37 with the published weights, 0.02 … 0.08 and 0.03 … 0.12 with the
  * bundled ones. No rule on them tells one timbre from several.
@@ -114,7 +114,7 @@ export function estimateTimbres(vectors, most = 6) {
   if (limit < 2) return Math.min(1, vectors.length);
   const sample = thin(vectors);
   const { values, rootDegrees } = spectrum(sample, limit + 1, ROUGH);
-  // Without self-affinity every eigenvalue is lower by about e / degree; with few notes it shows.
+  // Without self-affinity every eigenvalue is lower by about e / degree, which matters for few notes.
   const shift = Math.E / (dot(rootDegrees, rootDegrees) / sample.length);
   const second = values[1] + shift;
   if (second < DISTINCT || second < DIRECTED * spreadOf(sample)) return 1;
@@ -127,9 +127,9 @@ export function estimateTimbres(vectors, most = 6) {
   return best;
 }
 
-/** Second eigenvalue from which on notes differ at all. */
+/** Smallest second eigenvalue at which notes count as different. */
 const DISTINCT = 0.02;
-/** Share of the spread that it needs: a twelfth is no direction at all. */
+/** Smallest share of the spread that it must have: a twelfth would be no direction at all. */
 const DIRECTED = 0.25;
 /** Eigenvalues below this, or a quarter of the second, are the spread within a timbre. */
 const INDISTINCT = 0.05;

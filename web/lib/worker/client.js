@@ -14,11 +14,11 @@ import { TranscriptionError } from "../errors.js";
  * @property {(notes: import("../transcribe.js").Note[]) => void} [onNotes] provisional ones
  */
 
-/** A worker that knows one recording, asked over messages. */
+/** A worker with one recording, asked over messages. */
 export class WorkerClient {
-  /** @param {string} [url] of the bundled worker; the module beside this one, unless told */
+  /** @param {string} [url] of the bundled worker; default: the module beside this one */
   constructor(url) {
-    /** What the worker reads piece by piece. @type {import("../audio/audio.js").Audio | null} */
+    /** The recording, which the worker reads piece by piece. @type {import("../audio/audio.js").Audio | null} */
     this.audio = null;
     // Chromium 156 starts no module worker from a blob: URL in a page opened from disk.
     this._worker = url
@@ -78,7 +78,7 @@ export class WorkerClient {
     });
   }
 
-  /** End the worker; whoever still waits is told. */
+  /** End the worker; requests under way are rejected. */
   close() {
     this._worker.terminate();
     for (const reject of [...this._waiting]) reject(new DOMException("closed", "AbortError"));

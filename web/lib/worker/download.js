@@ -1,11 +1,11 @@
-/** Files from the site itself, counted as they come. */
+/** Files from the site itself, counted as they arrive. */
 
 import { messageOf, TranscriptionError } from "../errors.js";
 
 /**
  * Fetch a file.
  * @param {string} url
- * @param {(bytes: number) => void} onBytes told of every piece that arrived
+ * @param {(bytes: number) => void} onBytes called with the size of every piece that arrives
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  * @throws {TranscriptionError} "download"
  */
@@ -32,7 +32,7 @@ export async function download(url, onBytes) {
 }
 
 /**
- * Check a file against its SHA-256; done where the browser offers it (secure contexts).
+ * Check a file against its SHA-256, where the browser can (secure contexts).
  * @param {Uint8Array<ArrayBuffer>} bytes
  * @param {string} sha256 hexadecimal
  * @param {string} name

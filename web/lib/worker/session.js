@@ -1,4 +1,4 @@
-/** onnxruntime-web: loaded from the site itself, on the backend that was asked for and is there. */
+/** onnxruntime-web: loaded from the site itself, on the requested backend if the browser has it. */
 
 import { download } from "./download.js";
 import { messageOf, TranscriptionError } from "../errors.js";
@@ -12,11 +12,11 @@ import { areRecommended } from "../manifest.js";
  * @typedef {object} RuntimeFiles where onnxruntime-web is
  * @property {string} [folder] URL of its `dist` folder, ending in "/"
  * @property {ArrayBuffer} [wasm] instead, the WebAssembly binary itself, for a worker whose bundle
- *   carries the runtime as `globalThis.onnxruntime`
+ *   has the runtime as `globalThis.onnxruntime`
  */
 
 /**
- * What each backend loads. The CPU's is the 14 MB build: `ort.webgpu` would pull 27 MB
+ * Files of each backend. The CPU's is the 14 MB build: `ort.webgpu` would load 27 MB
  * (onnxruntime-web 1.30.0, 2026-11).
  */
 export const RUNTIME_FILES = Object.freeze({
@@ -34,19 +34,19 @@ export const RUNTIME_FILES = Object.freeze({
   }),
 });
 
-/** More threads than this gain nothing on networks this small. */
+/** More threads than this do not help networks this small. */
 const MOST_THREADS = 4;
 /**
- * Milliseconds that threads have to start in, once everything is there. In Firefox ESR 153, under a
- * service worker, a thread now and then never gets its first message, and onnxruntime waits for ever
- * (figures at fetchRuntime). The slowest start that was none of these took 2.5 seconds, on two busy
- * cores; a machine four times slower is not hurried.
+ * Milliseconds that threads may take to start, once everything has arrived. In Firefox ESR 153, under
+ * a service worker, a thread sometimes never gets its first message, and onnxruntime waits for ever
+ * (figures at fetchRuntime). The slowest good start took 2.5 seconds, on two busy cores; this allows
+ * for a machine four times slower.
  */
 const START_MS = 10_000;
 
 /**
- * The backend to load: the one that was asked for, where the models and the browser allow it.
- * Asked before anything is downloaded, so that nobody pays for a runtime that cannot run.
+ * The backend to load: the requested one, if the models and the browser allow it. Decided before
+ * anything is downloaded, so that nobody waits for a runtime that cannot run.
  *
  * @param {Backend} wanted
  * @param {RuntimeFiles} runtimeFiles
@@ -61,17 +61,18 @@ export async function chooseBackend(wanted, runtimeFiles, files) {
   return { backend: note === "" ? wanted : "wasm", note };
 }
 
-/** onnxruntime-web, loaded once, whatever number of models it runs. */
+/** onnxruntime-web, loaded once for any number of models. */
 export class Engine {
   /**
-   * Load the runtime; where WebGPU's does not load, the CPU's, with a note.
+   * Load the runtime; if WebGPU's does not load, the CPU's, with a note.
    *
    * @param {object} options
    * @param {RuntimeFiles} options.files
    * @param {Choice} options.choice
-   * @param {number} [options.threads] as many as the machine and the page's isolation allow,
-   *   unless told
-   * @param {(bytes: number) => void} options.onBytes told of every piece of WebAssembly that arrived
+   * @param {number} [options.threads] default: as many as the machine and the page's
+   *   isolation allow
+   * @param {(bytes: number) => void} options.onBytes called with the size of every piece of
+   *   WebAssembly that arrives
    * @returns {Promise<Engine>}
    * @throws {TranscriptionError} "download" or "runtime"
    */
@@ -90,12 +91,12 @@ export class Engine {
     this._files = files;
     this._wanted = threads;
     this._onBytes = onBytes;
-    /** What runs. @type {Backend} */
+    /** The backend that runs. @type {Backend} */
     this.backend = "wasm";
     this.threads = 1;
-    /** Why it is not what was asked for; empty where it is. */
+    /** Why it is not the requested one; empty if it is. */
     this.note = "";
-    /** Whether threads did not start, so that there is one. */
+    /** Whether threads did not start, so that only one runs. */
     this.stalled = false;
     /** @type {Runtime | null} */
     this._runtime = null;
@@ -103,8 +104,8 @@ export class Engine {
   }
 
   /**
-   * A session of a model; the first starts the runtime. One that WebGPU cannot make takes the
-   * engine to the CPU, a first one that threads cannot make takes it to one thread.
+   * A session of a model; the first starts the runtime. If WebGPU cannot make it, the engine
+   * changes to the CPU; if threads cannot make the first, it changes to one thread.
    *
    * @param {Uint8Array} model
    * @returns {Promise<{runtime: Runtime, session: import("onnxruntime-web").InferenceSession}>}
@@ -149,12 +150,12 @@ export class Engine {
   }
 
   /**
-   * From the same parts, with one thread. What stalled ends with this worker.
+   * Start again with one thread, from the same files. The stalled start ends with this worker.
    * @param {string} folder
    * @param {Runtime} stalled
    */
   async _restart(folder, { env }) {
-    // A module of its own: one that did not start never will.
+    // A fresh module: one that did not start never will.
     const runtime = await importFrom(folder, `${RUNTIME_FILES.wasm.module}#again`).catch((error) => {
       throw startError("wasm", error);
     });
@@ -177,7 +178,7 @@ function startError(backend, error) {
 }
 
 /**
- * Why WebGPU cannot be used here; empty where it can.
+ * Why WebGPU cannot be used here; empty if it can.
  * @param {RuntimeFiles} files
  * @returns {Promise<string>}
  */
@@ -200,11 +201,11 @@ function threadCount(wanted) {
 }
 
 /**
- * Everything that the runtime is made of. onnxruntime-web fetches its WebAssembly itself, streaming
- * into the compiler, and tells nobody how far it is: the download here counts, and leaves the file
- * in the browser's cache. Handed over as bytes it would not be fetched again, and yet threads then
- * stalled in 15 of 66 starts instead of 1 of 169, in Firefox ESR 153 driven by Playwright under a
- * service worker; undriven in 1 of 96 (2026-11).
+ * The runtime's files. onnxruntime-web fetches its WebAssembly itself, streaming into the compiler,
+ * and reports no progress: the download here counts bytes, and leaves the file in the browser's
+ * cache. Passing the bytes would save the second fetch, but threads then stalled in 15 of 66 starts
+ * instead of 1 of 169, in Firefox ESR 153 driven by Playwright under a service worker; in 1 of 96
+ * without Playwright (2026-11).
  *
  * @param {string} folder
  * @param {Backend} backend
@@ -230,7 +231,7 @@ function importFrom(folder, name) {
 /**
  * A script as a blob of this worker's own, for threads to start from.
  * @param {string} url
- * @returns {Promise<string>} empty where the host's Content-Security-Policy does without blobs
+ * @returns {Promise<string>} empty if the host's Content-Security-Policy forbids blobs
  */
 async function keep(url) {
   const content = await download(url, () => {});

@@ -1,6 +1,6 @@
 /**
  * The library's worker: one recording each, from its audio to notes, and to other notes whenever
- * thresholds move. Ending it gives all of WebAssembly's memory back.
+ * thresholds move. Ending it frees all of WebAssembly's memory.
  */
 
 import { Listener } from "../audio/audio.js";
@@ -26,7 +26,7 @@ import { Transcript } from "../stream/transcript.js";
  * @typedef {object} Hearing
  * @property {"run"} task
  * @property {number} id
- * @property {{length: number, rateHz: number}} recording whose samples are asked for piece by piece
+ * @property {{length: number, rateHz: number}} recording whose samples are requested piece by piece
  * @property {Required<import("../notes/notes.js").Thresholds>} thresholds that notes will be made with
  * @property {boolean} separate whether their timbres will be asked for
  */
@@ -55,27 +55,27 @@ import { Transcript } from "../stream/transcript.js";
  * @typedef {object} RunFacts
  * @property {string} model
  * @property {string} variant
- * @property {import("./session.js").Backend} backend what ran
+ * @property {import("./session.js").Backend} backend that ran
  * @property {number} threads
- * @property {string} fallback why it is not the backend that was asked for; else empty
- * @property {boolean} stalled whether threads did not start, so that there was one
+ * @property {string} fallback why it is not the requested backend; empty if it is
+ * @property {boolean} stalled whether threads did not start, so that only one ran
  * @property {number} audioSeconds
  * @property {number} computeSeconds from audio to activations, sessions included, downloads not
  * @property {number} repairedSamples that were NaN or infinite
  */
 
-/** Milliseconds between two words about a download. */
+/** Milliseconds between two reports of a download. */
 const REPORT_MS = 100;
 
 /** @type {Transcript | null} */
 let transcript = null;
-/** What a run needs, made once for a worker. @type {ReturnType<typeof makeReady> | null} */
+/** The engine and the files of a run, loaded once per worker. @type {ReturnType<typeof makeReady> | null} */
 let ready = null;
-/** The run that is told of the download, though another request began it; 0: nobody. */
+/** The request that download progress is reported to, which may not have begun it; 0: none. */
 let runId = 0;
 /** Requests up to this id are to be stopped. */
 let stopped = 0;
-/** Takes the piece of audio that was asked for. @type {(samples: Float32Array<ArrayBuffer>) => void} */
+/** Takes the requested piece of audio. @type {(samples: Float32Array<ArrayBuffer>) => void} */
 let takeAudio = () => {};
 /** Requests are served one after the other. */
 let queue = Promise.resolve();
@@ -118,7 +118,7 @@ async function prepare(request) {
 /** @param {Needs} needs */
 function getReady(needs) {
   ready ??= makeReady(needs).catch((error) => {
-    ready = null; // so that the next attempt is one
+    ready = null; // so that the next attempt starts afresh
     throw error;
   });
   return ready;
@@ -128,7 +128,7 @@ function getReady(needs) {
 async function makeReady({ files, contents, runtimeFiles, backend, threads }) {
   const choice = await chooseBackend(backend, runtimeFiles, files);
   let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  // As it was built: a host that sends it compressed tells another length.
+  // The size as built: a host that compresses it announces another length.
   if (runtimeFiles.folder) total += RUNTIME_FILES[choice.backend].wasmBytes;
   const onBytes = countTo(total);
   const [engine, fetched] = await Promise.all([
@@ -187,7 +187,7 @@ function inSeconds({ startFrame, endFrame, pitch, velocity }, timbre) {
 }
 
 /**
- * Tells how far a request is, in seconds of audio, and ends it where it is to be stopped.
+ * Reports the progress of a request, in seconds of audio, and ends a stopped one.
  * @param {number} id
  * @param {number} total
  * @returns {(fraction: number) => Promise<void>}
@@ -195,7 +195,7 @@ function inSeconds({ startFrame, endFrame, pitch, velocity }, timbre) {
 function progressOf(id, total) {
   return async (fraction) => {
     reply({ id, progress: { stage: "run", done: fraction * total, total } });
-    await new Promise((resume) => setTimeout(resume)); // lets a request to stop come in
+    await new Promise((resume) => setTimeout(resume)); // lets a request to stop arrive
     if (stopped >= id) throw new DOMException("stopped", "AbortError");
   };
 }
@@ -213,7 +213,7 @@ function askForAudio(from, to) {
 }
 
 /**
- * Tells how much of everything that a run needs has arrived.
+ * Reports how many of a run's bytes have arrived.
  * @param {number} total bytes
  * @returns {(bytes: number) => void}
  */
