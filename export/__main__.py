@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from export import stages
-from export.build import build, file_name
-from export.catalog import EPSILON, MODELS, Model
-from export.describe import make_recipe, tool_versions
+from export.build import Key, build, file_name, list_keys
+from export.catalog import EPSILON, MODELS
+from export.describe import Source, make_recipe, tool_versions
 from export.graph.constants import ConstantLostError
 from export.load.sources import Weights, choose_source, choose_weights
 from export.manifest import (
@@ -28,7 +28,6 @@ from export.manifest import (
     Manifest,
     ManifestError,
     ModelFile,
-    StageFile,
     Variant,
     sha256_of,
 )
@@ -125,39 +124,19 @@ def export(
     same tools made them.
     """
     before = _read_previous(out)
-    entries: dict[str, ModelFile] = (
-        {file.path: file for file in (*before.files, *before.stages)} if before else {}
-    )
-    wanted = [
-        (MODELS[name], variant, file_name(MODELS[name], variant))
-        for name in weights
-        for variant in options.variants
-    ]
-    stale = [
-        (model, variant)
-        for model, variant, path in wanted
-        if force
-        or not _is_current(
-            entries.get(path), make_recipe(model, variant, weights[model.name], options), out
-        )
-    ]
-    in_stages = [
-        MODELS[name]
-        for name in weights
-        if stages.VARIANT in options.variants
-        for stage in MODELS[name].stages
-        if force
-        or not _is_current(
-            entries.get(stages.file_name(MODELS[name], stage)),
-            make_recipe(MODELS[name], stages.VARIANT, weights[name], options, stage),
-            out,
-        )
-    ]
+    entries = {file.path: file for file in before.files} if before else {}
+    stale: dict[str, list[Key]] = {}
+    for name, source in weights.items():
+        model = MODELS[name]
+        for key in list_keys(model, options.variants):
+            recipe = make_recipe(Source(model, key.variant, key.stage, source, options))
+            if force or not _is_current(entries.get(file_name(model, key)), recipe, out):
+                stale.setdefault(name, []).append(key)
     fresh: set[str] = set()
-    if stale or in_stages:
+    if stale:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=out) as folder:
-            for file in _build_all(stale, in_stages, weights, options, Path(folder), console):
+            for file in _build_all(stale, weights, options, Path(folder), console):
                 entries[file.path] = file
                 fresh.add(file.path)
             manifest = _collect(entries, before, fresh)
@@ -169,34 +148,24 @@ def export(
 
 
 def _build_all(
-    stale: list[tuple[Model, Variant]],
-    in_stages: list[Model],
+    stale: dict[str, list[Key]],
     weights: dict[str, Weights],
     options: Options,
     folder: Path,
     console: Console,
-) -> list[ModelFile]:
+) -> Iterator[ModelFile]:
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn())
-    made: list[ModelFile] = []
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task("export", total=len(stale) + len(in_stages))
+        task = progress.add_task("export", total=sum(map(len, stale.values())))
 
-        def report(text: str) -> None:
+        def tell(text: str) -> None:
             progress.update(task, description=text)
 
-        for model in {model.name: model for model, _ in stale}.values():
-            variants = tuple(variant for other, variant in stale if other is model)
-            chosen = options._replace(variants=variants)
-            for file in build(model, weights[model.name], chosen, folder, report):
-                made.append(file)
+        for name, keys in stale.items():
+            for file in build(MODELS[name], weights[name], options, keys, folder, tell):
+                yield file
                 progress.advance(task)
-        # One of a model's stages is never alone: they are made together, in order.
-        for model in {model.name: model for model in in_stages}.values():
-            for file in stages.build_stages(model, weights[model.name], options, folder, report):
-                made.append(file)
-                progress.advance(task)
-        progress.update(task, description="done")
-    return made
+        tell("done")
 
 
 def _read_previous(out: Path) -> Manifest | None:
@@ -216,23 +185,30 @@ def _is_current(entry: ModelFile | None, recipe: str, out: Path) -> bool:
 def _collect(entries: dict[str, ModelFile], before: Manifest | None, fresh: set[str]) -> Manifest:
     """Keep an entry that was not made now only if these tools made it, and still can."""
     same_tools = before is not None and before.versions == tool_versions()
-    order = list(MODELS)
-    variants = get_args(Variant)
     kept = [
         file
         for path, file in entries.items()
-        if path in fresh or (same_tools and file.model in order and file.variant in variants)
+        if path in fresh
+        or (same_tools and file.model in MODELS and file.variant in get_args(Variant))
     ]
-    kept.sort(key=lambda file: (order.index(file.model), variants.index(file.variant)))
-    parts = [file for file in kept if isinstance(file, StageFile)]
-    parts.sort(key=lambda file: (file.model, MODELS[file.model].stages.index(file.stage)))
-    whole = tuple(file for file in kept if not isinstance(file, StageFile))
-    return Manifest(files=whole, versions=tool_versions(), stages=tuple(parts))
+    return Manifest(tuple(sorted(kept, key=_position)), tool_versions())
+
+
+def _position(file: ModelFile) -> tuple[bool, int, int, int]:
+    """Whole models first; stages in running order."""
+    model = MODELS[file.model]
+    stage = model.stages.index(file.stage) if file.stage else -1
+    return (
+        file.stage is not None,
+        list(MODELS).index(file.model),
+        get_args(Variant).index(file.variant),
+        stage,
+    )
 
 
 def _remove_unlisted(out: Path, manifest: Manifest) -> None:
     """Remove models that the manifest no longer names, and what a killed run left behind."""
-    listed = {file.path for file in (*manifest.files, *manifest.stages)}
+    listed = {file.path for file in manifest.files}
     for path in out.glob("*.onnx"):
         if path.name not in listed:
             path.unlink()
@@ -249,7 +225,7 @@ def print_table(
     for heading in ("file", "bytes", "nodes", "error", "weights", ""):
         numeric = heading in ("bytes", "nodes", "error")
         table.add_column(heading, justify="right" if numeric else "left", no_wrap=True)
-    for file in (*manifest.files, *manifest.stages):
+    for file in manifest.files:
         table.add_row(
             file.path,
             f"{file.bytes:,}".replace(",", " "),
@@ -260,7 +236,7 @@ def print_table(
         )
     console.print(table)
     if verbose:
-        for file in (*manifest.files, *manifest.stages):
+        for file in manifest.files:
             console.print(f"\n{file.path}: constants that came through every step", style="bold")
             for guard in file.guards:
                 console.print(f"  {guard}")

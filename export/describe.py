@@ -1,66 +1,81 @@
-"""What the manifest says of a file, and by what it is recognised as up to date."""
+"""A file's entry in the manifest, and its cache key."""
 
 from __future__ import annotations
 
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import onnx
 from onnx.inliner import inline_local_functions
 
 from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, Model
 from export.example import EXAMPLE
-from export.graph.constants import Constant, list_nodes
+from export.graph.constants import list_nodes
 from export.load.sources import Weights
-from export.manifest import ModelFile, TensorInfo, Variant
+from export.manifest import Gather, ModelFile, TensorInfo, Variant
 from export.options import Options
 from export.recommend import recommend
 from export.variants import PRECISIONS
+
+if TYPE_CHECKING:
+    from export.graph.trace import Traced
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
 """What a file's bytes depend on."""
 
 
+class Source(NamedTuple):
+    """What one file is made from."""
+
+    model: Model
+    variant: Variant
+    stage: str | None
+    weights: Weights
+    options: Options
+
+
 def describe(
-    model: Model,
-    variant: Variant,
-    weights: Weights,
-    options: Options,
+    source: Source,
     path: Path,
     graph: onnx.ModelProto,
-    stock: tuple[Constant, ...],
-    parameters: int,
+    traced: Traced,
     error: dict[str, float],
+    halo_frames: int | None = None,
+    gathers: tuple[Gather, ...] = (),
 ) -> ModelFile:
-    """What the manifest says of a file."""
+    """The manifest's entry of a file."""
     data = path.read_bytes()
     return ModelFile(
-        model=model.name,
-        variant=variant,
+        model=source.model.name,
+        variant=source.variant,
+        stage=source.stage,
         path=path.name,
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         nodes=len(graph.graph.node),
         nodes_inlined=count_inlined(graph),
-        parameters=parameters,
+        parameters=traced.parameters,
         opset=next(o.version for o in graph.opset_import if o.domain in ("", "ai.onnx")),
         ir_version=graph.ir_version,
         inputs=tuple(map(_describe_tensor, graph.graph.input)),
         outputs=tuple(map(_describe_tensor, graph.graph.output)),
+        halo_frames=halo_frames,
+        gathers=gathers,
         rate_hz=RATE_HZ,
         network_rate_hz=NETWORK_RATE_HZ,
         hop_samples=HOP_SAMPLES,
         lowest_pitch=LOWEST_PITCH,
-        thresholds=weights.thresholds(model),
-        weights=weights.source,
-        checkpoint_sha256=weights.sha256,
-        epsilon=options.epsilon,
-        recipe=make_recipe(model, variant, weights, options),
-        guards=tuple(map(str, stock)),
+        thresholds=source.weights.thresholds(source.model),
+        weights=source.weights.source,
+        checkpoint_sha256=source.weights.sha256,
+        epsilon=source.options.epsilon,
+        recipe=make_recipe(source),
+        guards=tuple(map(str, traced.stock)),
         error=error,
-        precision=PRECISIONS[variant],
-        recommended_for=recommend(variant, graph),
+        precision=PRECISIONS[source.variant],
+        recommended_for=recommend(source.variant, graph),
     )
 
 
@@ -78,25 +93,24 @@ def _describe_tensor(value: onnx.ValueInfoProto) -> TensorInfo:
     )
 
 
-def make_recipe(
-    model: Model, variant: Variant, weights: Weights, options: Options, stage: str = ""
-) -> str:
+def make_recipe(source: Source) -> str:
     """SHA-256 over all that a file is made from: weights, options, tools, this code.
 
     And the example, on which errors are measured.
     """
+    options = source.options
     parts = [
-        repr(model),
-        variant,
-        stage,
-        weights.source,
-        str(weights.sha256),
+        repr(source.model),
+        source.variant,
+        str(source.stage),
+        source.weights.source,
+        str(source.weights.sha256),
         repr((options.epsilon, options.opset, options.fast)),
         *(f"{tool} {number}" for tool, number in tool_versions().items()),
     ]
     digest = hashlib.sha256("\n".join(parts).encode())
-    for source in (*sorted(Path(__file__).parent.rglob("*.py")), EXAMPLE):
-        digest.update(source.read_bytes())
+    for path in (*sorted(Path(__file__).parent.rglob("*.py")), EXAMPLE):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from export.catalog import Thresholds
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when a reader of an older manifest would misread a newer one."""
 FILE_NAME = "manifest.json"
 
@@ -37,24 +38,60 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
+class Gather:
+    """What a stage tells of the whole recording, once it has run over every chunk.
+
+    ``deviation``: of a value a frame (1, F), its unbiased standard deviation (1,), at least
+    ``relative_floor`` times the largest value; up to that the recording is silent and every
+    activation 0. ``moments``: of means and variances by frame (1, G, F) each, those of all frames
+    (1, G). ``maximum``: of an activation, what it is divided by. ``cells``: of features
+    (1, C, H, F), three rows around a pitch (1, C, 3, F).
+    """
+
+    kind: Literal["deviation", "moments", "maximum", "cells"]
+    of: tuple[str, ...]
+    """Outputs of the stage."""
+    gives: tuple[str, ...] = ()
+    """Inputs of later stages."""
+    floor: float = 0.0
+    """The least that a maximum, or the largest value of a ``deviation``, counts as."""
+    relative_floor: float = 0.0
+    values: int | None = None
+    """How many stand behind a frame's mean, where the variance of all is to be unbiased."""
+
+
+@dataclass(frozen=True)
 class ModelFile:
-    """One exported file: what it is, where it came from, what was measured."""
+    """One exported file: what it is, where it came from, what was measured.
+
+    A file is a whole model, or one stage of it, to be run over chunks of a recording (see
+    ``export/nets/stages.py``). Stages are fp32: together they promise the whole file's result.
+    """
 
     model: str
     """Key in ``export.catalog.MODELS``."""
     variant: Variant
+    stage: str | None
+    """One of ``Model.stages``; None for the whole model."""
     path: str
-    """Relative to the manifest's folder."""
+    """A name in the manifest's folder."""
     bytes: int
     sha256: str
     nodes: int
     """Of the graph, the call of a function counted as one."""
+    nodes_inlined: int
+    """Each body counted at every call; much of it runs once, when a session starts."""
     parameters: int
     """Trainable parameters that the outputs depend on."""
     opset: int
     ir_version: int
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
+    halo_frames: int | None
+    """Frames on either side that a stage's output depends on; in audio, times the hop, at
+    ``rate_hz``. None for the whole model, which reads the whole recording."""
+    gathers: tuple[Gather, ...]
+    """What a stage tells of the whole recording."""
     rate_hz: int
     """Rate of the input waveform."""
     network_rate_hz: int
@@ -73,30 +110,17 @@ class ModelFile:
     guards: tuple[str, ...]
     """The constants that were followed through every step, one line each."""
     error: dict[str, float]
-    """Largest |file - PyTorch float64| per output on the bundled music, native onnxruntime."""
-    nodes_inlined: int | None = field(default=None, kw_only=True)
-    """Each body counted at every call; much of it runs once, when a session starts. None where a
-    manifest was written before files had functions."""
-    precision: str = field(default="", kw_only=True)
+    """Largest |file - PyTorch float64| per output on the bundled music, native onnxruntime; a
+    stage's on its own inputs."""
+    precision: str
     """How the variant counts, e.g. ``stored in float16, computed in float32``."""
-    recommended_for: tuple[Backend, ...] | None = field(default=None, kw_only=True)
-    """Backends that this is the file of its model to take for, see ``export/recommend.py``. None
-    where a manifest was written before files were recommended."""
+    recommended_for: tuple[Backend, ...]
+    """Backends that this is the file of its model to take for, see ``export/recommend.py``."""
 
-
-@dataclass(frozen=True)
-class StageFile(ModelFile):
-    """One part of a model, to be run over chunks of a recording: see ``export/nets/stages.py``.
-
-    Always fp32: what is promised is the whole file's result, and the dynamic scales of int8
-    depend on all that a run sees. So stages are recommended for a backend or not, and there is no
-    other variant to take instead. ``error`` is on the stage's own inputs.
-    """
-
-    stage: str
-    """Its name, one of ``Model.stages``."""
-    halo_frames: int
-    """Frames on either side that an output depends on; in audio, times the hop, at ``rate_hz``."""
+    @property
+    def title(self) -> str:
+        """As printed, e.g. ``basicamt fp32`` or ``basicamt fp32 ears``."""
+        return " ".join(filter(None, (self.model, self.variant, self.stage)))
 
 
 @dataclass(frozen=True)
@@ -104,27 +128,34 @@ class Manifest:
     """Everything that one run of ``python -m export`` left in its folder."""
 
     files: tuple[ModelFile, ...]
+    """Whole models, then the stages of each in running order."""
     versions: dict[str, str]
     """Tool name to version."""
-    stages: tuple[StageFile, ...] = ()
-    """The parts of those models that can be run over chunks, in running order."""
     schema: int = SCHEMA
 
+    @property
+    def wholes(self) -> tuple[ModelFile, ...]:
+        """The files that hold a whole model."""
+        return tuple(file for file in self.files if file.stage is None)
+
     def find(self, model: str, variant: str = "fp32") -> ModelFile:
-        """The file of a model and variant; KeyError names what there is."""
-        for file in self.files:
+        """The file of a whole model in a variant; KeyError names what there is."""
+        for file in self.wholes:
             if (file.model, file.variant) == (model, variant):
                 return file
-        have = ", ".join(f"{file.model} {file.variant}" for file in self.files) or "nothing"
+        have = ", ".join(file.title for file in self.wholes) or "nothing"
         raise KeyError(f"the manifest holds no {model} {variant}; it holds {have}")
 
-    def find_stages(self, model: str) -> tuple[StageFile, ...]:
-        """The stages of a model, in running order; KeyError names which models have some."""
-        found = tuple(file for file in self.stages if file.model == model)
-        if not found:
-            have = ", ".join(dict.fromkeys(file.model for file in self.stages)) or "no model"
-            raise KeyError(f"the manifest holds no stages of {model}; it holds those of {have}")
-        return found
+    def find_stages(self, model: str) -> tuple[ModelFile, ...]:
+        """The stages of a model, in running order; empty where it has none."""
+        return tuple(file for file in self.files if file.stage and file.model == model)
+
+    def judged_together(self) -> Iterator[tuple[ModelFile, ...]]:
+        """Each whole file by itself, and each model's stages as one."""
+        yield from ((file,) for file in self.wholes)
+        for model in dict.fromkeys(file.model for file in self.files):
+            if stages := self.find_stages(model):
+                yield stages
 
     def to_json(self) -> str:
         """Sorted, indented, ending in a newline: equal manifests give equal bytes."""
@@ -146,14 +177,11 @@ class Manifest:
                 f"{path} has schema {found}, this tool reads {SCHEMA}; run `make export` again"
             )
         try:
-            return cls(
-                files=tuple(ModelFile(**_read_fields(entry)) for entry in data["files"]),
-                versions=dict(data["versions"]),
-                stages=tuple(StageFile(**_read_fields(entry)) for entry in data.get("stages", ())),
-            )
-        except (KeyError, TypeError) as error:
+            return cls(tuple(map(_read_file, data["files"])), dict(data["versions"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ManifestError(
-                f"{path} is incomplete ({error}); run `make export` again"
+                f"{path} is not a manifest of this tool ({type(error).__name__}: {error}); "
+                "run `make export` again"
             ) from None
 
 
@@ -161,9 +189,11 @@ class ManifestError(ValueError):
     """The manifest cannot be read; the message says what to do."""
 
 
-def sha256_of_stages(stages: Iterable[StageFile]) -> str:
-    """One digest of a model's stages, in running order: they are judged together."""
-    return hashlib.sha256("".join(stage.sha256 for stage in stages).encode()).hexdigest()
+def digest_of(files: Sequence[ModelFile]) -> str:
+    """SHA-256 of what is judged together: one file's own, or one over several, in their order."""
+    if len(files) == 1:
+        return files[0].sha256
+    return hashlib.sha256("".join(file.sha256 for file in files).encode()).hexdigest()
 
 
 def sha256_of(path: Path) -> str:
@@ -172,15 +202,22 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _read_fields(entry: dict[str, Any]) -> dict[str, Any]:
+def _read_file(entry: dict[str, Any]) -> ModelFile:
+    if not isinstance(entry, dict):
+        raise TypeError(f"a file is {entry!r}, expected an object")
     fields = dict(entry)
+    if not re.fullmatch(r"\w[\w.-]*", fields["path"]):  # what has a folder could lead anywhere
+        raise ValueError(f"path {fields['path']!r} is not a plain file name")
     for key in ("inputs", "outputs"):
         fields[key] = tuple(
             TensorInfo(tensor["name"], tensor["dtype"], tuple(tensor["shape"]))
             for tensor in fields[key]
         )
+    fields["gathers"] = tuple(
+        Gather(**{**gather, "of": tuple(gather["of"]), "gives": tuple(gather["gives"])})
+        for gather in fields["gathers"]
+    )
     fields["thresholds"] = Thresholds(**fields["thresholds"])
-    fields["guards"] = tuple(fields["guards"])
-    if fields.get("recommended_for") is not None:
-        fields["recommended_for"] = tuple(fields["recommended_for"])
-    return fields
+    for key in ("guards", "recommended_for"):
+        fields[key] = tuple(fields[key])
+    return ModelFile(**fields)

@@ -26,9 +26,11 @@ from export.catalog import (
     PITCHES,
     RATE_HZ,
 )
-from export.describe import describe
+from export.describe import Source, describe
+from export.graph.trace import Traced
 from export.load.sources import Weights
-from export.manifest import FILE_NAME, Manifest, ModelFile, StageFile
+from export.manifest import FILE_NAME, Gather, Manifest, ModelFile
+from export.nets import stages as nets
 from export.options import Options
 
 HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
@@ -69,28 +71,39 @@ def write_tune(path: Path, *, rate_hz: int = RATE_HZ, gain: float = 0.3, tune: T
 def write_models(folder: Path) -> Path:
     """Stand-ins for the page's two networks, with a manifest; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    stages = tuple(
+    files = tuple(
         _write_stage(folder, name, stage)
         for name in ("basicamt", "septimbre")
         for stage in MODELS[name].stages
     )
-    manifest = Manifest(files=(), versions={"stand-in": "1"}, stages=stages)
+    manifest = Manifest(files=files, versions={"stand-in": "1"})
     (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     return folder
 
 
-def _write_stage(folder: Path, name: str, stage: str) -> StageFile:
+def _write_stage(folder: Path, name: str, stage: str) -> ModelFile:
     recipe = STAGES[stage]
-    file = write_file(folder / f"{MODELS[name].stem}.{stage}.onnx", name, _graph(recipe))
-    return StageFile(**vars(file), stage=stage, halo_frames=recipe.halo_frames)
+    path = folder / f"{MODELS[name].stem}.{stage}.onnx"
+    return write_file(
+        path, name, _graph(recipe), stage, recipe.halo_frames, nets.STAGES[stage].gathers
+    )
 
 
-def write_file(path: Path, name: str, network: onnx.ModelProto) -> ModelFile:
-    """Write a stand-in for the model ``name``; return what the manifest says of it."""
+def write_file(
+    path: Path,
+    name: str,
+    network: onnx.ModelProto,
+    stage: str | None = None,
+    halo_frames: int | None = None,
+    gathers: tuple[Gather, ...] = (),
+) -> ModelFile:
+    """Write a stand-in for the model ``name``, or a stage of it; return its manifest entry."""
     onnx.save(network, path)
     weights, options = Weights("random, seed 0", None), Options(("fp32",), EPSILON, opset=17)
     error = {value.name: 0.0 for value in network.graph.output}
-    return describe(MODELS[name], "fp32", weights, options, path, network, (), 0, error)
+    source = Source(MODELS[name], "fp32", stage, weights, options)
+    traced = Traced(network, (), 0)
+    return describe(source, path, network, traced, error, halo_frames, gathers)
 
 
 Shape = tuple[int | str, ...]

@@ -39,8 +39,9 @@ def write_models(folder: Path) -> Path:
 
 def write_models_and_stages(folder: Path) -> Path:
     """The same, with the networks' stages as ``stand_in`` makes them; return the folder."""
-    stages = Manifest.read(stand_in.write_models(folder)).stages
-    manifest = replace(Manifest.read(write_models(folder)), stages=stages)
+    stages = Manifest.read(stand_in.write_models(folder)).files
+    manifest = Manifest.read(write_models(folder))
+    manifest = replace(manifest, files=manifest.files + stages)
     (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     return folder
 

@@ -95,15 +95,15 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     judged = [*signals.standard(), *(signals.load(path) for path in args.audio)]
     judged = list(signals.select(judged, args.signals or ["*"]))
     brief = frozenset(s.name for s in judged if s.brief) or None
-    behind = networks.behind(manifest, args.checkpoints)
-    plans, left_out = _plan(args, behind, brief)
+    references = networks.networks_of(manifest, args.checkpoints)
+    plans, left_out = _plan(args, references, brief)
     models = {entry.model for entry in files}
     task = progress.add_task("reference", total=len(models) * len(judged))
 
-    def told(name: str) -> None:
+    def advance(name: str) -> None:
         progress.update(task, advance=1, description=f"reference: {name}")
 
-    chosen = subjects.deployed(args.folder, files, judged, behind, told)
+    chosen = subjects.deployed(args.folder, files, judged, references, advance)
     chosen += subjects.streamed(args.folder, manifest, chosen)
     result = _examine(progress, chosen, plans)
     why = {signal.name: signal.why for signal in judged}
@@ -112,12 +112,12 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
 
 
 def _plan(
-    args: argparse.Namespace, behind: subjects.Networks | None, brief: frozenset[str] | None
+    args: argparse.Namespace, references: subjects.Networks | None, brief: frozenset[str] | None
 ) -> tuple[list[Plan], list[LeftOut]]:
     return plan.plan(
         args.runtimes,
         args.without,
-        networks=behind,
+        networks=references,
         installed=install.is_installed,
         brief=brief,
         time_limit_seconds=args.time_limit,

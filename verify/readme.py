@@ -37,7 +37,7 @@ def write_models(manifest: Manifest, language: str) -> Iterator[str]:
     """The table of a manifest's files, in Markdown."""
     yield HEADINGS[language]
     yield "| --- | ---: | ---: | ---: | ---: | --- |"
-    for file in manifest.files:
+    for file in manifest.wholes:
         numbers = f"{group_digits(file.bytes)} | {file.nodes} | {max(file.error.values()):.1e}"
         parameters = group_digits(file.parameters)
         yield f"| `{file.path}` | {numbers} | {parameters} | {file.weights} |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from export.manifest import FILE_NAME, Manifest, StageFile, sha256_of
+from export.manifest import FILE_NAME, Manifest, ModelFile, sha256_of
 
 WEB = Path(__file__).parent
 NODE_MODULES = WEB / "node_modules"
@@ -40,21 +41,19 @@ def read_models(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     that the manifest describes.
     """
     manifest = Manifest.read(folder)
-    kept: list[StageFile] = []
+    kept: list[ModelFile] = []
     contents = {}
-    for file in manifest.stages:
-        if file.model not in MODELS:
-            continue
+    for file in itertools.chain.from_iterable(map(manifest.find_stages, MODELS)):
         path = folder / file.path
         if not path.is_file():
             raise SiteError(f"{path} is missing; run `make export` again")
         if sha256_of(path) != file.sha256:
             raise SiteError(f"{path} is not what {FILE_NAME} describes; run `make export` again")
-        contents[path.name] = path.read_bytes()
-        kept.append(replace(file, path=path.name))
+        contents[file.path] = path.read_bytes()
+        kept.append(file)
     if not kept:
         raise SiteError(f"{folder} holds no stages of {', '.join(MODELS)}; run `make export` first")
-    return replace(manifest, files=(), stages=tuple(kept)), contents
+    return replace(manifest, files=tuple(kept)), contents
 
 
 def site_files(models: Path) -> dict[str, bytes]:

@@ -1,9 +1,9 @@
 """The networks in stages: each needs a bounded neighbourhood, and a few numbers of the whole.
 
-Run over chunks of a recording, with ``halo_frames`` of the manifest to either side and nothing
-beyond the recording's ends, the stages give what the whole network gives. What is global is taken
-from all chunks in between, in float64 (``conclude`` says what; here it is done for a recording in
-one piece):
+Run over chunks of a recording, with ``halo_frames`` to either side and nothing beyond its ends, the
+stages give what the whole network gives. What is global is gathered from all chunks in between, in
+float64: each stage's ``gathers`` say what, the manifest carries them, and this file, ``verify``'s
+StreamRunner and the page's Stream follow them. In running order:
 
     ears         audio                                  → energy, loudness
                    loudness                             → deviation
@@ -35,6 +35,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from export.catalog import FAINTEST, SILENT, STEADY
+from export.manifest import Gather
 from export.nets.basicamt import BasicAMT
 from export.nets.front_end import (
     READ_BINS,
@@ -53,6 +55,8 @@ ENERGY: dict[str, Shape] = {"energy": (1, 1, READ_BINS, "frames"), "deviation": 
 FIRST: dict[str, Shape] = {"first_mean": (1, 4), "first_variance": (1, 4)}
 SECOND: dict[str, Shape] = {"second_mean": (1, 2), "second_variance": (1, 2)}
 FEATURE: dict[str, Shape] = {"feature_mean": (1, 16), "feature_variance": (1, 16)}
+EXAMPLE_PITCH = 40
+"""Whose cells stand for all in ``run_stages``: a middle one."""
 
 
 class Stage(nn.Module):
@@ -60,15 +64,12 @@ class Stage(nn.Module):
 
     inputs: ClassVar[dict[str, Shape]]
     outputs: ClassVar[tuple[str, ...]]
+    gathers: ClassVar[tuple[Gather, ...]] = ()
     network: BasicAMT | SepTimbre
 
     def __init__(self, network: BasicAMT | SepTimbre) -> None:
         super().__init__()
         self.network = network
-
-    def conclude(self, values: Values) -> Values:
-        """What the next stages need beside the outputs, from those of the whole recording."""
-        return {}
 
 
 class Ears(Stage):
@@ -76,6 +77,9 @@ class Ears(Stage):
 
     inputs: ClassVar = {"audio": (1, 1, "samples")}
     outputs: ClassVar = ("energy", "loudness")
+    gathers: ClassVar = (
+        Gather("deviation", ("loudness",), ("deviation",), floor=SILENT, relative_floor=STEADY),
+    )
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """(1, 1, N) samples at 44 100 Hz → energy (1, 1, 252, F), loudness (1, F)."""
@@ -83,17 +87,16 @@ class Ears(Stage):
         energy = measure_energy(cqt(cqt.filtfilt(audio)))
         return energy[:, :, :READ_BINS], energy.sum(dim=(1, 2))
 
-    def conclude(self, values: Values) -> Values:
-        """The deviation of loudness, (1)."""
-        deviation, _ = measure_deviation(values["loudness"][:, None, None])
-        return {"deviation": deviation.flatten()}
-
 
 class Notes(Stage):
     """Energies → activations."""
 
     inputs: ClassVar = ENERGY
     outputs: ClassVar = ("onset", "frame")
+    gathers: ClassVar = (
+        Gather("maximum", ("onset",), floor=FAINTEST),
+        Gather("maximum", ("frame",), floor=FAINTEST),
+    )
 
     def forward(self, energy: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
         """(1, 1, 252, F), (1) → onset, frame (1, 84, F) in [0, 1]."""
@@ -123,16 +126,12 @@ class FirstNorm(Encoding):
 
     inputs: ClassVar = ENERGY
     outputs: ClassVar = ("first_means", "first_variances")
+    gathers: ClassVar = (Gather("moments", outputs, tuple(FIRST)),)
 
     def forward(self, energy: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
         """(1, 1, 252, F), (1) → means, variances (1, 4, F)."""
         _, early = self.begin(energy, deviation)
         return measure_moments(early, groups=4)
-
-    def conclude(self, values: Values) -> Values:
-        """The moments over all frames, (1, 4)."""
-        mean, variance = join_moments(*(values[name] for name in self.outputs))
-        return {"first_mean": mean, "first_variance": variance}
 
 
 class SecondNorm(Encoding):
@@ -140,6 +139,7 @@ class SecondNorm(Encoding):
 
     inputs: ClassVar = {**ENERGY, **FIRST}
     outputs: ClassVar = ("second_means", "second_variances")
+    gathers: ClassVar = (Gather("moments", outputs, tuple(SECOND)),)
 
     def forward(
         self, energy: Tensor, deviation: Tensor, first_mean: Tensor, first_variance: Tensor
@@ -147,17 +147,16 @@ class SecondNorm(Encoding):
         """(1, 1, 252, F), (1), (1, 4) twice → means, variances (1, 2, F)."""
         return measure_moments(self.widen(energy, deviation, first_mean, first_variance), groups=2)
 
-    def conclude(self, values: Values) -> Values:
-        """The moments over all frames, (1, 2)."""
-        mean, variance = join_moments(*(values[name] for name in self.outputs))
-        return {"second_mean": mean, "second_variance": variance}
-
 
 class Features(Encoding):
     """Energies → what an embedding is made of, and its moments of each frame, by channel."""
 
     inputs: ClassVar = {**ENERGY, **FIRST, **SECOND}
     outputs: ClassVar = ("features", "feature_means", "feature_variances")
+    gathers: ClassVar = (
+        Gather("moments", outputs[1:], tuple(FEATURE), values=READ_BINS),
+        Gather("cells", outputs[:1], ("cells",)),
+    )
 
     def forward(
         self,
@@ -175,17 +174,6 @@ class Features(Encoding):
         wide = self.widen(energy, deviation, first_mean, first_variance)
         features = encoder.refine(norm.normalise(wide, second_mean, second_variance))
         return (features, *measure_moments(features, groups=features.shape[1]))
-
-    def conclude(self, values: Values) -> Values:
-        """The mean and unbiased variance over all frames, (1, 16), and the cells of one pitch."""
-        mean, variance = join_moments(values["feature_means"], values["feature_variances"])
-        count = READ_BINS * values["feature_means"].shape[2]
-        pitch = 40  # a middle one; any would do as an example
-        return {
-            "feature_mean": mean,
-            "feature_variance": variance * (count / (count - 1)),
-            "cells": values["features"][:, :, 3 * pitch - 1 : 3 * pitch + 2],
-        }
 
 
 class Embed(Encoding):
@@ -242,8 +230,28 @@ def run_stages(stages: dict[str, Stage], audio: Tensor) -> Values:
     for stage in stages.values():
         outputs = stage(*(values[name] for name in stage.inputs))
         values.update(zip(stage.outputs, outputs, strict=True))
-        values.update(stage.conclude(values))
+        for gather in stage.gathers:
+            found = _gather(gather, *(values[name] for name in gather.of))
+            values.update(zip(gather.gives, found, strict=True))
     return values
+
+
+def _gather(gather: Gather, *of: Tensor) -> tuple[Tensor, ...]:
+    """What a stage tells of a whole recording; the cells are those of EXAMPLE_PITCH."""
+    match gather.kind:
+        case "deviation":
+            deviation, _ = measure_deviation(of[0][:, None, None])
+            return (deviation.flatten(),)
+        case "moments":
+            mean, variance = join_moments(*of)
+            if gather.values:
+                count = gather.values * of[0].shape[2]
+                variance = variance * (count / (count - 1))
+            return mean, variance
+        case "cells":
+            return (of[0][:, :, 3 * EXAMPLE_PITCH - 1 : 3 * EXAMPLE_PITCH + 2],)
+        case "maximum":  # of what is final, for no later stage
+            return ()
 
 
 @torch.no_grad()

@@ -63,13 +63,13 @@ def out(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_folder_holds_what_the_manifest_says(out: Path) -> None:
     manifest = Manifest.read(out)
-    assert [(file.model, file.variant) for file in manifest.files] == [
-        ("basicamt", variant) for variant in VARIANTS
+    assert [(file.model, file.variant, file.stage) for file in manifest.files] == [
+        *(("basicamt", variant, None) for variant in VARIANTS),
+        ("basicamt", "fp32", "ears"),
+        ("basicamt", "fp32", "notes"),
     ]
-    assert [file.stage for file in manifest.stages] == ["ears", "notes"]
-    everything = (*manifest.files, *manifest.stages)
-    assert {path.name for path in out.iterdir()} == {FILE_NAME, *(f.path for f in everything)}
-    for file in manifest.files:
+    assert {path.name for path in out.iterdir()} == {FILE_NAME, *(f.path for f in manifest.files)}
+    for file in manifest.wholes:
         assert sha256_of(out / file.path) == file.sha256
         assert (out / file.path).stat().st_size == file.bytes
         assert file.parameters == 18_978
@@ -272,5 +272,5 @@ def test_the_table_cuts_no_name_off(folder: Path) -> None:
     log = io.StringIO()
     print_table(manifest, set(), Console(file=log, width=80))
     lines = [line.split() for line in log.getvalue().splitlines()[1:]]
-    assert [words[0] for words in lines] == [file.path for file in manifest.stages]
+    assert [words[0] for words in lines] == [file.path for file in manifest.files]
     assert all(words[-1] == "kept" for words in lines)

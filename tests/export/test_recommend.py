@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.__main__ import main
 from export.catalog import MODELS
-from export.manifest import FILE_NAME, Manifest, ModelFile
+from export.manifest import Manifest, ModelFile
 from export.recommend import computes_in_float64, recommend
 
 DOUBLE, FLOAT = TensorProto.DOUBLE, TensorProto.FLOAT
@@ -94,10 +93,11 @@ def count(files: list[ModelFile], backend: str) -> int:
 def test_every_model_has_one_file_for_each_backend(models: Path) -> None:
     manifest = Manifest.read(models)
     for name in MODELS:
-        files = [file for file in manifest.files if file.model == name]
+        files = [file for file in manifest.wholes if file.model == name]
         assert [count(files, backend) for backend in BACKENDS] == [1, 1], name
-    assert manifest.stages
-    assert all(stage.recommended_for == BACKENDS for stage in manifest.stages)
+    stages = manifest.find_stages("septimbre")
+    assert stages
+    assert all(stage.recommended_for == BACKENDS for stage in stages)
 
 
 def test_a_file_is_for_the_cpu_alone_where_it_needs_float64(
@@ -106,17 +106,9 @@ def test_a_file_is_for_the_cpu_alone_where_it_needs_float64(
     arguments = ["--checkpoints", str(checkpoints), "--models", "basicamt", "--quiet"]
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     manifest = Manifest.read(tmp_path)
-    fp32, fp16 = manifest.files
+    fp32, fp16 = manifest.wholes
     assert fp16.recommended_for == ()
     assert fp32.recommended_for
-    for file in (fp32, *manifest.stages):
+    for file in (fp32, *manifest.find_stages("basicamt")):
         needs = computes_in_float64(onnx.load(tmp_path / file.path))
         assert file.recommended_for == (("wasm",) if needs else BACKENDS), file.path
-
-
-def test_a_manifest_from_before_says_nothing(models: Path, tmp_path: Path) -> None:
-    manifest = json.loads((models / FILE_NAME).read_text(encoding="utf-8"))
-    for entry in (*manifest["files"], *manifest["stages"]):
-        del entry["recommended_for"]
-    (tmp_path / FILE_NAME).write_text(json.dumps(manifest), encoding="utf-8")
-    assert {file.recommended_for for file in Manifest.read(tmp_path).files} == {None}

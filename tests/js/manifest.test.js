@@ -16,15 +16,19 @@ function answer(make) {
 }
 
 test("the manifest of a folder is read", async () => {
-  const asked = answer(() => Response.json({ schema: 1, stages: [] }));
-  assert.deepEqual(await loadManifest(folder), { schema: 1, stages: [] });
+  const asked = answer(() => Response.json({ schema: 2, files: [] }));
+  assert.deepEqual(await loadManifest(folder), { schema: 2, files: [] });
   assert.deepEqual(asked, [`${folder}manifest.json`]);
 });
 
 test("what is no manifest is a failed download that says why", async () => {
   for (const [make, why] of [
     [() => new Response("", { status: 404 }), /the server answered 404/],
-    [() => Response.json({ schema: 2 }), /its schema is 2, 1 is needed/],
+    [() => Response.json({ schema: 1 }), /its schema is 1, 2 is needed/],
+    [() => Response.json({ schema: 2 }), /cannot be read: .*files/],
+    [() => Response.json({ schema: 2, files: [{ path: "../a" }] }), /"\.\.\/a" is not a plain/],
+    [() => Response.json({ schema: 2, files: [{ path: "//b/c" }] }), /is not a plain file name/],
+    [() => Response.json({ schema: 2, files: [{}] }), /"undefined" is not a plain file name/],
     [() => Response.json([]), /its schema is undefined/],
     [() => Response.json(null), /its schema is undefined/],
     [() => new Response("<!doctype html>"), /cannot be read: .*JSON/],
@@ -47,11 +51,14 @@ test("a cancelled download says that it was cancelled", async () => {
 });
 
 test("stages come in running order; an unknown model is told which there are", () => {
-  const stages = ["a", "b", "a"].map((model, i) => ({ model, path: `${i}.onnx` }));
+  const files = [
+    { model: "a", stage: null, path: "whole.onnx" },
+    ...["a", "b", "a"].map((model, i) => ({ model, stage: `${i}`, path: `${i}.onnx` })),
+  ];
   assert.deepEqual(
-    findStages({ stages }, "a").map((one) => one.path),
+    findStages({ files }, "a").map((one) => one.path),
     ["0.onnx", "2.onnx"],
   );
-  assert.throws(() => findStages({ stages }, "c"), /there is no c here; there is a, b/);
-  assert.throws(() => findStages({}, "c"), /there is nothing/);
+  assert.throws(() => findStages({ files }, "c"), /there is no c here; there is a, b/);
+  assert.throws(() => findStages({ files: [] }, "c"), /there is nothing/);
 });

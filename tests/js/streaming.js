@@ -35,7 +35,9 @@ const [folder, model, ...cases] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync(resolve(folder, "manifest.json"), "utf8"));
 const files = findStages(manifest, model);
 const contents = new Map(files.map(({ stage, path }) => [stage, readFileSync(resolve(folder, path))]));
-const wholeFile = manifest.files.find((one) => one.model === model && one.variant === "fp32");
+const wholeFile = manifest.files.find(
+  (one) => one.model === model && one.variant === "fp32" && one.stage === null,
+);
 const whole = await runtime.InferenceSession.create(resolve(folder, wholeFile.path), options);
 
 for (const one of cases) {

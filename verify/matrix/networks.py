@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.catalog import MODELS
-from export.manifest import Manifest, ModelFile, StageFile
+from export.manifest import Manifest, ModelFile
 from verify.matrix.subjects import Networks, SubjectError
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def behind(manifest: Manifest, checkpoints: Path | None) -> Networks:
+def networks_of(manifest: Manifest, checkpoints: Path | None) -> Networks:
     """Rebuild a file's network; ``checkpoints`` is the folder that was given to export, if any.
 
     The function returned raises SubjectError if the weights are missing, or are not those of the
     manifest.
     """
-    entries = {entry.path: entry for entry in (*manifest.files, *manifest.stages)}
+    entries = {entry.path: entry for entry in manifest.files}
 
     def build(file: Path) -> tuple[nn.Module, tuple[str, ...]]:
         entry = entries[file.name]
-        network = _network(entry, checkpoints)
-        if isinstance(entry, StageFile):
+        network = _load(entry, checkpoints)
+        if entry.stage is not None:
             from export.nets.stages import cut
 
             network = cut(network.get_submodule("network"), [entry.stage])[entry.stage]
@@ -33,33 +33,28 @@ def behind(manifest: Manifest, checkpoints: Path | None) -> Networks:
     return build
 
 
-def _network(entry: ModelFile, checkpoints: Path | None) -> nn.Module:
-    import torch
+def _load(entry: ModelFile, checkpoints: Path | None) -> nn.Module:
+    from export.load.checkpoint import CheckpointError
+    from export.load.network import load_network
+    from export.load.sources import WeightsError, choose_source
 
-    from export.load.checkpoint import CheckpointError, load_into, load_state
-    from export.load.sources import SEED, WeightsError, choose_source
-
-    torch.manual_seed(SEED)
-    network = MODELS[entry.model].build(entry.epsilon)
+    model = MODELS[entry.model]
     if entry.checkpoint_sha256 is None:
-        return network
+        return load_network(model, None, entry.epsilon)
     if entry.weights == "checkpoint" and checkpoints is None:
         raise SubjectError(
             f"{entry.path} was made from a checkpoint; say where it lies: "
             "make verify CHECKPOINTS=DIR, or python -m verify --checkpoints DIR"
         )
-    stem = MODELS[entry.model].checkpoint
     try:
-        weights = choose_source(checkpoints, None if checkpoints else entry.weights)(
-            MODELS[entry.model]
-        )
+        weights = choose_source(checkpoints, None if checkpoints else entry.weights)(model)
         if weights is None or weights.path is None or weights.sha256 != entry.checkpoint_sha256:
             found = weights.sha256[:12] if weights and weights.sha256 else "none"
             raise SubjectError(
-                f"{entry.path} was made from {stem} with SHA-256 {entry.checkpoint_sha256[:12]}, "
-                f"found {found}; give the folder that export was given"
+                f"{entry.path} was made from {model.checkpoint} with SHA-256 "
+                f"{entry.checkpoint_sha256[:12]}, found {found}; "
+                "give the folder that export was given"
             )
-        load_into(network.get_submodule("network"), load_state(weights.path), weights.path)
+        return load_network(model, weights.path, entry.epsilon)
     except (WeightsError, CheckpointError) as error:
         raise SubjectError(str(error)) from None
-    return network

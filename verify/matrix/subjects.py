@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from export.catalog import MODELS
-from export.manifest import Manifest, ModelFile, sha256_of, sha256_of_stages
+from export.manifest import Manifest, ModelFile, digest_of, sha256_of
 from verify.compare import Tolerance
 from verify.matrix.matrix import Case, Subject
 from verify.matrix.notes import transcribe
@@ -35,8 +35,8 @@ class SubjectError(ValueError):
 def choose(manifest: Manifest, models: Sequence[str], variants: Sequence[str]) -> list[ModelFile]:
     """The named files of a manifest, all if none is named; SubjectError if one is missing."""
     there_are = {
-        "model": (models, {file.model for file in manifest.files}),
-        "variant": (variants, {str(file.variant) for file in manifest.files}),
+        "model": (models, {file.model for file in manifest.wholes}),
+        "variant": (variants, {str(file.variant) for file in manifest.wholes}),
     }
     for kind, (named, there) in there_are.items():
         for name in named:
@@ -46,7 +46,7 @@ def choose(manifest: Manifest, models: Sequence[str], variants: Sequence[str]) -
                 )
     chosen = [
         file
-        for file in manifest.files
+        for file in manifest.wholes
         if (not models or file.model in models) and (not variants or file.variant in variants)
     ]
     if not chosen:
@@ -96,12 +96,12 @@ def streamed(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> lis
     """The stages of fp32 files as subjects, with the files' signals, references and promises."""
     subjects = []
     for whole in judged:
-        stages = [stage for stage in manifest.stages if stage.model == whole.model]
+        stages = manifest.find_stages(whole.model)
         if whole.variant != "fp32" or not stages:
             continue
         for stage in stages:
             prove_file(folder, stage)
-        sha256 = sha256_of_stages(stages)
+        sha256 = digest_of(stages)
         subjects.append(replace(whole, variant="streamed", sha256=sha256, stream=manifest))
     return subjects
 

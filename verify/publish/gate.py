@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from export.manifest import ModelFile, StageFile, sha256_of, sha256_of_stages
+from export.manifest import ModelFile, digest_of, sha256_of
 
 NEEDED = frozenset(("example", "silence"))
 """Signals that every file must have been judged on: music, and silence, which once gave NaN."""
@@ -25,28 +25,22 @@ class Judged(NamedTuple):
 
 
 def require_passed(
-    models: Path, files: Iterable[ModelFile], report: Path
+    models: Path, together: Iterable[Sequence[ModelFile]], report: Path
 ) -> dict[str, tuple[str, ...]]:
-    """The runtimes in which each file of a manifest passed music and silence, by file name.
+    """The runtimes in which files passed music and silence, by the name of the first of each group.
 
-    Raises PublishError if a file is not the manifest's, was not judged, or did not pass.
+    ``together`` holds what is judged as one: a whole file, or the stages of a model. Raises
+    PublishError if a file is not the manifest's, was not judged, or did not pass.
     """
     judged = read_report(report / "report.json")
     passed = {}
-    for entry in files:
-        _require_unchanged(models, entry)
-        passed[entry.path] = _find_runtimes(judged, entry.sha256, str(models / entry.path), report)
+    for files in together:
+        for file in files:
+            _require_unchanged(models, file)
+        first = files[0]
+        what = f"{first.model}, streamed" if first.stage else str(models / first.path)
+        passed[first.path] = _find_runtimes(judged, digest_of(files), what, report)
     return passed
-
-
-def require_stages_passed(models: Path, stages: Sequence[StageFile], report: Path) -> None:
-    """Raise PublishError if a model's stages are not the manifest's, or did not pass."""
-    judged = read_report(report / "report.json")
-    for model in dict.fromkeys(stage.model for stage in stages):
-        together = [stage for stage in stages if stage.model == model]
-        for stage in together:
-            _require_unchanged(models, stage)
-        _find_runtimes(judged, sha256_of_stages(together), f"{model}, streamed", report)
 
 
 def _require_unchanged(models: Path, entry: ModelFile) -> None:

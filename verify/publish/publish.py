@@ -106,14 +106,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def find_publishable(models: Path, report: Path) -> list[ModelFile]:
     """The manifest's entries for noteDigger's files; PublishError if one may not be published."""
-    files = Manifest.read(models).files
+    files = Manifest.read(models).wholes
     found = []
     for name in FILES:
         entry = next((file for file in files if file.path == name), None)
         if entry is None:
             raise PublishError(f"{models} has no {name}; run `make export` for it")
         found.append(entry)
-    runtimes = require_passed(models, found, report)
+    runtimes = require_passed(models, ([file] for file in found), report)
     for name in FILES:
         if not any(runtime.endswith(OLD_RUNTIME) for runtime in runtimes[name]):
             raise PublishError(

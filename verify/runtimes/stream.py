@@ -1,14 +1,14 @@
 """A recording in chunks through a model's stages: the whole file's result in bounded memory.
 
 Every stage runs over chunks with its halo of frames on either side, cut off where the recording
-begins and ends. What is global is gathered between two stages, in float64. Kept are energies (252
-floats a frame), activations (168) and loudness; what else a stage gives is used up chunk by chunk,
-and made again for whoever needs it later. The stages' contract is in ``export/nets/stages.py``.
+begins and ends. What it tells of the whole recording is gathered in float64, as its ``gathers`` in
+the manifest say. Kept are energies (252 floats a frame), activations (168) and loudness; whatever
+else a stage gives is used up chunk by chunk, and computed again where it is needed later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,22 +17,21 @@ import numpy.typing as npt
 
 from export.catalog import (
     EMBEDDING_SIZE,
-    FAINTEST,
     FLOAT32_MAX,
     HOP_SAMPLES,
     LOUDEST,
     NETWORK_RATE_HZ,
     PITCHES,
     RATE_HZ,
-    SILENT,
-    STEADY,
 )
-from export.manifest import Manifest, StageFile
+from export.manifest import Gather, Manifest, ModelFile, TensorInfo
 from verify.compare import Array
 from verify.runtimes.runners import Runner, RunnerError, Tensors
 
 FRAME_SAMPLES = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
 """One frame of the waveform: 512 samples. A chunk of it begins on a multiple."""
+Span = tuple[int, int]
+"""First frame, and the one after the last."""
 
 
 class Piece(NamedTuple):
@@ -57,8 +56,8 @@ class StreamRunner:
         self._manifest = manifest
         self._chunk_frames = chunk_frames
         self._folder = Path()
-        self._stages: dict[str, StageFile] = {}
-        self._opened: str | None = None
+        self._stages: tuple[ModelFile, ...] = ()
+        self._opened: ModelFile | None = None
 
     @property
     def name(self) -> str:
@@ -79,8 +78,8 @@ class StreamRunner:
 
     def load(self, file: Path) -> None:
         """Find the stages beside the whole model's file; ``run`` opens one after the other."""
-        model = next((one.model for one in self._manifest.files if one.path == file.name), None)
-        self._stages = {one.stage: one for one in self._manifest.stages if one.model == model}
+        model = next((one.model for one in self._manifest.files if one.path == file.name), "")
+        self._stages = self._manifest.find_stages(model)
         if not self._stages:
             raise RunnerError(f"{self.name}: the manifest names no stages of {file.name}")
         self._folder = file.parent
@@ -99,50 +98,56 @@ class StreamRunner:
         total = -(-audio.shape[-1] // FRAME_SAMPLES)
         chunk = self._chunk_frames or -(-total // 3)
         spans = [(start, min(start + chunk, total)) for start in range(0, total, chunk)]
+        sounding = True
+        for position, stage in enumerate(self._stages):
+            if "cells" in _names(stage.inputs):
+                for span in spans:
+                    embedding = self._embed(stage, values, span)
+                    yield Piece("embedding", span[0], embedding * sounding)
+                continue
+            later = self._read_after(position)
+            final = {g.of[0]: g for g in stage.gathers if g.kind == "maximum"}
+            level = {g.of[0]: g for g in stage.gathers if g.kind == "deviation"}
+            kept, found = self._pass(stage, values, spans, later | {*final, *level})
+            values |= kept | found
+            for name, gather in level.items():
+                deviation, sounding = measure_deviation(values[name], gather)
+                values[gather.gives[0]] = np.array([deviation], values[name].dtype)
+            # What nobody needs any more goes: energies are the largest.
+            finals = [(values.pop(name) * sounding, gather) for name, gather in final.items()]
+            values = {name: value for name, value in values.items() if name in later}
+            while finals:
+                activation, gather = finals.pop(0)
+                yield Piece(gather.of[0], 0, divide_by_maximum(activation, gather))
 
-        values |= self._collect("ears", values, spans)
-        deviation, sounding = measure_deviation(values["loudness"])
-        values["deviation"] = np.array([deviation], values["energy"].dtype)
-        activations = self._collect("notes", values, spans)
-        separate = "embed" in self._stages
-        if not separate:
-            del values["energy"]  # nobody needs it any more, and it is the largest
-        for name in tuple(activations):
-            yield Piece(name, 0, divide_by_maximum(activations.pop(name), sounding))
-        if not separate:
-            return
-        for stage, prefix in (
-            ("first-norm", "first"),
-            ("second-norm", "second"),
-            ("features", "feature"),
-        ):
-            moments = Moments(values["energy"].shape[2])
-            for span in spans:
-                found = self._run(stage, values, span)
-                moments.add(found[f"{prefix}_means"], found[f"{prefix}_variances"])
-            values[f"{prefix}_mean"] = moments.mean.astype(values["energy"].dtype)
-            variance = moments.variance(unbiased=stage == "features")
-            values[f"{prefix}_variance"] = variance.astype(values["energy"].dtype)
-        for start, stop in spans:
-            embedding = self._embed(values, (start, stop))
-            yield Piece("embedding", start, embedding if sounding else np.zeros_like(embedding))
-
-    def _collect(self, stage: str, values: Tensors, spans: list[tuple[int, int]]) -> Tensors:
-        """A stage's outputs over the whole recording."""
+    def _pass(
+        self, stage: ModelFile, values: Tensors, spans: list[Span], keep: set[str]
+    ) -> tuple[Tensors, Tensors]:
+        """Outputs over the whole recording, those to ``keep``; and the moments gathered."""
         kept: Tensors = {}
+        moments = [(g, Moments(g.values)) for g in stage.gathers if g.kind == "moments"]
         for start, stop in spans:
-            for name, piece in self._run(stage, values, (start, stop)).items():
+            found = self._run(stage, values, (start, stop))
+            for name in keep.intersection(found):
+                piece = found[name]
                 if name not in kept:
                     kept[name] = np.empty((*piece.shape[:-1], spans[-1][1]), piece.dtype)
                 kept[name][..., start:stop] = piece
-        return kept
+            for gather, moment in moments:
+                moment.add(*(found[name] for name in gather.of))
+        gathered: Tensors = {}
+        for gather, moment in moments:
+            pair = (moment.mean, moment.variance)
+            dtype = found[gather.of[0]].dtype
+            gathered.update(zip(gather.gives, (one.astype(dtype) for one in pair), strict=True))
+        return kept, gathered
 
-    def _run(self, stage: str, values: Tensors, span: tuple[int, int]) -> Tensors:
+    def _run(self, stage: ModelFile, values: Tensors, span: Span) -> Tensors:
         """A stage's outputs for a span of frames, from inputs with its halo on either side."""
-        entry = self._stages[stage]
-        first, last = max(span[0] - entry.halo_frames, 0), span[1] + entry.halo_frames
+        halo = stage.halo_frames or 0
+        first, last = max(span[0] - halo, 0), span[1] + halo
         inputs = {}
-        for tensor in entry.inputs:
+        for tensor in stage.inputs:
             step = {"samples": FRAME_SAMPLES, "frames": 1}.get(str(tensor.shape[-1]))
             value = values[tensor.name]
             inputs[tensor.name] = value if step is None else value[..., first * step : last * step]
@@ -152,17 +157,18 @@ class StreamRunner:
             outputs[name] = value[..., skip : skip + span[1] - span[0]]
             if outputs[name].shape[-1] != span[1] - span[0]:
                 raise RunnerError(
-                    f"{self.name}: {entry.path} gave {value.shape[-1]} frames of {name}, "
+                    f"{self.name}: {stage.path} gave {value.shape[-1]} frames of {name}, "
                     f"{skip + span[1] - span[0]} or more were expected"
                 )
         return outputs
 
-    def _embed(self, values: Tensors, span: tuple[int, int]) -> Array:
+    def _embed(self, stage: ModelFile, values: Tensors, span: Span) -> Array:
         """(1, 12, 84, frames): all pitches of a span, one after the other as if in time."""
-        halo = self._stages["embed"].halo_frames
+        maker, gather = self._find_cells()
+        halo = stage.halo_frames or 0
         total = values["energy"].shape[-1]
         first, last = max(span[0] - halo, 0), min(span[1] + halo, total)
-        features = self._run("features", values, (first, last))["features"]
+        features = self._run(maker, values, (first, last))[gather.of[0]]
         width = span[1] - span[0] + 2 * halo
         left = first - (span[0] - halo)
         # What no feature fills, below the lowest pitch and beyond both ends, is the mean.
@@ -170,30 +176,47 @@ class StreamRunner:
         rows[:] = values["feature_mean"].reshape(-1, 1, 1)
         rows[:, 1:, left : left + last - first] = features[0, :, :-1]
         cells = rows.reshape(len(rows), PITCHES, 3, width).transpose(0, 2, 1, 3)
-        names = ("feature_mean", "feature_variance")
-        embedding = self._open("embed").run(
-            {"cells": cells.reshape(1, len(rows), 3, -1)} | {name: values[name] for name in names}
-        )["embedding"]
+        values = values | {gather.gives[0]: cells.reshape(1, len(rows), 3, -1)}
+        inputs = {name: values[name] for name in _names(stage.inputs)}
+        embedding = self._open(stage).run(inputs)["embedding"]
         return embedding.reshape(1, EMBEDDING_SIZE, PITCHES, width)[..., halo : width - halo]
 
-    def _open(self, stage: str) -> Runner:
+    def _find_cells(self) -> tuple[ModelFile, Gather]:
+        """The stage whose output cells are cut from, and what it says of them."""
+        return next(
+            (stage, gather)
+            for stage in self._stages
+            for gather in stage.gathers
+            if gather.kind == "cells"
+        )
+
+    def _read_after(self, position: int) -> set[str]:
+        """What the stages behind a position read; for cells, their maker runs once more."""
+        later = {name for one in self._stages[position + 1 :] for name in _names(one.inputs)}
+        return later | set(_names(self._find_cells()[0].inputs)) if "cells" in later else later
+
+    def _open(self, stage: ModelFile) -> Runner:
         if self._opened != stage:
             self._opened = None
-            self._runner.load(self._folder / self._stages[stage].path)
+            self._runner.load(self._folder / stage.path)
             self._opened = stage
         return self._runner
+
+
+def _names(tensors: Sequence[TensorInfo]) -> list[str]:
+    return [tensor.name for tensor in tensors]
 
 
 class Moments:
     """Mean and variance by channel of ever more frames, in float64.
 
     By the update of Chan, Golub and LeVeque 1979, which is stable where E[x²] - E[x]² is not.
+    ``values`` stand behind one frame's mean where the variance is to be unbiased; else None.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        """Values of a channel in one frame."""
-        self._count = 0
+    def __init__(self, values: int | None) -> None:
+        self._values = values
+        self._frames = 0
         self.mean: npt.NDArray[Any] = np.zeros(())
         """(1, channels) once something was added."""
         self._squares: npt.NDArray[Any] = np.zeros(())
@@ -201,17 +224,22 @@ class Moments:
     def add(self, means: Array, variances: Array) -> None:
         """Add frames by their moments, (1, channels, frames) each."""
         means, variances = means.astype(np.float64), variances.astype(np.float64)
-        count = self._size * means.shape[-1]
+        frames = means.shape[-1]
         mean = means.mean(axis=-1)
-        squares = self._size * (variances + (means - mean[..., None]) ** 2).sum(axis=-1)
-        both, step = self._count + count, mean - self.mean
-        self._squares = self._squares + squares + step**2 * (self._count * count / both)
-        self.mean = self.mean + step * (count / both)
-        self._count = both
+        squares = (variances + (means - mean[..., None]) ** 2).sum(axis=-1)
+        both, step = self._frames + frames, mean - self.mean
+        self._squares = self._squares + squares + step**2 * (self._frames * frames / both)
+        self.mean = self.mean + step * (frames / both)
+        self._frames = both
 
-    def variance(self, *, unbiased: bool) -> npt.NDArray[Any]:
+    @property
+    def variance(self) -> npt.NDArray[Any]:
         """(1, channels)."""
-        return self._squares / (self._count - unbiased)
+        variance: npt.NDArray[Any] = self._squares / self._frames
+        if self._values is None:
+            return variance
+        count = self._values * self._frames
+        return variance * (count / (count - 1))
 
 
 def clean_audio(audio: Array) -> Array:
@@ -222,16 +250,15 @@ def clean_audio(audio: Array) -> Array:
     return clean if loudest <= LOUDEST else clean / (loudest / audio.dtype.type(LOUDEST))
 
 
-def measure_deviation(loudness: Array) -> tuple[float, bool]:
+def measure_deviation(loudness: Array, gather: Gather) -> tuple[float, bool]:
     """Frame energies (1, frames) → their unbiased deviation, and whether there is one."""
-    scale = max(float(loudness.max()), SILENT)
+    scale = max(float(loudness.max()), gather.floor)
     relative = loudness.astype(np.float64) / scale
     deviation = float(relative.std(ddof=1)) if relative.size > 1 else 0.0
-    return scale * max(deviation, STEADY), deviation > STEADY
+    return scale * max(deviation, gather.relative_floor), deviation > gather.relative_floor
 
 
-def divide_by_maximum(activation: Array, sounding: bool) -> Array:
+def divide_by_maximum(activation: Array, gather: Gather) -> Array:
     """(1, 84, frames) → the same with maximum 1; all zero where nothing sounds."""
-    heard: Array = activation * sounding
-    heard /= max(float(heard.max()), FAINTEST)
-    return heard
+    activation /= max(float(activation.max()), gather.floor)
+    return activation

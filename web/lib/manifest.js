@@ -3,11 +3,22 @@
 import { messageOf, TranscriptionError } from "./errors.js";
 
 /** The manifest's schema that this library reads. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 
 /**
- * @typedef {object} StageFile one part of a network, as in export/manifest.py; what the library
- *   reads of it
+ * @typedef {object} Gather what a stage tells of the whole recording, once it has run over every
+ *   chunk: Gather in export/manifest.py says what each kind is
+ * @property {"deviation" | "moments" | "maximum" | "cells"} kind
+ * @property {string[]} of outputs of the stage
+ * @property {string[]} gives inputs of later stages
+ * @property {number} floor
+ * @property {number} relative_floor
+ * @property {number | null} values
+ */
+
+/**
+ * @typedef {object} StageFile one stage of a network, ModelFile in export/manifest.py: the fields
+ *   that the library reads
  * @property {string} model
  * @property {string} variant
  * @property {string} stage
@@ -18,16 +29,18 @@ const SCHEMA = 1;
  * @property {Tensor[]} inputs
  * @property {Tensor[]} outputs
  * @property {number} rate_hz
- * @property {("wasm" | "webgpu")[] | null} [recommended_for] backends; absent in older manifests
+ * @property {Gather[]} gathers
+ * @property {("wasm" | "webgpu")[]} recommended_for backends
  * @property {{frame: number, onset: number, minimum_frames: number, tolerance_frames: number}} thresholds
  */
 
+/** @typedef {{model: string, variant: string, stage: null, path: string}} WholeFile a whole model */
 /** @typedef {{name: string, shape: (number | string)[]}} Tensor a string: as long as the input */
 
 /**
  * @typedef {object} Manifest
  * @property {number} schema
- * @property {StageFile[]} [stages]
+ * @property {(StageFile | WholeFile)[]} files
  */
 
 /**
@@ -45,6 +58,10 @@ export async function loadManifest(modelsUrl, signal) {
     const manifest = await response.json();
     if (manifest?.schema !== SCHEMA) {
       throw new Error(`its schema is ${manifest?.schema}, ${SCHEMA} is needed`);
+    }
+    for (const { path } of manifest.files) {
+      // What has a folder in it could lead anywhere.
+      if (typeof path !== "string" || !/^\w[\w.-]*$/.test(path)) throw new Error(`"${path}" is not a plain file name`);
     }
     return manifest;
   } catch (error) {
@@ -64,7 +81,8 @@ export async function loadManifest(modelsUrl, signal) {
  * @returns {StageFile[]}
  * @throws {TranscriptionError} "model", naming what there is
  */
-export function findStages({ stages = [] }, model) {
+export function findStages({ files }, model) {
+  const stages = files.filter((one) => one.stage !== null);
   const found = stages.filter((one) => one.model === model);
   if (found.length > 0) return found;
   const have = [...new Set(stages.map((one) => one.model))].join(", ") || "nothing";
@@ -72,14 +90,14 @@ export function findStages({ stages = [] }, model) {
 }
 
 /**
- * Whether the manifest lets files run on a backend; an older one without the entry does.
+ * Whether the manifest recommends every file for a backend.
  *
  * Only whole files come in variants to choose from. Stages are fp32, and run on a backend or not.
  * @param {Pick<StageFile, "recommended_for">[]} files
  * @param {"wasm" | "webgpu"} backend
  */
 export function areRecommended(files, backend) {
-  return files.every((one) => one.recommended_for?.includes(backend) ?? true);
+  return files.every((one) => one.recommended_for.includes(backend));
 }
 
 /**

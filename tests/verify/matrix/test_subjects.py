@@ -45,6 +45,7 @@ def entry(tmp_path: Path) -> ModelFile:
     return ModelFile(
         model="basicamt",
         variant="fp32",
+        stage=None,
         path=path.name,
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
@@ -55,6 +56,8 @@ def entry(tmp_path: Path) -> ModelFile:
         ir_version=8,
         inputs=(TensorInfo("audio", "float32", (1, 1, "samples")),),
         outputs=(frames, replace(frames, name="frame")),
+        halo_frames=None,
+        gathers=(),
         rate_hz=44_100,
         network_rate_hz=22_050,
         hop_samples=256,
@@ -66,6 +69,8 @@ def entry(tmp_path: Path) -> ModelFile:
         recipe="",
         guards=(),
         error={},
+        precision="float32",
+        recommended_for=(),
     )
 
 
@@ -128,16 +133,16 @@ def test_the_checkpoint_must_be_the_one_of_the_manifest(entry: ModelFile, tmp_pa
     entry = replace(entry, weights="checkpoint", checkpoint_sha256="0" * 64)
     manifest = Manifest((entry,), {})
     with pytest.raises(SubjectError, match="make verify CHECKPOINTS=DIR"):
-        networks.behind(manifest, None)(Path(entry.path))
+        networks.networks_of(manifest, None)(Path(entry.path))
     with pytest.raises(SubjectError, match="found none"):
-        networks.behind(manifest, tmp_path)(Path(entry.path))
+        networks.networks_of(manifest, tmp_path)(Path(entry.path))
     torch.save(MODELS["basicamt"].build().get_submodule("network").state_dict(),
                tmp_path / "basicamt.pth")  # fmt: skip
     with pytest.raises(SubjectError, match="000000000000, found"):
-        networks.behind(manifest, tmp_path)(Path(entry.path))
+        networks.networks_of(manifest, tmp_path)(Path(entry.path))
     digest = sha256_of(tmp_path / "basicamt.pth")
     manifest = Manifest((replace(entry, checkpoint_sha256=digest),), {})
-    network, outputs = networks.behind(manifest, tmp_path)(Path(entry.path))
+    network, outputs = networks.networks_of(manifest, tmp_path)(Path(entry.path))
     assert outputs == ("onset", "frame")
     assert isinstance(network, nn.Module)
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 import onnx
 import pytest
 
-from export.manifest import FILE_NAME, Manifest, sha256_of, sha256_of_stages
+from export.manifest import FILE_NAME, Manifest, digest_of, sha256_of
 from tests.whole_stand_in import write_models
 from verify.__main__ import main
 from verify.publish.checkout import FILES, FOLDER
@@ -38,12 +38,8 @@ def write_report(
     cells = {
         name: {"status": status, "signals": list(signals)} for name, status in runtimes.items()
     }
-    stages = Manifest.read(models).stages
-    together = [
-        sha256_of_stages(stage for stage in stages if stage.model == model)
-        for model in {stage.model for stage in stages}
-    ]
-    digests = [*(sha256_of(models / name) for name in FILES), *together]
+    digests = {digest_of(files) for files in Manifest.read(models).judged_together()}
+    digests |= {sha256_of(models / name) for name in FILES}
     files = [{"sha256": digest, "runtimes": cells} for digest in digests]
     folder.mkdir(exist_ok=True)
     (folder / "report.json").write_text(json.dumps({"files": files}), encoding="utf-8")

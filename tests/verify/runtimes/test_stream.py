@@ -17,7 +17,7 @@ from torch import nn
 from export.catalog import MODELS
 from export.example import read_example
 from export.load.checkpoint import load_into, load_state
-from export.manifest import Manifest
+from export.manifest import Manifest, ModelFile
 from export.nets.stages import cut
 from tests.conftest import make_music
 from verify.compare import Array, Tolerance, compare
@@ -26,7 +26,7 @@ from verify.matrix.matrix import Plan, Verdict, examine
 from verify.matrix.notes import transcribe
 from verify.matrix.signals import edges, select
 from verify.runtimes.runners import NativeRunner, Runner, RunnerError, Tensors, TorchRunner
-from verify.runtimes.stream import FRAME_SAMPLES, Moments, StreamRunner
+from verify.runtimes.stream import FRAME_SAMPLES, Moments, Span, StreamRunner
 
 NAMES = ("basicamt", "septimbre")
 SECOND = 44_100
@@ -109,6 +109,12 @@ def test_every_unusual_signal(name: str, models: Path) -> None:
         agree(models, name, signal.samples.reshape(1, 1, -1), None)
 
 
+def change_stages(manifest: Manifest, change: Callable[[ModelFile], ModelFile]) -> Manifest:
+    """Another manifest, in which each stage's entry is changed."""
+    files = tuple(change(file) if file.stage else file for file in manifest.files)
+    return replace(manifest, files=files)
+
+
 class Exactly:
     """A model and its stages in torch and float64, where nothing but a fault can differ."""
 
@@ -123,8 +129,9 @@ class Exactly:
         self.outputs = {self.file.name: MODELS[name].outputs}
         self.parts: dict[str, nn.Module] = {self.file.name: self.network}
         for entry in self.manifest.find_stages(name):
-            parts = cut(self.network.get_submodule("network"), [entry.stage])
-            self.parts[entry.path] = parts[entry.stage]
+            (self.parts[entry.path],) = cut(
+                self.network.get_submodule("network"), [entry.stage or ""]
+            ).values()
             self.outputs[entry.path] = tuple(output.name for output in entry.outputs)
 
     def torch(self) -> TorchRunner:
@@ -165,11 +172,11 @@ def test_a_halo_too_short_is_seen(stage: str, exactly: Exactly) -> None:
     missing = {stage: FRAMES_SHORT.get(stage, 1)}
 
     def wrap(runner: TorchRunner, manifest: Manifest) -> Runner:
-        short = tuple(
-            replace(entry, halo_frames=entry.halo_frames - missing.get(entry.stage, 0))
-            for entry in manifest.stages
-        )
-        return StreamRunner(runner, replace(manifest, stages=short), 90)
+        def shorten(entry: ModelFile) -> ModelFile:
+            halo = (entry.halo_frames or 0) - missing.get(entry.stage or "", 0)
+            return replace(entry, halo_frames=halo)
+
+        return StreamRunner(runner, change_stages(manifest, shorten), 90)
 
     with pytest.raises(AssertionError, match="leaves the tolerance"):
         exactly.compare(CLIP.shape[-1], wrap)
@@ -178,8 +185,8 @@ def test_a_halo_too_short_is_seen(stage: str, exactly: Exactly) -> None:
 class Greedy(StreamRunner):
     """Counts the frames of a halo as if they were the chunk's own."""
 
-    def _run(self, stage: str, values: Tensors, span: tuple[int, int]) -> Tensors:
-        if stage.endswith("-norm"):
+    def _run(self, stage: ModelFile, values: Tensors, span: Span) -> Tensors:
+        if str(stage.stage).endswith("-norm"):
             span = max(span[0] - 2, 0), min(span[1] + 2, values["energy"].shape[-1])
         return super()._run(stage, values, span)
 
@@ -187,13 +194,8 @@ class Greedy(StreamRunner):
 class Deaf(StreamRunner):
     """Puts zeros at every border, as if each chunk were a recording."""
 
-    def _run(self, stage: str, values: Tensors, span: tuple[int, int]) -> Tensors:
-        whole = self._stages
-        self._stages = {name: replace(entry, halo_frames=0) for name, entry in whole.items()}
-        try:
-            return super()._run(stage, values, span)
-        finally:
-            self._stages = whole
+    def _run(self, stage: ModelFile, values: Tensors, span: Span) -> Tensors:
+        return super()._run(replace(stage, halo_frames=0), values, span)
 
 
 @pytest.mark.parametrize("faulty", [Greedy, Deaf])
@@ -210,13 +212,13 @@ def test_a_fault_of_the_caller_is_seen(
 def test_moments_are_stable_where_squares_cancel() -> None:
     random = np.random.default_rng(0)
     values = 1e6 + random.standard_normal((1, 3, 40, 100))  # (1, channels, cells, frames)
-    moments = Moments(40)
-    for part in np.split(values, [7, 8, 60], axis=-1):
-        moments.add(part.mean(axis=2), part.var(axis=2))
     expected: Any = values.transpose(0, 1, 3, 2).reshape(1, 3, -1)
-    assert np.allclose(moments.mean, expected.mean(axis=-1), rtol=1e-14)
-    assert np.allclose(moments.variance(unbiased=True), expected.var(axis=-1, ddof=1), rtol=1e-9)
-    assert np.allclose(moments.variance(unbiased=False), expected.var(axis=-1), rtol=1e-9)
+    for stand_behind, ddof in ((40, 1), (None, 0)):
+        moments = Moments(stand_behind)
+        for part in np.split(values, [7, 8, 60], axis=-1):
+            moments.add(part.mean(axis=2), part.var(axis=2))
+        assert np.allclose(moments.mean, expected.mean(axis=-1), rtol=1e-14)
+        assert np.allclose(moments.variance, expected.var(axis=-1, ddof=ddof), rtol=1e-9)
 
 
 def test_a_model_without_stages_is_an_error(models: Path, manifest: Manifest) -> None:
@@ -239,11 +241,11 @@ def test_a_stage_with_too_few_frames_is_an_error(models: Path, manifest: Manifes
 
 def judge(models: Path, checkpoints: Path, manifest: Manifest, name: str) -> list[Verdict]:
     files = subjects.choose(manifest, [name], ["fp32"])
-    behind = networks.behind(manifest, checkpoints)
+    references = networks.networks_of(manifest, checkpoints)
     signals = select(edges(), ["noise", "silence", "length-513"])
-    wholes = subjects.deployed(models, files, signals, behind)
+    wholes = subjects.deployed(models, files, signals, references)
     plans = [
-        Plan("torch-float32", lambda: TorchRunner("float32", behind)),
+        Plan("torch-float32", lambda: TorchRunner("float32", references)),
         Plan("native-full", lambda: NativeRunner("full")),
     ]
     return examine(subjects.streamed(models, manifest, wholes), plans).verdicts
@@ -258,8 +260,8 @@ def test_the_matrix_judges_stages_too(models: Path, checkpoints: Path, manifest:
 def test_a_halo_that_is_wrong_is_a_verdict(
     models: Path, checkpoints: Path, manifest: Manifest
 ) -> None:
-    stages = tuple(replace(stage, halo_frames=0) for stage in manifest.stages)
-    verdicts = judge(models, checkpoints, replace(manifest, stages=stages), "basicamt")
+    deaf = change_stages(manifest, lambda stage: replace(stage, halo_frames=0))
+    verdicts = judge(models, checkpoints, deaf, "basicamt")
     noise = [verdict for verdict in verdicts if verdict.signal == "noise"]
     assert [verdict.status for verdict in noise] == ["disagrees"] * 2
 
@@ -267,6 +269,6 @@ def test_a_halo_that_is_wrong_is_a_verdict(
 def test_a_stage_that_was_changed_is_not_judged(
     models: Path, checkpoints: Path, manifest: Manifest
 ) -> None:
-    stages = tuple(replace(stage, sha256="0" * 64) for stage in manifest.stages)
+    other = change_stages(manifest, lambda stage: replace(stage, sha256="0" * 64))
     with pytest.raises(subjects.SubjectError, match=r"ears\.onnx is not the file in the manifest"):
-        judge(models, checkpoints, replace(manifest, stages=stages), "basicamt")
+        judge(models, checkpoints, other, "basicamt")

@@ -6,6 +6,7 @@
 import { messageOf, TranscriptionError } from "../errors.js";
 
 /** @typedef {Record<string, Float32Array<ArrayBuffer>>} Values by name */
+/** @typedef {import("../manifest.js").Gather} Gather */
 
 /**
  * Cost of each stage: milliseconds for a second of audio (onnxruntime-web 1.30.0 in Node, one thread
@@ -33,14 +34,40 @@ export class Stages {
     this._contents = contents;
   }
 
+  /** The stages' names, in running order. */
+  get names() {
+    return this._files.map((one) => one.stage);
+  }
+
   /** @param {string} name */
   has(name) {
-    return this._files.some((one) => one.stage === name);
+    return this.names.includes(name);
   }
 
   /** @param {string} name @returns {number} frames that a stage reads to either side */
   haloOf(name) {
     return this._find(name).halo_frames;
+  }
+
+  /** @param {string} name @returns {string[]} what a stage reads */
+  inputsOf(name) {
+    return this._find(name).inputs.map((one) => one.name);
+  }
+
+  /**
+   * What a stage tells of the whole recording, by kind.
+   * @param {string} name
+   * @param {Gather["kind"]} kind
+   * @returns {Gather[]}
+   */
+  gathersOf(name, kind) {
+    return this._find(name).gathers.filter((one) => one.kind === kind);
+  }
+
+  /** @param {string} name @param {string} output @returns {number} rows of a value: channels, groups */
+  rowsOf(name, output) {
+    const shape = this._find(name).outputs.find((one) => one.name === output)?.shape ?? [];
+    return sizeOf(shape, 1);
   }
 
   /**

@@ -2,14 +2,10 @@
  * A recording of any length through a network in stages, in bounded memory, with the result of the
  * network run on the whole of it at once.
  *
- * Every pass runs one stage over the recording, chunk by chunk:
- *
- *     ears         audio → energies, kept; the deviation of their sums
- *     notes        energies → onset and frame, kept; their maxima
- *     first-norm   energies → moments of the encoder's first norm
- *     second-norm  energies → moments of its second
- *     features     energies → moments of its centring; features, kept where embeddings are needed
- *     embed        those features → embeddings
+ * Every pass runs one stage over the recording, chunk by chunk. Which stages there are, what each
+ * reads and what it tells of the whole recording stands in the manifest (export/nets/stages.py has
+ * the figure). Kept between passes are energies, activations, and features where embeddings are
+ * wanted.
  *
  * Memory for an hour: energies 312 MB, until the last pass has used them; activations 208 MB;
  * features and then embeddings of the spans needed, 192 and 48 bytes per frame of a pitch. Between
@@ -18,7 +14,7 @@
  */
 
 import { ChunkedRows, copyRows, planChunks } from "./chunks.js";
-import { BINS, Embeddings, FEATURE_CHANNELS } from "./embeddings.js";
+import { BINS, Embeddings } from "./embeddings.js";
 import { Moments } from "./moments.js";
 import { PITCHES } from "../notes/notes.js";
 import { ProvisionalNotes } from "../notes/provisional.js";
@@ -35,18 +31,12 @@ import { ProvisionalNotes } from "../notes/provisional.js";
 
 /** Frames of a chunk, 6 s: shorter ones repeat more of their halos, longer ones take more memory. */
 const CHUNK_FRAMES = 512;
+/** The passes that notes need, in running order. */
+export const NOTE_PASSES = Object.freeze(["ears", "notes"]);
 /** Samples of a frame, at the rate of the networks' input. */
 const FRAME_SAMPLES = 512;
 /** A network divides by a deviation over its frames; shorter recordings are padded with silence. */
 const SHORTEST_SAMPLES = 4096;
-/** Smallest deviation, relative to the largest frame energy, that counts (front_end.py). */
-const STEADY = 1e-5;
-/** Least frame energy that a deviation is compared with (the same). */
-const SILENT = 1e-30;
-/** Least maximum that an activation is divided by (deployed.py). */
-const FAINTEST = 1e-30;
-/** Groups of the encoder's two norms. */
-const GROUPS = Object.freeze({ first: 4, second: 2 });
 
 /** One recording on its way through a network. */
 export class Stream {
@@ -94,9 +84,12 @@ export class Stream {
       this._energies.dropBefore(Infinity);
       return activations; // no frame differs from another: no notes
     }
-    const maxima = { onset: FAINTEST, frame: FAINTEST };
+    const maxima = { onset: 0, frame: 0 };
+    for (const { of, floor } of this._stages.gathersOf("notes", "maximum")) {
+      maxima[/** @type {"onset" | "frame"} */ (of[0])] = floor;
+    }
     const provisional = new ProvisionalNotes(frames, thresholds);
-    await this._pass("notes", this._chunks("notes"), ["deviation"], (chunk, outputs) => {
+    await this._pass("notes", this._chunks("notes"), (chunk, outputs) => {
       for (const name of /** @type {const} */ (["onset", "frame"])) {
         const highest = copyRows(outputs[name], activations[name], PITCHES, chunk);
         maxima[name] = Math.max(maxima[name], highest);
@@ -120,27 +113,20 @@ export class Stream {
   async encode(spans) {
     if (spans.length === 0) return this._energies.dropBefore(Infinity);
     const batches = this.embeddings.plan(spans);
-    const known = "feature_mean" in this._whole;
-    const chunks = this._chunks("features").filter(
+    const last = "features";
+    const known = this._stages.gathersOf(last, "moments").every(({ gives }) => gives[0] in this._whole);
+    const chunks = this._chunks(last).filter(
       ({ start, end }) => !known || batches.some((batch) => batch.start < end && start < batch.end),
     );
     await this._hear(chunks);
-    if (!known) {
-      await this._measureNorm("first", ["deviation"]);
-      await this._measureNorm("second", ["deviation", "first_mean", "first_variance"]);
+    for (const pass of timbrePasses(this._stages)) {
+      if (pass !== last && !known) await this._pass(pass, this._chunks(pass), () => {});
     }
-    const moments = new Moments(FEATURE_CHANNELS);
-    const norms = ["deviation", "first_mean", "first_variance", "second_mean", "second_variance"];
-    await this._pass("features", chunks, norms, (chunk, outputs) => {
-      addMoments(moments, outputs.feature_means, outputs.feature_variances, chunk);
+    await this._pass(last, chunks, (chunk, outputs) => {
       for (const batch of batches) batch.gather(outputs.features, chunk);
-      this._energies.dropBefore(chunk.end - this._stages.haloOf("features"));
+      this._energies.dropBefore(chunk.end - this._stages.haloOf(last));
     });
     this._energies.dropBefore(Infinity);
-    if (!known) {
-      this._whole.feature_mean = Float32Array.from(moments.means);
-      this._whole.feature_variance = Float32Array.from(moments.unbiasedVariances(BINS));
-    }
     const { feature_mean, feature_variance } = this._whole;
     await this._stages.use("embed", async (run) => {
       for (const batch of batches) {
@@ -156,21 +142,24 @@ export class Stream {
    * @returns {Promise<boolean>} whether there is any
    */
   async _measureDeviation() {
+    const [{ of, gives, floor, relative_floor }] = this._stages.gathersOf("ears", "deviation");
     const moments = new Moments(1);
-    let largest = SILENT;
-    await this._hear(this._chunks("ears"), ({ start, end, from, to }, loudness) => {
+    let largest = floor;
+    await this._hear(this._chunks("ears"), ({ start, end, from, to }, outputs) => {
+      const loudness = outputs[of[0]];
       moments.add(loudness, null, to - from, start - from, end - from);
       for (let t = start - from; t < end - from; t++) largest = Math.max(largest, loudness[t]);
     });
     const deviation = Math.sqrt(moments.unbiasedVariances()[0]);
-    this._whole.deviation = Float32Array.of(Math.max(deviation, STEADY * largest));
-    return deviation > STEADY * largest;
+    const least = relative_floor * largest;
+    this._whole[gives[0]] = Float32Array.of(Math.max(deviation, least));
+    return deviation > least;
   }
 
   /**
    * Compute the energies that chunks read, unless they are kept.
    * @param {Chunk[]} wanted
-   * @param {(chunk: Chunk, loudness: Float32Array) => void} [take]
+   * @param {(chunk: Chunk, outputs: Values) => void} [take]
    */
   async _hear(wanted, take = () => {}) {
     const halo = this._stages.haloOf("ears");
@@ -185,23 +174,8 @@ export class Stream {
     };
     await this._run("ears", chunks, read, (chunk, outputs) => {
       this._energies.put(chunk, outputs.energy);
-      take(chunk, outputs.loudness);
+      take(chunk, outputs);
     });
-  }
-
-  /**
-   * The moments of a norm of the encoder over the whole recording.
-   * @param {keyof typeof GROUPS} name
-   * @param {string[]} inputs
-   */
-  async _measureNorm(name, inputs) {
-    const pass = `${name}-norm`;
-    const moments = new Moments(GROUPS[name]);
-    await this._pass(pass, this._chunks(pass), inputs, (chunk, outputs) =>
-      addMoments(moments, outputs[`${name}_means`], outputs[`${name}_variances`], chunk),
-    );
-    this._whole[`${name}_mean`] = Float32Array.from(moments.means);
-    this._whole[`${name}_variance`] = Float32Array.from(moments.variances);
   }
 
   /** @param {string} stage */
@@ -210,19 +184,37 @@ export class Stream {
   }
 
   /**
-   * Run a stage that reads energies.
+   * Run a stage that reads energies, and gather the moments that are not known yet.
    * @param {string} stage
-   * @param {Chunk[]} chunks
-   * @param {string[]} whole its other inputs
+   * @param {Chunk[]} chunks all of the recording's, where there are moments to gather
    * @param {(chunk: Chunk, outputs: Values) => void} take
    */
-  _pass(stage, chunks, whole, take) {
-    const shared = Object.fromEntries(whole.map((name) => [name, this._whole[name]]));
+  async _pass(stage, chunks, take) {
+    const names = this._stages.inputsOf(stage).filter((name) => name !== "energy");
+    const shared = Object.fromEntries(names.map((name) => [name, this._whole[name]]));
     const read = async (/** @type {Chunk} */ { from, to }) => ({
       energy: this._energies.read(from, to),
       ...shared,
     });
-    return this._run(stage, chunks, read, take);
+    const unknown = this._stages
+      .gathersOf(stage, "moments")
+      .filter(({ gives }) => !(gives[0] in this._whole))
+      .map(({ of: [means, variances], gives, values }) => {
+        const moments = new Moments(this._stages.rowsOf(stage, means));
+        return { means, variances, gives, values, moments };
+      });
+    await this._run(stage, chunks, read, (chunk, outputs) => {
+      const { start, end, from, to } = chunk;
+      for (const { means, variances, moments } of unknown) {
+        moments.add(outputs[means], outputs[variances], to - from, start - from, end - from);
+      }
+      take(chunk, outputs);
+    });
+    for (const { gives, values, moments } of unknown) {
+      const variances = values ? moments.unbiasedVariances(values) : moments.variances;
+      this._whole[gives[0]] = Float32Array.from(moments.means);
+      this._whole[gives[1]] = Float32Array.from(variances);
+    }
   }
 
   /**
@@ -243,11 +235,9 @@ export class Stream {
 }
 
 /**
- * @param {Moments} moments
- * @param {Float32Array} means rows × frames that the chunk sees
- * @param {Float32Array} variances
- * @param {Chunk} chunk
+ * The passes over the energies that embeddings need, in running order.
+ * @param {import("./stages.js").Stages} stages
  */
-function addMoments(moments, means, variances, { start, end, from, to }) {
-  moments.add(means, variances, to - from, start - from, end - from);
+export function timbrePasses(stages) {
+  return stages.names.filter((name) => stages.gathersOf(name, "moments").length > 0);
 }

@@ -13,16 +13,13 @@ import { makeNotes } from "../notes/notes.js";
 import { Progress } from "./progress.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
 import { STAGE_COSTS } from "./stages.js";
-import { Stream } from "./stream.js";
+import { NOTE_PASSES, Stream, timbrePasses } from "./stream.js";
 import { clusterTimbres, estimateTimbres, noteEmbeddings } from "../timbres/timbres.js";
 
 /** Frame thresholds for which embeddings are computed in advance, if they fit. */
 const LEVELS = Object.freeze([0.05, 0.1, 0.15, 0.2, 0.25]);
 /** Most frames of pitches whose features are in memory at a time: 192 MB. */
 const MOST_FRAMES = 1e6;
-
-const NOTE_PASSES = Object.freeze(["ears", "notes"]);
-const TIMBRE_PASSES = Object.freeze(["first-norm", "second-norm", "features"]);
 
 /** @typedef {Required<import("../notes/notes.js").Thresholds>} Thresholds */
 
@@ -33,6 +30,7 @@ export class Transcript {
    */
   constructor(stages, listener) {
     this._listener = listener;
+    this._stages = stages;
     this._separable = stages.has("embed");
     /** @type {(pass: string, fraction: number) => Promise<void>} */
     this._report = async () => {};
@@ -56,7 +54,7 @@ export class Transcript {
    */
   async listen({ thresholds, separate, onProgress, onNotes }) {
     const encode = separate && this._separable;
-    const passes = encode ? [...NOTE_PASSES, ...TIMBRE_PASSES] : NOTE_PASSES;
+    const passes = encode ? [...NOTE_PASSES, ...timbrePasses(this._stages)] : NOTE_PASSES;
     await onProgress(0);
     // Silence is answered without the network.
     if (this._listener.silent) return new Uint8Array(0);
@@ -95,7 +93,7 @@ export class Transcript {
     const { embeddings } = this._stream;
     const missing = merge(notes.map(spanOf).filter((span) => !embeddings.has(span)));
     if (missing.length > 0) {
-      this._reportTo(onProgress, ["ears", ...TIMBRE_PASSES]);
+      this._reportTo(onProgress, ["ears", ...timbrePasses(this._stages)]);
       await this._stream.encode(missing);
     }
     const { frame, frames } = this._activations;

@@ -1,0 +1,29 @@
+"""A network with its trained weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from export.catalog import Model
+from export.load.sources import SEED
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def load_network(model: Model, checkpoint: Path | None, epsilon: float) -> nn.Module:
+    """A model's deployed network, for evaluation; random weights where there is no checkpoint.
+
+    Raises CheckpointError where the file does not hold the network's weights.
+    """
+    # torch takes seconds to import: not needed for --help, nor where nothing has changed.
+    import torch
+
+    from export.load.checkpoint import load_into, load_state
+
+    torch.manual_seed(SEED)
+    deployed = model.build(epsilon).eval()
+    if checkpoint is not None:
+        load_into(deployed.get_submodule("network"), load_state(checkpoint), checkpoint)
+    return deployed
