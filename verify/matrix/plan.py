@@ -19,16 +19,9 @@ _UNLESS_ASKED = {
     "firefox-webgpu": "Firefox has no software WebGPU adapter; name it on a machine with a GPU",
     "webkit-webgpu": "WebKit has no software WebGPU adapter; name it on a machine with a GPU",
 }
-_OLD = "-1.18"
-_OLD_REASON = (
-    "the float16 convolution of onnxruntime-web 1.18.0 accesses memory out of bounds on one frame; "
-    "noteDigger, which ships that version, uses fp32"
-)
 _STREAMED_REASON = (
     "each signal opens every stage again, and a software adapter takes seconds to compile shaders"
 )
-_HALF = "float16"
-_HALF_REASON = "a software adapter has no shader-f16; --gpu judges it on a real one"
 NAMES = ("torch-float32", "native-off", "native-full", *RUNTIMES)
 """Every runtime there is."""
 
@@ -179,10 +172,7 @@ def plan(
             left_out.append(LeftOut(name, "Playwright's WebKit is not installed here"))
         else:
             plans.append(_plan(name, networks, brief, time_limit_seconds, webgpu))
-            if name.endswith(_OLD):
-                left_out.append(LeftOut(f"{name}, {_HALF} of one frame", _OLD_REASON))
             if name.endswith("webgpu") and webgpu == "software":
-                left_out.append(LeftOut(f"{name}, {_HALF}", _HALF_REASON))
                 left_out.append(LeftOut(f"{name}, streamed but for music", _STREAMED_REASON))
                 if brief is not None:
                     reason = "a software adapter takes seconds per frame: short signals only"
@@ -211,18 +201,13 @@ def _plan(
     make = lambda: BrowserRunner(runtime, limits=limits, webgpu=webgpu)  # noqa: E731  # one factory a runtime
     if runtime.backend == "webgpu" and webgpu == "software":
         return Plan(name, make, lambda subject, case: _fits_software(subject, case, brief))
-    return Plan(name, make, _bearable) if name.endswith(_OLD) else Plan(name, make)
-
-
-def _bearable(subject: Subject, case: Case) -> bool:
-    one_frame = any(value.shape[-1:] == (1,) for value in case.reference.values())
-    return not (subject.variant == "fp16" and one_frame)
+    return Plan(name, make)
 
 
 def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -> bool:
     if subject.stream is not None and case.notes is None:
         return False
-    return subject.variant != "fp16" and (brief is None or case.signal in brief)
+    return brief is None or case.signal in brief
 
 
 def _fp32_only(subject: Subject, case: Case) -> bool:
