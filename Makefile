@@ -34,9 +34,8 @@ export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, o
 	$(BIN)/python -m export --out "$(OUT)" $(FROM) $(ARGS)
 
 .PHONY: readme
-readme: $(READY) ## write the table of dist/models into export/README.md, and the short one into README
-	$(BIN)/python -m verify.readme "$(OUT)" export/README.md
-	$(BIN)/python -m verify.glance
+readme: $(READY) ## write the figures of dist/models and dist/report into the READMEs
+	$(BIN)/python -m verify.readme --models "$(OUT)" $(ARGS)
 
 ##@ Page
 .PHONY: page

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from os import PathLike
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar, Self
+from urllib.parse import unquote
 
 from web.compress import CODINGS
 
@@ -19,31 +19,101 @@ ISOLATION = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""Headers that give a page WebAssembly threads."""
+"""What gives a page WebAssembly threads, on hosts that can set headers."""
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+}
 
 
-class SiteServer:
-    """Serves a folder on 127.0.0.1 for the duration of a ``with`` block.
+class Handler(BaseHTTPRequestHandler):
+    """Answers for a FileServer."""
 
-    ``prefix`` is the site's path; ``isolated`` adds ISOLATION. ``requests`` lists the requested
-    paths, ``sent`` counts the bytes of the answers to each, headers included.
+    disable_nagle_algorithm = True  # it holds an answer's end back for 40 ms
+
+    def __init__(self, server: FileServer, *arguments: object) -> None:
+        self.files = server
+        super().__init__(*arguments)  # type: ignore[arg-type]  # the server's own, passed on
+
+    def do_GET(self) -> None:
+        """Answer with a file, or its compressed sibling where the browser takes that."""
+        self.files.requests.append(self.path)
+        file = self.files.find(self.path.partition("?")[0])
+        if file is None:
+            self.answer(HTTPStatus.NOT_FOUND)
+            return
+        headers = {"Content-Type": _TYPES.get(file.suffix, "application/octet-stream")}
+        accepted = self.headers.get("Accept-Encoding", "").split(",")
+        codings = {offer.partition(";")[0].strip() for offer in accepted}
+        for coding, (suffix, _) in CODINGS.items():
+            sibling = file.with_name(file.name + suffix)
+            if coding in codings and sibling.is_file():
+                headers |= {"Content-Encoding": coding, "Vary": "Accept-Encoding"}
+                file = sibling
+                break
+        headers["Last-Modified"] = self.date_time_string(file.stat().st_mtime)
+        if self.headers.get("If-Modified-Since") == headers["Last-Modified"]:
+            self.answer(HTTPStatus.NOT_MODIFIED, headers=headers)
+        else:
+            self.answer(HTTPStatus.OK, file.read_bytes(), headers)
+
+    do_HEAD = do_GET  # noqa: N815  # http.server's name
+
+    def answer(
+        self, status: HTTPStatus, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send head and body in one write."""
+        lines = {"Date": self.date_time_string(), **self.files.headers, **(headers or {})}
+        if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+            lines["Content-Length"] = str(len(body))
+        head = f"{self.protocol_version} {status.value} {status.phrase}\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in lines.items()) + "\r\n"
+        answer = head.encode("latin-1") + (b"" if self.command == "HEAD" else body)
+        self.files.sent[self.path] += len(answer)
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the requests are in ``requests``."""
+
+
+class FileServer:
+    """Serves folders on 127.0.0.1 while its block lasts.
+
+    ``mounts`` are folders by the path that they lie under, with a slash at both ends; ``headers``
+    go with every answer. ``requests`` lists the paths that were asked for, ``sent`` counts the
+    bytes of the answers to each, headers included.
     """
 
+    handler: ClassVar[type[Handler]] = Handler
+
     def __init__(
-        self, folder: Path, *, port: int = 0, prefix: str = "/", isolated: bool = False
+        self, mounts: Mapping[str, Path], *, port: int = 0, headers: Mapping[str, str] | None = None
     ) -> None:
-        self.folder = folder
-        self.prefix = prefix
-        self.headers = ISOLATION if isolated else {}
+        self.headers = headers or {}
         self.requests: list[str] = []
         self.sent: Counter[str] = Counter()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, self))
+        self._mounts = {path: folder.resolve() for path, folder in mounts.items()}
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(self.handler, self))
         self._server.daemon_threads = True
 
     @property
-    def url(self) -> str:
-        """Where the site is, ending in a slash."""
-        return f"http://127.0.0.1:{self._server.server_port}{self.prefix}"
+    def origin(self) -> str:
+        """The address, e.g. ``http://127.0.0.1:43210``."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def find(self, path: str) -> Path | None:
+        """The file at a path, inside its mount, or None; a folder stands for its index.html."""
+        for mount, folder in self._mounts.items():
+            if path.startswith(mount):
+                file = (folder / unquote(path.removeprefix(mount))).resolve()
+                file = file / "index.html" if file.is_dir() else file
+                return file if file.is_relative_to(folder) and file.is_file() else None
+        return None
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -60,80 +130,11 @@ class SiteServer:
         self._server.server_close()
 
 
-class _Counted(io.BufferedIOBase):
-    """A stream that counts the bytes written to it."""
+class SiteServer(FileServer):
+    """Serves one folder under ``prefix``; ``isolated`` adds ISOLATION."""
 
-    def __init__(self, stream: io.BufferedIOBase, tell: Callable[[int], None]) -> None:
-        self._stream = stream
-        self._tell = tell
-
-    def write(self, data: Any, /) -> int:  # noqa: ANN401  # typing has no Buffer before Python 3.12
-        """Write and count."""
-        written = self._stream.write(data)
-        self._tell(written)
-        return written
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    extensions_map = {  # noqa: RUF012  # as in the class that it overrides
-        ".html": "text/html; charset=utf-8",
-        ".js": "text/javascript; charset=utf-8",
-        ".mjs": "text/javascript; charset=utf-8",
-        ".css": "text/css; charset=utf-8",
-        ".json": "application/json",
-        ".svg": "image/svg+xml",
-        ".wasm": "application/wasm",
-        "": "application/octet-stream",
-    }
-
-    coding: str | None = None
-    """Content coding of the file being sent, empty if not compressed."""
-
-    def __init__(self, site: SiteServer, *arguments: object) -> None:
-        self.site = site
-        super().__init__(*arguments, directory=str(site.folder))  # type: ignore[arg-type]  # passed on
-
-    def setup(self) -> None:
-        """Count the bytes of the answer."""
-        super().setup()
-        self.wfile = _Counted(self.wfile, self._count)
-
-    def _count(self, written: int) -> None:
-        self.site.sent[getattr(self, "path", "")] += written  # not HTTP: no request was read
-
-    def translate_path(self, path: str) -> str:
-        """Remove the prefix, outside which nothing exists; prefer a compressed sibling."""
-        self.site.requests.append(path)
-        self.coding = None
-        if not path.startswith(self.site.prefix):
-            return str(self.site.folder / "outside the prefix")
-        found = super().translate_path("/" + path.removeprefix(self.site.prefix))
-        plain = str(Path(found) / "index.html") if Path(found).is_dir() else found
-        accepted = {
-            offer.partition(";")[0].strip()
-            for offer in self.headers.get("Accept-Encoding", "").split(",")
-        }
-        for coding, (suffix, _) in CODINGS.items():
-            if coding in accepted and Path(plain + suffix).is_file():
-                self.coding = coding
-                return plain + suffix
-        return found
-
-    def guess_type(self, path: str | PathLike[str]) -> str:
-        """The type of the uncompressed file."""
-        plain = str(path)
-        return super().guess_type(
-            plain.removesuffix(CODINGS[self.coding][0]) if self.coding else plain
-        )
-
-    def end_headers(self) -> None:
-        """Add the headers of every answer."""
-        if self.coding:
-            self.send_header("Content-Encoding", self.coding)
-            self.send_header("Vary", "Accept-Encoding")
-        for header, value in self.site.headers.items():
-            self.send_header(header, value)
-        super().end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Print nothing: ``requests`` has the requests."""
+    def __init__(
+        self, folder: Path, *, port: int = 0, prefix: str = "/", isolated: bool = False
+    ) -> None:
+        super().__init__({prefix: folder}, port=port, headers=ISOLATION if isolated else None)
+        self.url = self.origin + prefix

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
-from typing import Self
 
 import pytest
 from rich.console import Console
 
+from verify.bench.measure import Comparison
 from verify.publish.publish import Change, measure_ratio, print_changes
 
 
@@ -34,25 +35,15 @@ def test_the_table_says_what_changes() -> None:
 
 
 def test_the_time_ratio_is_new_over_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0.0
+    def compare(
+        runtime: str, model: str, baseline: Path, files: Mapping[str, Path], *_: object
+    ) -> list[Comparison]:
+        assert (runtime, baseline, files) == ("chromium-wasm-1.18", Path("a"), {"new": Path("b")})
+        ratios = {"baseline": (1.0, 1.0), "control": (1.1, 0.9), "new": (0.2, 0.3)}
+        return [
+            Comparison(runtime, model, name, 1, 0.1, 1.0, rounds, 6.0)
+            for name, rounds in ratios.items()
+        ]
 
-    class Slow:
-        def __init__(self, runtime: object) -> None:
-            self.cost = 0.0
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *exception: object) -> None:
-            pass
-
-        def load(self, file: Path) -> None:
-            self.cost = {"old": 4.0, "new": 1.0}[file.name]
-
-        def run(self, inputs: object) -> None:
-            nonlocal now
-            now += self.cost
-
-    monkeypatch.setattr("verify.publish.publish.BrowserRunner", Slow)
-    monkeypatch.setattr("verify.publish.publish.time.perf_counter", lambda: now)
-    assert measure_ratio(Path("old"), Path("new"), {}) == 0.25
+    monkeypatch.setattr("verify.bench.measure.compare", compare)
+    assert measure_ratio(Path("a"), Path("b"), "basicamt") == 0.25

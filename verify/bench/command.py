@@ -14,15 +14,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from export.catalog import MODELS
 from export.manifest import Manifest, ModelFile
 from verify.bench import decide, fidelity, peers
-from verify.bench.measure import measure_model
-from verify.bench.operations import count_or_none
-from verify.bench.peak import measure_peak
-from verify.bench.readme import write_tables
-from verify.bench.results import FILE_NAME, Bench, Cost, read, write
+from verify.bench.measure import compare
+from verify.bench.results import Bench, read, write
 from verify.bench.stopwatch import Stopwatch
-from verify.matrix.plan import Names, add_readme
+from verify.matrix.plan import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.runners import RunnerError
 
@@ -66,9 +64,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, help="of audio (default: 30)")
     parser.add_argument("--rounds", type=int, help="default: 7")
     parser.add_argument(
-        "--lengths", action=Names, nargs="+", default=[], metavar="S,S", help="for the memory"
-    )
-    parser.add_argument(
         "--audio",
         type=Path,
         nargs="+",
@@ -78,32 +73,17 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="Chromium, 10 s, three rounds")
     parser.add_argument("--fresh", action="store_true", help="measure again what is in --out")
-    add_readme(parser)
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     args = parser.parse_args(arguments)
-    if args.readme:
-        return write_readmes(args.out, args.readme)
     args.runtimes = args.runtimes or (QUICK_RUNTIMES if args.quick else ALL_RUNTIMES)
     args.seconds = args.seconds or (10.0 if args.quick else 30.0)
     args.rounds = args.rounds or (3 if args.quick else 7)
-    args.lengths = args.lengths or (["10"] if args.quick else ["10", "60", "300"])
     console = Console(highlight=False, soft_wrap=True)
     if unknown := [name for name in args.runtimes if name not in RUNTIMES]:
         raise RunnerError(f"no runtime {unknown[0]}; there are {', '.join(RUNTIMES)}")
     bench = measure(args, gather(args.folder, args.more), console)
     console.print(f"{args.out / 'bench.html'}")
     return 1 if bench.failures or not bench.comparisons else 0
-
-
-def write_readmes(folder: Path, paths: Sequence[Path]) -> int:
-    """Write the table of what was measured into READMEs; 0."""
-    bench = read(folder)
-    if bench is None:
-        raise RunnerError(f"{folder} holds no {FILE_NAME}; run `make bench` first")
-    for path in paths:
-        if not write_tables(bench, path):
-            raise RunnerError(f"{path} has no <!-- bench en --> … <!-- end -->")
-    return 0
 
 
 def gather(folder: Path, more: Path | None) -> Manifest:
@@ -141,33 +121,47 @@ def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> B
         bench.absent, bench.failures = [], []
     elif before:
         bench.fidelity = before.fidelity  # which knows its own files and recordings
-    bench.costs = [
-        Cost(file.model, file.parameters, count_or_none(args.baseline / file.path))
-        for file in manifest.files
-        if file.variant == "fp32" and (args.baseline / file.path).is_file()
-    ]
-    listen(bench, manifest, args, console)
+    measure_fidelity(bench, manifest, args, console)
     for runtime in args.runtimes:
-        if runtime not in bench.peak_gflops:
-            try:
-                with Stopwatch(RUNTIMES[runtime]) as stopwatch:
-                    bench.peak_gflops[runtime] = measure_peak(stopwatch)
-            except RunnerError as error:
-                bench.absent.append(str(error))
-                continue
-        for model, variants in files.items():
-            try:
-                measure_model(bench, runtime, model, variants, args, console)
-            except RunnerError as error:
-                bench.failures.append(str(error))
-                console.print(str(error), markup=False)
-    beside_peer(bench, files, args, console)
+        measure_runtime(bench, runtime, files, args, console)
+    measure_peer(bench, files, args, console)
     write(bench, args.out)
     return bench
 
 
-def listen(bench: Bench, manifest: Manifest, args: argparse.Namespace, console: Console) -> None:
-    """What each variant does to the notes; the same file is not listened to twice."""
+def measure_runtime(
+    bench: Bench,
+    runtime: str,
+    files: dict[str, dict[str, ModelFile]],
+    args: argparse.Namespace,
+    console: Console,
+) -> None:
+    """Each model's files beside its baseline; a runtime that does not start is absent."""
+    missing = [model for model in files if not bench.holds(runtime, model)]
+    try:
+        with Stopwatch(RUNTIMES[runtime]):
+            pass
+    except RunnerError as error:
+        bench.absent.append(str(error))
+        return
+    for model in missing:
+        paths = {name: args.folder / file.path for name, file in files[model].items()}
+        baseline = args.baseline / f"{MODELS[model].stem}.onnx"
+        console.print(f"{runtime}: {model}")
+        try:
+            if not baseline.is_file():
+                raise RunnerError(f"{baseline} is not there; `make bench` makes it")
+            bench.comparisons += compare(runtime, model, baseline, paths, args.seconds, args.rounds)
+        except RunnerError as error:
+            bench.failures.append(str(error))
+            console.print(str(error), markup=False)
+        write(bench, args.out)
+
+
+def measure_fidelity(
+    bench: Bench, manifest: Manifest, args: argparse.Namespace, console: Console
+) -> None:
+    """Compare each variant's notes with fp32's, unless that was done for the same files."""
     recordings = fidelity.find_recordings(args.audio)
     names = tuple(path.stem for path in recordings)
     for model in args.models:
@@ -188,7 +182,7 @@ def listen(bench: Bench, manifest: Manifest, args: argparse.Namespace, console: 
         write(bench, args.out)
 
 
-def beside_peer(
+def measure_peer(
     bench: Bench,
     files: dict[str, dict[str, ModelFile]],
     args: argparse.Namespace,

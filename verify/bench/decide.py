@@ -10,23 +10,14 @@ from typing import Literal, Protocol
 from export.manifest import SHIPPED
 
 Verdict = Literal["reference", "shipped", "on demand", "other notes", "no gain"]
-VERDICTS: dict[str, dict[Verdict, str]] = {
-    "en": {
-        "reference": "shipped",
-        "shipped": "shipped",
-        "on demand": "fit; made on demand",
-        "other notes": "not shipped: other notes",
-        "no gain": "not shipped: neither smaller nor faster",
-    },
-    "zh": {
-        "reference": "默认生成",
-        "shipped": "默认生成",
-        "on demand": "合格，按需生成",
-        "other notes": "不默认生成：音符不同",
-        "no gain": "不默认生成：既不更小也不更快",
-    },
+VERDICTS: dict[Verdict, str] = {
+    "reference": "shipped",
+    "shipped": "shipped",
+    "on demand": "fit; made on demand",
+    "other notes": "not shipped: other notes",
+    "no gain": "not shipped: neither smaller nor faster",
 }
-"""In words, by language."""
+"""In words."""
 REFERENCE = "fp32"
 SAME_NOTES = 0.99
 """Note F1 against the reference's notes from which they count as the same."""

@@ -19,7 +19,7 @@ from verify.matrix.notes import NoteError, Transcription, agree, transcribe
 from verify.runtimes.runners import NativeRunner, RunnerError
 
 BESIDE = (Path("../shared/audio"), Path("../shared/real"))
-"""Folders of music that may lie beside a checkout; what is there is listened to as well."""
+"""Folders of music that may lie beside a checkout; what is there is used as well."""
 SUFFIXES = (".wav", ".flac")
 
 
@@ -64,9 +64,9 @@ def measure(
         have = ", ".join(files) or "nothing"
         raise RunnerError(f"variants are compared with {REFERENCE}; {folder} holds {have}")
     music = {path.stem: read(path) for path in recordings}
-    reference = _listen(folder, files[REFERENCE], music)
+    reference = _transcribe_all(folder, files[REFERENCE], music)
     for variant, file in files.items():
-        made = reference if variant == REFERENCE else _listen(folder, file, music)
+        made = reference if variant == REFERENCE else _transcribe_all(folder, file, music)
         try:
             agreements = [agree(made[name], reference[name]) for name in music]
         except DisagreementError as error:
@@ -88,7 +88,7 @@ def measure(
         )
 
 
-def _listen(
+def _transcribe_all(
     folder: Path, file: ModelFile, music: Mapping[str, np.ndarray]
 ) -> dict[str, Transcription]:
     made = {}
@@ -98,9 +98,9 @@ def _listen(
             outputs = runner.run({file.inputs[0].name: audio})
             if bad := [key for key, array in outputs.items() if not np.isfinite(array).all()]:
                 raise RunnerError(f"{file.path}: {bad[0]} of {name} is not a number")
-            heard = {key: outputs[key] for key in ("onset", "frame")}
+            activations = {key: outputs[key] for key in ("onset", "frame")}
             try:
-                made[name] = transcribe(heard, file.thresholds)
+                made[name] = transcribe(activations, file.thresholds)
             except NoteError as error:
                 raise RunnerError(str(error)) from None
     return made

@@ -9,7 +9,6 @@ import argparse
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -19,11 +18,9 @@ from rich.console import Console
 from export.catalog import RATE_HZ
 from export.example import read_example
 from export.manifest import Manifest
-from verify.bench.lengths_readme import write_lengths
-from verify.bench.lengths_results import FILE_NAME, Point, Way, read, write
+from verify.bench.lengths_results import Point, Way, read, write
 from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch
-from verify.matrix.plan import Names, add_readme
-from verify.readme import fill_block
+from verify.matrix.plan import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.runners import NativeRunner, RunnerError
 from verify.runtimes.stream import FRAME_SAMPLES, StreamRunner
@@ -57,11 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--limit", type=float, default=4.0, metavar="GB", help="whole files up to this (default: 4)"
     )
-    add_readme(parser)
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     args = parser.parse_args(arguments)
-    if args.readme:
-        return write_readmes(args.out, args.readme)
     console = Console(highlight=False, soft_wrap=True)
     for name in args.runtimes:
         if name != "native" and not name.startswith("chromium"):
@@ -86,17 +80,6 @@ def main(arguments: Sequence[str]) -> int:
         write(points, args.out)  # an hour of work is not lost with the next step
         console.print(f"{name}: {point.peak_bytes / 1e6:.0f} MB, {point.cpu_seconds:.1f} s")
     return 1 if failures else 0
-
-
-def write_readmes(folder: Path, paths: Sequence[Path]) -> int:
-    """Write the table of what was measured into READMEs; 0."""
-    points = read(folder)
-    if not points:
-        raise RunnerError(f"{folder} holds no {FILE_NAME}; run `make lengths` first")
-    for path in paths:
-        if not fill_block(path, "lengths", partial(write_lengths, points)):
-            raise RunnerError(f"{path} has no <!-- lengths en --> … <!-- end -->")
-    return 0
 
 
 def plan(args: argparse.Namespace) -> Iterator[tuple[str, str, float, Way]]:
@@ -148,10 +131,10 @@ def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way)
         if way == "whole":
             # The library's run begins with these too: the runtime's start, and the session's.
             cpu_seconds = stopwatch.load("file", file).cpu_seconds
-            cpu_seconds += stopwatch.run("file", 1, 1, samples).cpu_seconds
+            cpu_seconds += stopwatch.run("file", samples).cpu_seconds
         else:
             cpu_seconds = stopwatch.transcribe(model, samples).cpu_seconds
-        peak = read_memory(str(stopwatch.process()))["VmHWM"]
+        peak = read_memory(str(stopwatch.find_process()))["VmHWM"]
     return Point(runtime, model, way, seconds, cpu_seconds, peak - 4 * samples)
 
 

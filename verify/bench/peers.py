@@ -1,7 +1,7 @@
 """The peer that users would pick: `@spotify/basic-pitch` from npm, in turns with ours in one page.
 
 Its model ships inside; it runs on TensorFlow.js, whose backend that needs least CPU time here is
-taken. `verify/peer/` is a package of its own, installed on demand: it has 300 MB.
+taken. `peer/` is a package of its own, installed on demand: it has 300 MB.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 
 from export.catalog import RATE_HZ
 from verify.bench.stopwatch import Stopwatch
-from verify.runtimes.browser import NODE_MODULES, RUNTIMES
+from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.runners import RunnerError
+from verify.runtimes.session import NODE_MODULES
 
 FOLDER = Path(__file__).parent / "peer"
 MODULES = FOLDER / "node_modules"
@@ -63,7 +64,7 @@ def measure(model: str, ours: Path) -> Peer:
     """
     package = MODULES / NAME
     if not package.is_dir():
-        raise RunnerError(f"{NAME} is not installed; run `npm --prefix verify/peer ci`")
+        raise RunnerError(f"{NAME} is not installed; run `npm --prefix verify/bench/peer ci`")
     version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
     with tempfile.TemporaryDirectory() as folder:
         mounts = {
@@ -82,7 +83,7 @@ def measure(model: str, ours: Path) -> Peer:
             stopwatch.open_peer(best)
             laps = []
             for _ in range(1 + ROUNDS):  # the first to warm up
-                our = stopwatch.run(model, 1, 1, samples).cpu_seconds
+                our = stopwatch.run(model, samples).cpu_seconds
                 laps.append((our, stopwatch.run_peer(samples).cpu_seconds))
     return Peer(
         package=f"{NAME} {version}",

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from verify.matrix.matrix import Case, LeftOut, Plan, Subject
 from verify.matrix.subjects import Networks, SubjectError
-from verify.runtimes.browser import RUNTIMES, BrowserRunner, Limits
+from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.launch import BrowserName
 from verify.runtimes.runners import NativeRunner, TorchRunner
+from verify.runtimes.session import Limits
 
 _UNLESS_ASKED = {
     "firefox-webgpu": "Firefox has no software WebGPU adapter; name it on a machine with a GPU",
@@ -212,15 +213,3 @@ def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -
 
 def _fp32_only(subject: Subject, case: Case) -> bool:
     return subject.variant in ("fp32", "streamed")
-
-
-def add_readme(parser: argparse.ArgumentParser) -> None:
-    """Add the option of commands whose figures appear in a README."""
-    parser.add_argument(
-        "--readme",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="write the table of an earlier run into these instead of measuring",
-    )

@@ -85,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(highlight=False, soft_wrap=True)
     try:
         root = open_checkout(args.folder).root
-        ours = {f"/{MOUNT}/{FOLDER.as_posix()}/{name}": args.models / name for name in FILES}
+        ours = {f"{MOUNT}/{FOLDER.as_posix()}/{name}": args.models / name for name in FILES}
         replaced = {path: file.read_bytes() for path, file in ours.items()}
         audio = args.audio.resolve(strict=True)
         with console.status("noteDigger with its own models") as status:
@@ -109,8 +109,8 @@ async def listen(
     """
     # Not isolated: isolation would make the app ask for a build with threads, which it lacks.
     with Loopback({MOUNT: root}, isolated=False) as server:
-        server.blobs.update(replaced)
-        address = f"{server.origin}/{MOUNT}/index.html"
+        server.blobs.update({server.root + path: data for path, data in replaced.items()})
+        address = f"{server.url}{MOUNT}/index.html"
         step = "start Chromium"
         heard = {}
         try:

@@ -6,8 +6,6 @@ python -m verify publish DIR [--dry-run | --restore]
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from rich.table import Table
 from export.catalog import MODELS
 from export.example import read_example
 from export.manifest import Manifest, ModelFile
+from verify.bench import measure
 from verify.matrix.notes import agree, transcribe
 from verify.publish.checkout import (
     FILES,
@@ -31,15 +30,14 @@ from verify.publish.checkout import (
     restore,
 )
 from verify.publish.gate import PublishError, require_passed
-from verify.runtimes.browser import RUNTIMES, BrowserRunner
-from verify.runtimes.runners import NativeRunner, Runner, Tensors
+from verify.runtimes.runners import NativeRunner, Tensors
 
 OLD_RUNTIME = "wasm-1.18"
 """Ending of the runtimes with the version that noteDigger ships."""
 NEWEST_OPSET, NEWEST_IR = 21, 10
 """The newest that onnxruntime-web 1.18.0 reads."""
 ROUNDS = 5
-"""Interleaved runs of old and new; a median of five survives an outlier."""
+"""Of old and new in turns; a median of five holds against a stray one."""
 MUSIC_SECONDS = 6.0
 
 
@@ -59,7 +57,7 @@ class Change:
     silence: tuple[bool, bool]
     """Whether the outputs on silence are finite."""
     time_ratio: float | None
-    """New over old, in Chromium and onnxruntime-web 1.18.0; None if not measured."""
+    """CPU time of new over old, in Chromium and onnxruntime-web 1.18.0; None if not measured."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -177,7 +175,7 @@ def compare(checkout: Checkout, new: Path, entry: ModelFile, *, browser: bool) -
         (len(notes[0].notes), len(notes[1].notes)),
         agree(notes[1], notes[0]).f1,
         (_is_finite(_run_native(old, silence)), _is_finite(_run_native(new, silence))),
-        measure_ratio(old, new, music) if browser else None,
+        measure_ratio(old, new, entry.model) if browser else None,
     )
 
 
@@ -195,21 +193,11 @@ def _is_finite(outputs: Mapping[str, np.ndarray]) -> bool:
     return all(bool(np.isfinite(values).all()) for values in outputs.values())
 
 
-def measure_ratio(old: Path, new: Path, inputs: Tensors) -> float:
-    """Median ratio of new to old time in Chromium, onnxruntime-web 1.18.0, runs interleaved."""
-    runtime = RUNTIMES[f"chromium-{OLD_RUNTIME}"]
-    seconds: dict[Path, list[float]] = {old: [], new: []}
-    with BrowserRunner(runtime) as first, BrowserRunner(runtime) as second:
-        runners: dict[Path, Runner] = {old: first, new: second}
-        for path, runner in runners.items():
-            runner.load(path)
-            runner.run(inputs)  # the first run compiles
-        for _ in range(ROUNDS):
-            for path, runner in runners.items():
-                start = time.perf_counter()
-                runner.run(inputs)
-                seconds[path].append(time.perf_counter() - start)
-    return statistics.median(seconds[new]) / statistics.median(seconds[old])
+def measure_ratio(old: Path, new: Path, model: str) -> float:
+    """Median CPU time of new over old in Chromium with onnxruntime-web 1.18.0, in turns."""
+    runtime = f"chromium-{OLD_RUNTIME}"
+    rows = measure.compare(runtime, model, old, {"new": new}, MUSIC_SECONDS, ROUNDS)
+    return next(row.ratio for row in rows if row.name == "new")
 
 
 def print_changes(console: Console, changes: Sequence[Change]) -> None:

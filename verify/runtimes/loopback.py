@@ -1,118 +1,88 @@
-"""A web server for one page on this machine: files, and tensors as bytes.
+"""The server behind a page that runs models: scripts to read, tensors to exchange as bytes.
 
-It listens on 127.0.0.1 at a free port. A page is isolated from other origins unless told
-otherwise, without which WebAssembly has no threads.
+All that it serves lies under a secret path, so that no other process of this machine reads or
+answers for the page.
 """
 
 from __future__ import annotations
 
-import threading
+import secrets
 from collections.abc import Mapping
-from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import cast
 
-_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".wasm": "application/wasm",
-}
-_ISOLATION = {
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-}
-_HEADERS = {
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+from web.serve import ISOLATION, FileServer, Handler
+
+_HEADERS = {"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store"}
 
 
-class Loopback:
-    """Serves ``mounts``, a folder for each first part of the path, while its block lasts.
+class _Exchange(Handler):
+    protocol_version = "HTTP/1.1"  # keeps connections open
 
-    ``blobs`` are bytes by path, before any file: what ``put`` laid there for the page, and what
-    the page PUT. ``isolated`` sends the headers of cross-origin isolation.
-    ``missing`` lists what was asked for and is not there.
+    def do_GET(self) -> None:  # noqa: N802  # http.server's name
+        loopback, path = cast(Loopback, self.files), self.path.partition("?")[0]
+        if path in loopback.blobs:
+            headers = {"Content-Type": "application/octet-stream"}
+            self.answer(HTTPStatus.OK, loopback.blobs[path], headers)
+            return
+        if loopback.find(path) is None and path != "/favicon.ico":  # asked for unbidden
+            loopback.missing.append(path.removeprefix(loopback.root))
+        super().do_GET()
+
+    def do_PUT(self) -> None:  # noqa: N802  # http.server's name
+        loopback = cast(Loopback, self.files)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path in loopback.awaited:
+            loopback.awaited.remove(self.path)
+            loopback.blobs[self.path] = body
+            self.answer(HTTPStatus.NO_CONTENT)
+        else:
+            self.answer(HTTPStatus.FORBIDDEN)
+
+
+class Loopback(FileServer):
+    """Serves ``mounts``, a folder for each first part of the path below ``root``.
+
+    ``blobs`` are bytes by path, before any file. ``isolated`` sends the headers of cross-origin
+    isolation, without which WebAssembly has no threads. ``missing`` lists what was asked for and
+    is not there.
     """
 
+    handler = _Exchange
+
     def __init__(self, mounts: Mapping[str, Path], *, isolated: bool = True) -> None:
-        self.headers = {**_ISOLATION, **_HEADERS} if isolated else _HEADERS
-        self.mounts = {name: folder.resolve() for name, folder in mounts.items()}
+        self.root = f"/{secrets.token_urlsafe(16)}/"
         self.blobs: dict[str, bytes] = {}
+        self.awaited: set[str] = set()
+        """Paths that the page may PUT to, once."""
         self.missing: list[str] = []
         self._count = 0
-
-    def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        folders = {f"{self.root}{name}/": folder for name, folder in mounts.items()}
+        super().__init__(folders, headers={**ISOLATION, **_HEADERS} if isolated else _HEADERS)
 
     @property
-    def origin(self) -> str:
-        """The address, e.g. ``http://127.0.0.1:43210``."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+    def url(self) -> str:
+        """Where everything lies, ending in a slash."""
+        return self.origin + self.root
 
-    def put(self, data: bytes = b"") -> str:
+    def lay(self, data: bytes) -> str:
         """Lay bytes at a new path and return it."""
-        self._count += 1
-        path = f"/blob/{self._count}"
+        path = self._new_path()
         self.blobs[path] = data
         return path
 
-    def find(self, path: str) -> Path | None:
-        """Return the file at a path: inside its mount, or None."""
-        name, _, rest = path.lstrip("/").partition("/")
-        folder = self.mounts.get(name)
-        if folder is None:
-            return None
-        file = (folder / rest).resolve()
-        return file if file.is_relative_to(folder) and file.is_file() else None
+    def expect(self) -> str:
+        """A new path to which the page may PUT bytes, once; they are in ``blobs`` then."""
+        path = self._new_path()
+        self.awaited.add(path)
+        return path
 
+    def clear(self) -> None:
+        """Forget what was laid and what was expected."""
+        self.blobs.clear()
+        self.awaited.clear()
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def __init__(self, loopback: Loopback, *args: object) -> None:
-        self.loopback = loopback
-        super().__init__(*args)  # type: ignore[arg-type]  # the server's own arguments, passed on
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        if path in self.loopback.blobs:
-            self._answer(HTTPStatus.OK, self.loopback.blobs[path])
-        elif (file := self.loopback.find(path)) is not None:
-            self._answer(HTTPStatus.OK, file.read_bytes(), _TYPES.get(file.suffix))
-        else:
-            if path != "/favicon.ico":  # browsers ask for it unbidden
-                self.loopback.missing.append(path)
-            self._answer(HTTPStatus.NOT_FOUND)
-
-    def do_PUT(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        self.loopback.blobs[self.path] = self.rfile.read(length)
-        self._answer(HTTPStatus.NO_CONTENT)
-
-    def _answer(self, status: HTTPStatus, body: bytes = b"", mime: str | None = None) -> None:
-        self.send_response(status)
-        for header, value in self.loopback.headers.items():
-            self.send_header(header, value)
-        if status != HTTPStatus.NO_CONTENT:
-            self.send_header("Content-Type", mime or "application/octet-stream")
-            self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: what was missing is in ``missing``."""
+    def _new_path(self) -> str:
+        self._count += 1
+        return f"{self.root}blob/{self._count}"

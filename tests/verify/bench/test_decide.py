@@ -17,8 +17,9 @@ from export.manifest import Manifest, ModelFile, Variant, sha256_of
 from tests.whole_stand_in import write_models
 from verify.bench import fidelity
 from verify.bench.decide import SAME_NOTES, Fidelity, decide, judge
-from verify.bench.readme import write_tables
-from verify.bench.results import Bench, Comparison, read, write
+from verify.bench.measure import Comparison
+from verify.bench.results import Bench, read, write
+from verify.readme import write_decisions, write_times
 from verify.runtimes.runners import RunnerError
 
 FP32 = Fidelity("basicamt", "fp32", "a", 110_000, 100_000, 1.0, 1.0, 50, ("song",), ("wasm",))
@@ -29,7 +30,7 @@ def variant(name: str, compressed_bytes: int, f1: float) -> Fidelity:
 
 
 def timed(name: str, *ratios: float, runtime: str = "chromium-wasm") -> Comparison:
-    return Comparison(runtime, "basicamt", name, 1, 0.1, 2.0, ratios, None, 30.0)
+    return Comparison(runtime, "basicamt", name, 1, 0.1, 2.0, ratios, 30.0)
 
 
 @pytest.mark.parametrize(
@@ -81,16 +82,11 @@ def test_the_table_goes_where_the_others_go(tmp_path: Path) -> None:
     assert read(tmp_path) == bench
     page = (tmp_path / "bench.html").read_text(encoding="utf-8")
     assert "not shipped: other notes" in page
-    readme = tmp_path / "README.md"
-    readme.write_text("<!-- variants en -->\n<!-- end -->\n<!-- variants zh -->\n<!-- end -->\n")
-    assert write_tables(bench, readme) == 2
-    told = readme.read_text()
-    cells = "| basicamt int8 | 110 000 | 40 000 | 2.00 – 2.00 | 0.950 | 1.000 | – |"
-    assert f"{cells} not shipped: other notes |" in told
-    assert f"{cells} 不默认生成：音符不同 |" in told
+    row = "| basicamt int8 | 110 000 | 40 000 | 2.00 – 2.00 | 0.950 | 1.000 | – |"
+    assert f"{row} not shipped: other notes |" in list(write_decisions(bench))
 
 
-def test_the_times_stand_side_by_side(tmp_path: Path) -> None:
+def test_the_times_stand_side_by_side() -> None:
     bench = Bench("2026-01-01T00:00+00:00", {"baseline": "plain", "rounds": "3"})
     old = "chromium-wasm-1.18"
     bench.comparisons += [
@@ -99,10 +95,7 @@ def test_the_times_stand_side_by_side(tmp_path: Path) -> None:
         timed("int8", 1.0),
         timed("fp32", 0.6, runtime=old),
     ]
-    readme = tmp_path / "README.md"
-    readme.write_text("<!-- bench en -->\n<!-- end -->\n")
-    assert write_tables(bench, readme) == 1
-    assert readme.read_text().splitlines()[1:-1] == [
+    assert list(write_times(bench)) == [
         f"| CPU time ÷ baseline | chromium-wasm | {old} |",
         "| --- | ---: | ---: |",
         "| basicamt fp32 | 0.40 (0.30 – 0.50) | 0.60 (0.60 – 0.60) |",

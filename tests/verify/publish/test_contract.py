@@ -19,8 +19,8 @@ from tests.browsers import BROWSERS, open_browser
 from tests.export.load.test_sources import Quiet
 from tests.paths import TESTS
 from verify.matrix.notes import agree, transcribe
-from verify.runtimes.browser import NODE_MODULES
 from verify.runtimes.launch import BrowserName
+from verify.runtimes.session import NODE_MODULES
 
 WORKER = TESTS / "js" / "notedigger_app" / "worker.js"
 SECONDS = 3.0

@@ -17,7 +17,7 @@ from tests.paths import ROOT, TESTS
 from tests.verify.publish.test_publish import commit, git
 from verify.__main__ import main
 from verify.publish.checkout import FILES, FOLDER
-from verify.runtimes.browser import NODE_MODULES
+from verify.runtimes.session import NODE_MODULES
 
 APP = TESTS / "js" / "notedigger_app"
 LIBRARY = ROOT / "web" / "lib"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 from tests import tiny_models
 from verify.compare import Array, DisagreementError, Tolerance, compare
 from verify.runtimes import launch
-from verify.runtimes.browser import NODE_MODULES, PAGE, RUNTIMES, BrowserRunner, Limits
+from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.runners import RunnerError
+from verify.runtimes.session import NODE_MODULES, PAGE, Limits
 
 TOLERANCES = dict.fromkeys(("onset", "frame"), Tolerance(5e-6, "as in test_verify_runners"))
 FLOAT32 = dict.fromkeys(("onset", "frame"), "float32")
@@ -88,13 +90,13 @@ def test_an_error_in_the_model_is_told_and_the_next_load_starts_afresh(
             runner.run({"wave": audio(10)["audio"]})
 
 
-def _page(folder: Path, run: str) -> Path:
-    """Copy the page, its run() replaced."""
+def _page(folder: Path, run: str) -> dict[str, Path]:
+    """Copy the page, its run() replaced; where it lies, as Session's ``mounts``."""
     folder.mkdir()
     (folder / "index.html").write_bytes((PAGE / "index.html").read_bytes())
     script = (PAGE / "run.js").read_text(encoding="utf-8")
     (folder / "run.js").write_text(script.replace("({ start, load, run })", run))
-    return folder
+    return {"runtimes/page": folder}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def _page(folder: Path, run: str) -> Path:
 def test_a_hang_is_cut_and_named(run: str, tiny: Path, tmp_path: Path) -> None:
     page = _page(tmp_path / "page", f"({{ start, load, run: {run} }})")
     limits = Limits(run=1)
-    with BrowserRunner(RUNTIMES["chromium-wasm"], page=page, limits=limits) as runner:
+    with BrowserRunner(RUNTIMES["chromium-wasm"], mounts=page, limits=limits) as runner:
         runner.load(tiny)
         with pytest.raises(RunnerError, match=r"hung: could not run audio \[1, 1, 10\] within 1 s"):
             runner.run(audio(10))
@@ -112,7 +114,7 @@ def test_a_hang_is_cut_and_named(run: str, tiny: Path, tmp_path: Path) -> None:
 def test_a_page_that_throws_is_named(tiny: Path, tmp_path: Path) -> None:
     run = "async () => { throw new Error('planted') }"
     page = _page(tmp_path / "page", f"({{ start, load, run: {run} }})")
-    with BrowserRunner(RUNTIMES["chromium-wasm"], page=page) as runner:
+    with BrowserRunner(RUNTIMES["chromium-wasm"], mounts=page) as runner:
         runner.load(tiny)
         with pytest.raises(RunnerError, match=r"could not run audio.*planted"):
             runner.run(audio(10))
@@ -122,8 +124,8 @@ def test_a_page_that_never_gets_ready_is_named(tmp_path: Path) -> None:
     page = tmp_path / "page"
     page.mkdir()
     (page / "index.html").write_text("<script>throw new Error('planted')</script>")
-    runner = BrowserRunner(RUNTIMES["chromium-wasm"], page=page, limits=Limits(start=6))
-    with pytest.raises(RunnerError, match=r"hung: could not start the browser.*planted"), runner:
+    runner = BrowserRunner(RUNTIMES["chromium-wasm"], mounts={"runtimes/page": page})
+    with pytest.raises(RunnerError, match=r"could not start onnxruntime-web.*planted"), runner:
         pass
 
 
@@ -176,3 +178,40 @@ def _descendants(process: int) -> list[int]:
         for child in (task / "children").read_text().split():
             found += [int(child), *_descendants(int(child))]
     return found
+
+
+def test_another_version_under_the_name_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(NODE_MODULES / "onnxruntime-web-1.18", tmp_path / "onnxruntime-web")
+    package = tmp_path / "onnxruntime-web" / "package.json"
+    package.write_text(package.read_text().replace('"version": "1.18.0"', '"version": "1.30.0"'))
+    old = replace(RUNTIMES["chromium-wasm-1.18"], name="chromium-wasm", package="onnxruntime-web")
+    runner = BrowserRunner(old, node_modules=tmp_path)
+    with (
+        pytest.raises(RunnerError, match=r"says that it is onnxruntime-web 1\.18\.0.*1\.30\.0"),
+        runner,
+    ):
+        pass
+
+
+def test_threads_that_are_not_there_are_named(tiny: Path, tmp_path: Path) -> None:
+    """Isolation alone does not give them: WebKit may have no SharedArrayBuffer all the same."""
+    page = _page(tmp_path / "page", "({ start, load, run })")
+    index = page["runtimes/page"] / "index.html"
+    index.write_text(f"<script>delete globalThis.SharedArrayBuffer</script>{index.read_text()}")
+    runner = BrowserRunner(RUNTIMES["chromium-threads"], mounts=page)
+    with pytest.raises(RunnerError, match=r"no threads: .* has no SharedArrayBuffer"), runner:
+        pass
+
+
+def test_sessions_stay_open_and_are_told_apart_by_their_content(tiny: Path, tmp_path: Path) -> None:
+    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
+        files = [tiny_models.write(tmp_path / f"{seed}.onnx", seed=seed) for seed in range(10)]
+        for _ in range(2):
+            for seed, file in enumerate(files):
+                runner.load(file)
+                truth = tiny_models.run(audio(600)["audio"], seed=seed)
+                compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)
+        tiny_models.write(files[0], seed=1)  # the same name, another file
+        runner.load(files[0])
+        truth = tiny_models.run(audio(600)["audio"], seed=1)
+        compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)

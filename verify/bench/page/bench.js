@@ -1,87 +1,45 @@
 /**
  * The browser's side of verify/bench/stopwatch.py: several sessions beside each other, run in turns.
  *
- * @typedef {typeof import("onnxruntime-web")} Ort
  * @typedef {import("onnxruntime-web").InferenceSession} Session
  */
 
-/** @type {Ort} */
-let ort;
+import { createSession, fetchBytes, ort, start } from "../../runtimes/page/run.js";
+
 /** @type {Record<string, Session>} */
 const sessions = {};
-/** @type {WebAssembly.Memory[]} */
-const memories = [];
 
-// A heap of WebAssembly never shrinks: its size at the end is its peak.
-for (const name of /** @type {const} */ (["instantiate", "instantiateStreaming"])) {
-  const original = /** @type {(...parts: unknown[]) => Promise<any>} */ (WebAssembly[name]);
-  Object.assign(WebAssembly, {
-    [name]: async (/** @type {unknown} */ source, /** @type {unknown} */ imports) => {
-      const made = await original(source, imports);
-      const { exports } = made.instance ?? made;
-      for (const part of Object.values(exports)) {
-        if (part instanceof WebAssembly.Memory) memories.push(part);
-      }
-      return made;
-    },
-  });
-}
-WebAssembly.Memory = new Proxy(WebAssembly.Memory, {
-  construct(target, parts) {
-    const memory = Reflect.construct(target, parts);
-    memories.push(memory);
-    return memory;
-  },
-});
-
-/**
- * @param {{ script: string, wasmPaths: string, threads: number }} options
- */
-async function start(options) {
-  if (options.script.endsWith(".mjs")) {
-    ort = await import(options.script);
-  } else {
-    const element = document.createElement("script");
-    element.src = options.script;
-    await new Promise((resolve, reject) => {
-      element.onload = resolve;
-      element.onerror = reject;
-      document.head.append(element);
-    });
-    ort = /** @type {{ ort: Ort }} */ (/** @type {unknown} */ (globalThis)).ort;
-  }
-  ort.env.wasm.wasmPaths = new URL(options.wasmPaths, location.href).href;
-  ort.env.wasm.numThreads = options.threads;
-  ort.env.logLevel = "error";
+/** @param {() => Promise<unknown>} work @returns {Promise<number>} seconds that it took */
+async function time(work) {
+  const begin = performance.now();
+  await work();
+  return (performance.now() - begin) / 1000;
 }
 
 /**
  * @param {string} key
  * @param {string} path of the model's bytes
- * @param {"wasm" | "webgpu"} backend
  * @returns {Promise<number>} seconds that the session took, without the download
  */
-async function load(key, path, backend) {
-  const model = new Uint8Array(await (await fetch(path)).arrayBuffer());
+async function load(key, path) {
+  const model = await fetchBytes(path);
   await sessions[key]?.release();
-  const begin = performance.now();
-  sessions[key] = await ort.InferenceSession.create(model, { executionProviders: [backend] });
-  return (performance.now() - begin) / 1000;
+  return time(async () => (sessions[key] = await createSession(model)));
 }
 
 /**
  * Run a session once, on music that is made here: decaying tones and a little noise.
  *
  * @param {string} key
- * @param {number[]} shape of the only input, the number of samples last
+ * @param {number} length in samples
  * @returns {Promise<number>} seconds
  */
-async function run(key, shape) {
+async function run(key, length) {
   const session = sessions[key];
-  const audio = new ort.Tensor("float32", compose(shape.reduce((a, b) => a * b)), shape);
-  const begin = performance.now();
-  const outputs = await session.run({ [session.inputNames[0]]: audio });
-  const seconds = (performance.now() - begin) / 1000;
+  const audio = new ort.Tensor("float32", compose(length), [1, 1, length]);
+  /** @type {import("onnxruntime-web").InferenceSession.ReturnType} */
+  let outputs = {};
+  const seconds = await time(async () => (outputs = await session.run({ [session.inputNames[0]]: audio })));
   for (const output of Object.values(outputs)) {
     const values = /** @type {Float32Array} */ (await output.getData());
     if (!values.every(Number.isFinite)) throw new Error(`${key}: an output is not a number`);
@@ -98,35 +56,36 @@ async function run(key, shape) {
  * @returns {Promise<number>} seconds
  */
 async function transcribe(model, length) {
-  const path = "/lib/transcribe.js"; // served beside this page where it is measured
+  const path = "../../lib/transcribe.js"; // served beside this page where it is measured
   const { transcribe: make } = await import(path);
-  const begin = performance.now();
-  const notes = await make(
-    { samples: compose(length), rateHz: 44_100 },
-    {
-      model,
-      models: "/models/",
-      runtime: "/ort/",
-      threads: 1,
-      timbres: model === "septimbre" ? 3 : 1,
-    },
-  );
-  if (notes.length === 0) throw new Error("no note was found: nothing was measured");
-  return (performance.now() - begin) / 1000;
+  return time(async () => {
+    const notes = await make(
+      { samples: compose(length), rateHz: 44_100 },
+      {
+        model,
+        models: new URL("../../models/", location.href).href,
+        runtime: new URL("../../ort/", location.href).href,
+        threads: 1,
+        timbres: model === "septimbre" ? 3 : 1,
+      },
+    );
+    if (notes.length === 0) throw new Error("no note was found: nothing was measured");
+  });
 }
 
 /**
- * Open the other transcriber (verify/peer), which the stopwatch serves at /peer/.
+ * Open the other transcriber (verify/bench/peer), which the stopwatch serves at peer/.
  *
  * @param {string} backend
  * @returns {Promise<number>} seconds
  */
 async function openPeer(backend) {
-  const path = "/peer/peer.js";
-  const begin = performance.now();
-  const { open } = await import(path);
-  await open(backend, "/peer-model/model.json", "/peer-wasm/");
-  return (performance.now() - begin) / 1000;
+  const path = "../../peer/peer.js";
+  return time(async () => {
+    const { open } = await import(path);
+    const wasm = new URL("../../peer-wasm/", location.href).href;
+    await open(backend, "../../peer-model/model.json", wasm);
+  });
 }
 
 /**
@@ -136,14 +95,14 @@ async function openPeer(backend) {
  * @returns {Promise<number>} seconds
  */
 async function runPeer(length) {
-  const path = "/peer/peer.js";
+  const path = "../../peer/peer.js";
   const { run: runOther } = await import(path);
   const audio = compose(length);
   const halved = Float32Array.from({ length: length >> 1 }, (_, n) => (audio[2 * n] + audio[2 * n + 1]) / 2);
-  const begin = performance.now();
-  const frames = await runOther(halved);
-  if (frames < length / 44_100) throw new Error(`it gave ${frames} frames`);
-  return (performance.now() - begin) / 1000;
+  return time(async () => {
+    const frames = await runOther(halved);
+    if (frames < length / 44_100) throw new Error(`it gave ${frames} frames`);
+  });
 }
 
 /** @type {Map<number, Float32Array>} */
@@ -168,12 +127,8 @@ function compose(length) {
   return audio;
 }
 
-/** @returns {number} bytes of the largest heap of WebAssembly */
-function heap() {
-  return memories.reduce((bytes, memory) => Math.max(bytes, memory.buffer.byteLength), 0);
-}
-
-Object.assign(globalThis, { stopwatch: Object.freeze({
+Object.assign(globalThis, {
+  runtime: Object.freeze({
     start,
     load,
     run,
@@ -181,5 +136,5 @@ Object.assign(globalThis, { stopwatch: Object.freeze({
     openPeer,
     runPeer,
     compose: (/** @type {number} */ length) => compose(length).length,
-    heap,
-  }) });
+  }),
+});

@@ -1,15 +1,24 @@
 /**
- * The browser's side of verify/runtimes/browser.py: start onnxruntime-web, load a model, run it.
+ * The browser's side of verify/runtimes: start onnxruntime-web, load a model, run it.
  * Tensors come and go as bytes over HTTP, never as JSON numbers.
  *
- * @typedef {{ name: string, dtype: string, shape: number[], path: string }} Wire
- *   A tensor: numpy's name of the type, the shape, and the path of its bytes.
+ * @typedef {{ name: string, dtype: string, shape: number[], bytes: number }} Wire
+ *   A tensor: numpy's name of the type, the shape, and how many bytes it has. The bytes of several
+ *   lie one after the other, each filled up to a multiple of ALIGNMENT.
+ * @typedef {import("onnxruntime-web").InferenceSession} Session
  * @typedef {object} Options
  * @property {string} script path of onnxruntime-web
  * @property {string} wasmPaths path of the folder of its wasm files
  * @property {"wasm" | "webgpu"} backend
  * @property {number} threads
  */
+
+/** Bytes; no element is larger. */
+const ALIGNMENT = 8;
+/** Sessions that stay open, as a stream goes back to each of its stages for every signal. */
+const MOST_SESSIONS = 8;
+/** Bytes of a file whose session stays open. */
+const SMALL = 1_000_000;
 
 /**
  * The array that holds each type. numpy and onnxruntime call the types alike.
@@ -33,20 +42,25 @@ const ARRAYS = Object.freeze({
 });
 
 /** @type {typeof import("onnxruntime-web")} */
-let ort;
-/** @type {import("onnxruntime-web").InferenceSession | undefined} */
+export let ort;
+/** @type {Options} */
+let options;
+/** @type {Map<string, Session>} by the hash of their file */
+const sessions = new Map();
+/** @type {Session | undefined} */
 let session;
-/** @type {"wasm" | "webgpu"} */
-let backend;
 
 /**
- * @param {Options} options
- * @returns {Promise<Record<string, string>>} the adapter of WebGPU, if that is the backend
+ * @param {Options} given
+ * @returns {Promise<Record<string, string>>} the version that onnxruntime-web says it has, and the
+ *   adapter of WebGPU, if that is the backend
  * @throws {Error} where the page lacks what was asked for: threads, WebGPU, or the script
  */
-async function start(options) {
-  if (options.threads > 1 && !globalThis.crossOriginIsolated) {
-    throw new Error("the page is not cross-origin isolated: there are no threads");
+export async function start(given) {
+  options = given;
+  // WebKit can be isolated and have no SharedArrayBuffer all the same.
+  if (options.threads > 1 && !(globalThis.crossOriginIsolated && "SharedArrayBuffer" in globalThis)) {
+    throw new Error("no threads: the page is not cross-origin isolated, or has no SharedArrayBuffer");
   }
   /** @type {Record<string, string>} */
   const about = {};
@@ -65,7 +79,7 @@ async function start(options) {
   ort.env.wasm.wasmPaths = new URL(options.wasmPaths, location.href).href;
   ort.env.wasm.numThreads = options.threads;
   ort.env.logLevel = "error";
-  backend = options.backend;
+  about["onnxruntime-web"] = ort.env.versions.web ?? ort.env.versions.common;
   return about;
 }
 
@@ -80,49 +94,84 @@ function loadScript(script) {
   });
 }
 
-/** @param {string} path of the model's bytes */
-async function load(path) {
-  const model = new Uint8Array(await fetchBytes(path));
-  await session?.release();
-  session = undefined;
-  session = await ort.InferenceSession.create(model, { executionProviders: [backend] });
+/**
+ * @param {ArrayBuffer} model
+ * @returns {Promise<Session>}
+ */
+export async function createSession(model) {
+  const made = await ort.InferenceSession.create(model, { executionProviders: [options.backend] });
+  const { numThreads } = ort.env.wasm; // onnxruntime-web lowers it where it finds no threads
+  if (numThreads !== options.threads) throw new Error(`${numThreads} threads, not ${options.threads}`);
+  return made;
+}
+
+/**
+ * Make a session the one that runs.
+ *
+ * @param {string} hash of its file
+ * @param {string} path of its file's bytes, which are read unless its session is still open
+ */
+async function load(hash, path) {
+  session = sessions.get(hash);
+  if (session) return;
+  const model = await fetchBytes(path);
+  if (model.byteLength > SMALL || sessions.size === MOST_SESSIONS) {
+    for (const open of sessions.values()) await open.release();
+    sessions.clear();
+  }
+  session = await createSession(model);
+  sessions.set(hash, session);
 }
 
 /**
  * @param {Wire[]} inputs
- * @param {string} prefix where the outputs' bytes go: prefix + "/" + index
- * @returns {Promise<Wire[]>}
+ * @param {string} path of the inputs' bytes
+ * @param {string} target where the outputs' bytes go
+ * @returns {Promise<Wire[]>} the outputs
  * @throws {Error} where no model is loaded, or it does not run
  */
-async function run(inputs, prefix) {
+async function run(inputs, path, target) {
   if (!session) throw new Error("no model is loaded");
+  const data = await fetchBytes(path);
   /** @type {Record<string, import("onnxruntime-web").Tensor>} */
   const feeds = {};
-  for (const { name, dtype, shape, path } of inputs) {
-    const values = new ARRAYS[dtype](await fetchBytes(path));
+  let start = 0;
+  for (const { name, dtype, shape, bytes } of inputs) {
+    const values = new ARRAYS[dtype](data.slice(start, start + bytes));
     feeds[name] = new ort.Tensor(/** @type {any} */ (dtype), values, shape);
+    start += bytes + padding(bytes);
   }
   const outputs = await session.run(feeds);
-  return Promise.all(
-    session.outputNames.map(async (name, index) => {
-      const { data, type, dims } = outputs[name];
-      if (typeof data === "string" || Array.isArray(data)) throw new Error(`${name} holds text`);
-      const path = `${prefix}/${index}`;
-      // A copy: under threads the heap is a SharedArrayBuffer, which fetch does not take.
-      const body = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-      const answer = await fetch(path, { method: "PUT", body });
-      if (!answer.ok) throw new Error(`PUT ${path}: ${answer.status}`);
-      outputs[name].dispose();
-      return { name, dtype: type, shape: [...dims], path };
-    }),
-  );
+  /** @type {Wire[]} */
+  const wires = [];
+  const parts = [];
+  for (const name of session.outputNames) {
+    const { data: values, type, dims } = outputs[name];
+    if (typeof values === "string" || Array.isArray(values)) throw new Error(`${name} holds text`);
+    // A copy: under threads the heap is a SharedArrayBuffer, which a Blob does not take.
+    const body = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
+    parts.push(body, new Uint8Array(padding(body.length)));
+    wires.push({ name, dtype: type, shape: [...dims], bytes: body.length });
+    outputs[name].dispose();
+  }
+  const answer = await fetch(target, { method: "PUT", body: new Blob(parts) });
+  if (!answer.ok) throw new Error(`PUT ${target}: ${answer.status}`);
+  return wires;
+}
+
+/**
+ * @param {number} bytes
+ * @returns {number} how many more make a multiple of ALIGNMENT
+ */
+function padding(bytes) {
+  return (ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT;
 }
 
 /**
  * @param {string} path
  * @returns {Promise<ArrayBuffer>}
  */
-async function fetchBytes(path) {
+export async function fetchBytes(path) {
   const answer = await fetch(path);
   if (!answer.ok) throw new Error(`GET ${path}: ${answer.status}`);
   return answer.arrayBuffer();

@@ -1,0 +1,153 @@
+"""One onnxruntime-web in one page of a browser of its own: starting, calling, ending.
+
+Whatever fails, by an error, by a browser that died or by a hang that the time limit cuts, takes
+the browser down with it; ``start`` opens a fresh one, so that nothing runs on another's remains.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from verify.runtimes.launch import BrowserMissingError, BrowserName
+from verify.runtimes.loopback import Loopback
+from verify.runtimes.runners import HangError, RunnerError
+from verify.runtimes.tab import PlaywrightTab, Tab, TabError, WebGPU
+
+NODE_MODULES = Path(__file__).parents[2] / "web" / "node_modules"
+PAGE = Path(__file__).parent / "page"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What runs in a browser."""
+
+    name: str
+    browser: BrowserName
+    backend: Literal["wasm", "webgpu"] = "wasm"
+    threads: int = 1
+    package: str = "onnxruntime-web"
+    """Folder in node_modules."""
+    script: str = "ort.wasm.min.mjs"
+    """In the package's dist folder."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds after which a step counts as hung."""
+
+    start: float = 90
+    load: float = 120
+    run: float = 300
+
+
+class Session:
+    """A page with one onnxruntime-web, open while its block lasts.
+
+    ``mounts`` are folders that the page gets by their first part of the path, beside its own and
+    onnxruntime-web's. ``page`` is its path among them.
+    """
+
+    page = "runtimes/page/index.html"
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        mounts: Mapping[str, Path] | None = None,
+        node_modules: Path = NODE_MODULES,
+        limits: Limits | None = None,
+        webgpu: WebGPU = "software",
+    ) -> None:
+        self.name = runtime.name
+        self.versions: dict[str, str] = {}
+        self.runtime = runtime
+        self.limits = limits or Limits()
+        self.tab: Tab | None = None
+        """None where it failed: ``start`` opens another."""
+        self._package = node_modules / runtime.package
+        self._mounts = {"runtimes/page": PAGE, "ort": self._package / "dist", **(mounts or {})}
+        self._webgpu = webgpu if runtime.backend == "webgpu" else None
+
+    def __enter__(self) -> Self:
+        if not (self._package / "dist" / self.runtime.script).is_file():
+            raise RunnerError(
+                f"{self.name}: {self.runtime.package} is not installed; "
+                "run `npm --prefix web ci` first"
+            )
+        self.server = Loopback(self._mounts)
+        self.server.__enter__()
+        try:
+            self.start()
+        except BaseException:
+            self.server.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._close()
+        self.server.__exit__(*exception)
+
+    def start(self) -> None:
+        """Open a fresh browser; RunnerError where it or onnxruntime-web does not start."""
+        self.server.missing.clear()
+        self.tab = PlaywrightTab(self.runtime.browser, self._webgpu)
+        with self._attempt("start the browser", self.limits.start):
+            self.tab.open(self.server.url + self.page, self.limits.start)
+        options = {
+            "script": f"{self.server.root}ort/{self.runtime.script}",
+            "wasmPaths": f"{self.server.root}ort/",
+            "backend": self.runtime.backend,
+            "threads": self.runtime.threads,
+        }
+        about = self.call("start onnxruntime-web", self.limits.start, "start", options)
+        self.versions = {self.runtime.browser: self.tab.version, **about}
+        package = json.loads((self._package / "package.json").read_text(encoding="utf-8"))
+        if about["onnxruntime-web"] != package["version"]:
+            self._close()
+            raise RunnerError(
+                f"{self.name}: {self.runtime.script} says that it is onnxruntime-web "
+                f"{about['onnxruntime-web']}, its package.json {package['version']}; "
+                "run `npm --prefix web ci`"
+            )
+
+    def call(self, what: str, limit_seconds: float, function: str, *arguments: object) -> Any:  # noqa: ANN401  # what the page returned
+        """Call a function of the page's ``runtime``; RunnerError, HangError."""
+        if self.tab is None:
+            raise RunnerError(f"{self.name}: no model is loaded")
+        with self._attempt(what, limit_seconds):
+            return self.tab.evaluate(
+                f"args => runtime.{function}(...args)", arguments, limit_seconds
+            )
+
+    @contextmanager
+    def _attempt(self, what: str, limit_seconds: float) -> Iterator[None]:
+        assert self.tab is not None
+        error: type[RunnerError] = RunnerError
+        try:
+            yield
+            return
+        except TimeoutError:
+            error, problem = HangError, f"hung: could not {what} within {limit_seconds:g} s"
+        except TabError as cause:
+            problem = f"could not {what}: {cause}"
+        except BrowserMissingError as cause:
+            problem = str(cause)
+        except BaseException:
+            self._close()
+            raise
+        notes = [
+            *self.tab.complaints,
+            *(f"{path} was not found" for path in self.server.missing),
+        ]
+        self._close()
+        raise error("; ".join([f"{self.name}: {problem}", *dict.fromkeys(notes)])) from None
+
+    def _close(self) -> None:
+        if self.tab is not None:
+            self.tab.close()
+        self.tab = None
