@@ -16,12 +16,14 @@ NPM_READY := web/node_modules/.ready-$(call digest,web/package.json web/package-
 # What the user may set: make export CHECKPOINTS=DIR WEIGHTS=timbreamt OUT=DIR ARGS="--models basicamt"
 CHECKPOINTS ?=
 WEIGHTS ?=
+BASELINES ?=
 OUT ?= dist/models
 ARGS ?=
 QUICK ?=
 NOTEDIGGER ?=
 UPSTREAM ?=
-FROM = $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+FROM = $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") \
+	$(if $(BASELINES),--baselines)
 
 # Both networks of the page, every browser, what breaks numbers, minutes on two cores.
 QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
@@ -30,7 +32,7 @@ QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
 
 ##@ Models
 .PHONY: export
-export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, or the bundled weights
+export: $(READY) ## write dist/models from CHECKPOINTS=DIR, WEIGHTS=timbreamt, or the bundled weights; BASELINES=1: onsets_frames and tanaka too
 	$(BIN)/python -m export --out "$(OUT)" $(FROM) $(ARGS)
 
 .PHONY: readme

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from export.build import Key, build, file_name, list_keys
-from export.catalog import EPSILON, MODELS
+from export.catalog import BASELINES, EPSILON, MODELS
 from export.describe import Source, make_recipe, tool_versions
 from export.graph.constants import ConstantLostError
 from export.load.sources import Weights, choose_source, choose_weights
@@ -45,10 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         models = [MODELS[name] for name in options.models or MODELS]
         source = choose_source(options.checkpoints, options.weights)
-        weights = choose_weights(models, source, asked=bool(options.models))
+        weights = choose_weights(models, source, bool(options.models), options.baselines)
         for model in models:
             if model.name not in weights:
-                console.print(f"left out: {model.name}, there is no checkpoint for it")
+                why = "--baselines makes it" if model.baseline else "there is no checkpoint for it"
+                console.print(f"left out: {model.name}, {why}")
         made = Options(tuple(options.variants), options.eps, options.opset, not options.plain)
         manifest, fresh = export(weights, made, options.out, console, force=options.force)
     except (ValueError, OSError) as error:
@@ -76,8 +77,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--checkpoints", type=Path, metavar="DIR", help="folder of .pth or .safetensors"
     )
     where.add_argument("--weights", metavar="NAME", help="timbreamt: download the published ones")
-    what = parser.add_argument_group("what to make (default: everything)")
+    what = parser.add_argument_group("what to make (default: all that has weights)")
     what.add_argument("--models", nargs="+", choices=MODELS, metavar="NAME", help=", ".join(MODELS))
+    what.add_argument(
+        "--baselines",
+        action="store_true",
+        help=f"{' and '.join(BASELINES)} too: to compare with, with random weights",
+    )
     variants = get_args(Variant)
     what.add_argument(
         "--variants",

@@ -70,8 +70,9 @@ class Model:
     thresholds: Thresholds
     stages: tuple[str, ...] = ()
     """Names of the parts that it is also exported in, in running order (``nets/stages.py``)."""
-    published: bool = True
-    """False where no trained weights were ever published: seeded ones stand in."""
+    baseline: bool = False
+    """Whether no trained weights were ever published: to compare size, speed and parity, seeded
+    ones stand in, where it is asked for."""
 
     @property
     def stem(self) -> str:
@@ -131,7 +132,7 @@ MODELS: dict[str, Model] = {
             "onsets_frames",
             _NOTES,
             Thresholds(frame=0.5, onset=0.5),
-            published=False,
+            baseline=True,
         ),
         Model(
             "tanaka",
@@ -139,7 +140,8 @@ MODELS: dict[str, Model] = {
             "tanaka",
             _SEPARATED,
             _SEPTIMBRE_THRESHOLDS,
-            published=False,
+            baseline=True,
         ),
     )
 }
+BASELINES = tuple(name for name, model in MODELS.items() if model.baseline)

@@ -88,6 +88,7 @@ def models(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every model as an fp32 file, with its manifest."""
     out = tmp_path_factory.mktemp("models")
     arguments = ["--checkpoints", str(checkpoints), "--out", str(out), "--variants", "fp32"]
+    arguments.append("--baselines")
     assert main([*arguments, "--quiet"]) == 0
     assert {file.model for file in Manifest.read(out).files} == set(MODELS)
     return out

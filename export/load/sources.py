@@ -160,16 +160,18 @@ def choose_source(checkpoints: Path | None, weights: str | None) -> Source:
     return from_bundle
 
 
-def choose_weights(models: list[Model], source: Source, asked: bool) -> dict[str, Weights]:
-    """Weights by model, in order; random ones where none were ever published.
+def choose_weights(
+    models: list[Model], source: Source, asked: bool, baselines: bool = False
+) -> dict[str, Weights]:
+    """Weights by model, in order; random ones for ``baselines`` that have none.
 
-    A model without weights is an error if it was ``asked`` for, and left out otherwise.
+    A model without weights is an error if it was ``asked`` for by name, and left out otherwise.
     """
     chosen: dict[str, Weights] = {}
     missing: list[str] = []
     for model in models:
         weights = source(model)
-        if weights is None and not model.published:
+        if weights is None and model.baseline and (asked or baselines):
             weights = Weights(RANDOM, None)
         if weights is not None:
             chosen[model.name] = weights

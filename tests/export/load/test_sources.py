@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from export.catalog import MODELS
-from export.load.sources import TIMBREAMT_FILES, WeightsError, choose_weights, from_timbreamt
+from export.catalog import MODELS, Model
+from export.load.sources import (
+    TIMBREAMT_FILES,
+    Weights,
+    WeightsError,
+    choose_weights,
+    from_timbreamt,
+)
 from export.manifest import sha256_of
 
 BASICAMT = MODELS["basicamt"]
@@ -75,7 +81,19 @@ def test_dead_server(tmp_path: Path) -> None:
         from_timbreamt(tmp_path / "cache", f"http://127.0.0.1:{port}/")(BASICAMT)
 
 
-def test_unpublished_models_get_random_weights_said_loudly() -> None:
+def test_baselines_get_random_weights_where_they_are_asked_for() -> None:
+    models = [BASICAMT, MODELS["tanaka"]]
+    found = Weights("checkpoint", Path("basicamt.pth"))
+
+    def find(model: Model) -> Weights | None:
+        return found if model is BASICAMT else None
+
+    assert choose_weights(models, find, asked=False) == {"basicamt": found}
+    assert choose_weights(models, lambda model: found, asked=False)["tanaka"] == found
+    assert list(choose_weights(models, find, asked=False, baselines=True)) == ["basicamt", "tanaka"]
+
+
+def test_random_weights_are_said_loudly() -> None:
     models = [BASICAMT, MODELS["tanaka"]]
     with pytest.raises(WeightsError, match="no checkpoint for basicamt"):
         choose_weights(models, lambda model: None, asked=True)
