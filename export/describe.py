@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import onnx
+from onnx import TensorProto
 from onnx.inliner import inline_local_functions
 
 from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, Model
 from export.example import EXAMPLE
-from export.graph.constants import list_nodes
+from export.graph.constants import list_initializers, list_nodes
 from export.load.sources import Weights
-from export.manifest import Gather, ModelFile, TensorInfo, Variant
+from export.manifest import Backend, Gather, ModelFile, TensorInfo, Variant
 from export.options import Options
-from export.recommend import recommend
 from export.variants import PRECISIONS
 
 if TYPE_CHECKING:
@@ -83,6 +84,26 @@ def count_inlined(graph: onnx.ModelProto) -> int:
     """Nodes once every function stands in the place of its calls; what is stored is none."""
     inlined = inline_local_functions(graph)
     return sum(node.op_type != "Constant" for node in list_nodes(inlined.graph))
+
+
+def recommend(variant: Variant, graph: onnx.ModelProto) -> tuple[Backend, ...]:
+    """The backends that a file is the one of its model to take for.
+
+    That is fp32, the most exact, and no slower than the others; not on WebGPU where it computes in
+    float64, which onnxruntime-web has none of there.
+    """
+    if variant != "fp32":
+        return ()
+    return ("wasm",) if TensorProto.DOUBLE in _list_types(graph) else ("wasm", "webgpu")
+
+
+def _list_types(graph: onnx.ModelProto) -> Iterator[int]:
+    """Element types that are stored or cast to, in functions and inner graphs too."""
+    inlined = inline_local_functions(graph).graph
+    yield from (tensor.data_type for tensor in list_initializers(inlined))
+    for node in list_nodes(inlined):
+        for attribute in node.attribute:
+            yield attribute.i if attribute.name in ("to", "dtype") else attribute.t.data_type
 
 
 def _describe_tensor(value: onnx.ValueInfoProto) -> TensorInfo:

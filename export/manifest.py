@@ -115,7 +115,7 @@ class ModelFile:
     precision: str
     """How the variant counts, e.g. ``stored in float16, computed in float32``."""
     recommended_for: tuple[Backend, ...]
-    """Backends that this is the file of its model to take for, see ``export/recommend.py``."""
+    """Backends that this is the file of its model to take for, see ``describe.recommend``."""
 
     @property
     def title(self) -> str:

@@ -1,4 +1,4 @@
-"""Which files the manifest recommends, and that one float64 anywhere is seen."""
+"""Which files the manifest recommends; one float64 anywhere is seen."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.__main__ import main
 from export.catalog import MODELS
-from export.manifest import Manifest, ModelFile
-from export.recommend import computes_in_float64, recommend
+from export.describe import recommend
+from export.manifest import Manifest, Variant
 
 DOUBLE, FLOAT = TensorProto.DOUBLE, TensorProto.FLOAT
 BACKENDS = ("wasm", "webgpu")
@@ -70,45 +69,20 @@ CLEAN = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_one_float64_keeps_a_file_off_webgpu(place: str) -> None:
-    assert computes_in_float64(PLACES[place])
     assert recommend("fp32", PLACES[place]) == ("wasm",)
 
 
 @pytest.mark.parametrize("place", CLEAN)
 def test_without_float64_fp32_is_for_both(place: str) -> None:
-    assert not computes_in_float64(CLEAN[place])
     assert recommend("fp32", CLEAN[place]) == BACKENDS
 
 
-def test_what_nobody_timed_on_a_graphics_adapter_is_recommended_nowhere() -> None:
-    for model in CLEAN.values():
-        assert recommend("fp16", model) == ()
-        assert recommend("int8", model) == ()
+@pytest.mark.parametrize("variant", ["fp16", "int8"])
+def test_the_other_variants_are_recommended_nowhere(variant: Variant) -> None:
+    assert all(recommend(variant, model) == () for model in CLEAN.values())
 
 
-def count(files: list[ModelFile], backend: str) -> int:
-    return sum(backend in (file.recommended_for or ()) for file in files)
-
-
-def test_every_model_has_one_file_for_each_backend(models: Path) -> None:
-    manifest = Manifest.read(models)
-    for name in MODELS:
-        files = [file for file in manifest.wholes if file.model == name]
-        assert [count(files, backend) for backend in BACKENDS] == [1, 1], name
-    stages = manifest.find_stages("septimbre")
-    assert stages
-    assert all(stage.recommended_for == BACKENDS for stage in stages)
-
-
-def test_a_file_is_for_the_cpu_alone_where_it_needs_float64(
-    checkpoints: Path, tmp_path: Path
-) -> None:
-    arguments = ["--checkpoints", str(checkpoints), "--models", "basicamt", "--quiet"]
-    assert main([*arguments, "--out", str(tmp_path)]) == 0
-    manifest = Manifest.read(tmp_path)
-    fp32, fp16 = manifest.wholes
-    assert fp16.recommended_for == ()
-    assert fp32.recommended_for
-    for file in (fp32, *manifest.find_stages("basicamt")):
-        needs = computes_in_float64(onnx.load(tmp_path / file.path))
-        assert file.recommended_for == (("wasm",) if needs else BACKENDS), file.path
+def test_every_file_in_float32_is_for_both_backends(models: Path) -> None:
+    files = Manifest.read(models).files
+    assert {file.model for file in files} == set(MODELS)
+    assert {file.recommended_for for file in files} == {BACKENDS}
