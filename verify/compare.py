@@ -120,6 +120,21 @@ def compare(
     return deviations
 
 
+def measure(
+    candidate: Mapping[str, Array],
+    reference: Mapping[str, Array],
+    dtypes: Mapping[str, str] | None = None,
+) -> tuple[Deviation, ...]:
+    """``compare`` without a tolerance: how far apart they are, where that can be said at all.
+
+    Raises ``DisagreementError`` for names, shapes, dtypes, and what is not finite or empty.
+    """
+    return compare(candidate, reference, dict.fromkeys(reference, _ANY), dtypes)
+
+
+_ANY = Tolerance(float(np.finfo(np.float64).max), "measured, not judged")
+
+
 def _names(outputs: Mapping[str, Array]) -> str:
     return ", ".join(outputs) or "none"
 

@@ -40,11 +40,11 @@ def test_the_error_is_the_largest_on_music_to_three_digits(tmp_path: Path) -> No
 def test_a_file_without_numbers_is_refused(operators: str, case: str, tmp_path: Path) -> None:
     """The logarithm of silence is how NaN once came into browsers."""
     path = write_file(tmp_path, operators)
-    with pytest.raises(NumberError, match=rf"onset has \d+ NaN or infinities on {case}"):
+    with pytest.raises(NumberError, match=rf"on {case}: onset: \d+ of \d+ elements are not finite"):
         measure_error(path, ("onset",), read_cases(MUSIC), [MUSIC])
 
 
 def test_another_shape_is_refused(tmp_path: Path) -> None:
     path = write_file(tmp_path, "Identity")
-    with pytest.raises(NumberError, match=r"onset is \(1, 1, 32\), expected \(1, 1, 1\)"):
+    with pytest.raises(NumberError, match=r"onset: shape is \[1, 1, 32\], expected \[1, 1, 1\]"):
         measure_error(path, ("onset",), read_cases(MUSIC), [MUSIC[:, :, :1]])

@@ -19,7 +19,7 @@ import onnx
 from verify.bisect.bad_node import BadNode, Range
 from verify.bisect.expose import run_exposed, tensor_names
 from verify.bisect.inside import open_node
-from verify.compare import Array
+from verify.compare import Array, DisagreementError, Tolerance, compare
 from verify.runtimes.runners import NativeRunner, Runner, RunnerError, Tensors
 
 RELATIVE = 1e-4
@@ -164,20 +164,26 @@ def _bad(seen: Tensors, truth: Tensors, names: Sequence[str], relative: float) -
 
 
 def _fault(value: Array, truth: Array | None, relative: float) -> str | None:
-    """The fault of a tensor in words, None if it is good; integers must be equal."""
-    is_float = value.dtype.kind == "f"
-    if is_float and (bad := int(np.count_nonzero(~np.isfinite(value)))):
-        return f"{bad} of {value.size} elements are not finite"
+    """A tensor's fault in words, by the ruler; ``relative`` to the truth's range.
+
+    Whole numbers must be equal. Where there is no finite truth, the value must be finite itself.
+    """
     if truth is None or not np.isfinite(truth.astype(np.float64)).all():
+        truth = value
+    if value.shape == truth.shape and not value.size:
         return None
-    if value.shape != truth.shape:
-        return f"shape is {list(value.shape)}, expected {list(truth.shape)}"
-    if not value.size:
-        return None
-    error = float(np.abs(value.astype(np.float64) - truth.astype(np.float64)).max())
-    size = float(np.abs(truth.astype(np.float64)).max())
-    if error > (relative * size if is_float else 0):
-        return f"largest error {error:.3g}, {error / max(size, 1e-300):.2g} of its range"
+    numbers = np.abs(truth.astype(np.float64))
+    size = float(numbers[np.isfinite(numbers)].max(initial=0))
+    allowed = relative * size if value.dtype.kind == "f" else 0.0
+    dtype = {"": value.dtype.name}
+    try:
+        compare({"": value}, {"": truth}, {"": Tolerance(allowed, "a share of its range")}, dtype)
+    except DisagreementError as error:
+        (found,) = error.deviations
+        if found.largest_absolute is None:
+            return found.fault
+        share = found.largest_absolute / max(size, 1e-300)
+        return f"largest error {found.largest_absolute:.3g}, {share:.2g} of its range"
     return None
 
 

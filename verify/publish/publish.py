@@ -15,10 +15,11 @@ import onnx
 from rich.console import Console
 from rich.table import Table
 
-from export.catalog import MODELS
 from export.example import read_example
 from export.manifest import Manifest, ModelFile
 from verify.bench import measure
+from verify.compare import DisagreementError
+from verify.compare import measure as measure_deviations
 from verify.matrix.notes import agree, transcribe
 from verify.publish.checkout import (
     FILES,
@@ -49,8 +50,8 @@ class Change:
     bytes: tuple[int, int]
     """Before and after, as in every pair here."""
     nodes: tuple[int, int]
-    error: dict[str, float]
-    """Largest distance between old and new outputs on music; NaN if one has NaN."""
+    error: dict[str, float | None]
+    """Largest distance between old and new outputs on music; None if one is not finite."""
     notes: tuple[int, int]
     notes_f1: float
     """New notes against old ones."""
@@ -164,19 +165,25 @@ def compare(checkout: Checkout, new: Path, entry: ModelFile, *, browser: bool) -
     music = {"audio": read_example(MUSIC_SECONDS)}
     silence = {"audio": np.zeros_like(music["audio"])}
     before, after = (_run_native(path, music) for path in (old, new))
-    model = MODELS[entry.model]
-    error = {name: float(np.abs(before[name] - after[name]).max()) for name in model.outputs}
     notes = [transcribe(outputs, entry.thresholds) for outputs in (before, after)]
     return Change(
         new.name,
         (old.stat().st_size, new.stat().st_size),
         (_count_nodes(old), _count_nodes(new)),
-        error,
+        _measure(after, before),
         (len(notes[0].notes), len(notes[1].notes)),
         agree(notes[1], notes[0]).f1,
         (_is_finite(_run_native(old, silence)), _is_finite(_run_native(new, silence))),
         measure_ratio(old, new, entry.model) if browser else None,
     )
+
+
+def _measure(after: Tensors, before: Tensors) -> dict[str, float | None]:
+    try:
+        deviations = measure_deviations(after, before)
+    except DisagreementError as error:
+        deviations = error.deviations
+    return {one.output: one.largest_absolute for one in deviations}
 
 
 def _run_native(path: Path, inputs: Tensors) -> Tensors:
@@ -214,7 +221,10 @@ def print_changes(console: Console, changes: Sequence[Change]) -> None:
         "notes on the example": [_arrow(*map(str, change.notes)) for change in changes],
         "note F1, old against new": [f"{change.notes_f1:.3f}" for change in changes],
         "largest difference": [
-            ", ".join(f"{name} {value:.1e}" for name, value in change.error.items())
+            ", ".join(
+                f"{name} not comparable" if value is None else f"{name} {value:.1e}"
+                for name, value in change.error.items()
+            )
             for change in changes
         ],
         "time, new / old": [

@@ -87,7 +87,7 @@ def test_a_halo_too_short_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     measure = regions.measure_halo
     monkeypatch.setattr(regions, "measure_halo", lambda *parts: measure(*parts) - 1)
     assert compare(network, split_into_blocks(network, BLOCK), 200) > TOLERANCE
-    with pytest.raises(prove.NumberError, match="basicamt: in blocks onset is off by"):
+    with pytest.raises(prove.NumberError, match="basicamt: in blocks onset: leaves the tolerance"):
         prove.prove_blocks(network, MODELS["basicamt"], make_music(6.0))
 
 
