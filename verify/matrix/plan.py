@@ -170,7 +170,7 @@ def plan(
         elif name not in wanted and name in _UNLESS_ASKED:
             left_out.append(LeftOut(name, _UNLESS_ASKED[name]))
         elif not asked and name.startswith("webkit") and not installed("webkit"):
-            left_out.append(LeftOut(name, "Playwright's WebKit is not installed here"))
+            left_out.append(LeftOut(name, "WebKit is not installed here"))
         else:
             plans.append(_plan(name, networks, brief, time_limit_seconds, webgpu))
             if name.endswith("webgpu") and webgpu == "software":

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from playwright.async_api import BrowserType, async_playwright
 from rich.console import Console
 
+from verify.runtimes import webdriver
 from verify.runtimes.launch import BrowserMissingError, BrowserName, Installed, find
 
 WANTED: tuple[BrowserName, ...] = ("chromium", "firefox")
@@ -22,7 +23,7 @@ _PACKAGES = {"chromium": "chromium", "firefox": "firefox-esr"}
 
 
 def locate(browser: BrowserName) -> Installed:
-    """Find one browser; BrowserMissingError if it is not there."""
+    """Find one browser that Playwright drives; BrowserMissingError if it is not there."""
     return find(browser, asyncio.run(_bundled(browser)))
 
 
@@ -33,11 +34,11 @@ async def _bundled(browser: BrowserName) -> str:
 
 
 def is_installed(browser: BrowserName) -> bool:
-    """Tell whether a browser is there."""
+    """Tell whether a browser is there; WebKit may be driven by WebDriver."""
     try:
         locate(browser)
     except BrowserMissingError:
-        return False
+        return browser == "webkit" and webdriver.is_installed()
     return True
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from verify.runtimes.install import locate
 from verify.runtimes.launch import BrowserMissingError, BrowserName
 from verify.runtimes.loopback import Loopback
 from verify.runtimes.runners import HangError, RunnerError
 from verify.runtimes.tab import PlaywrightTab, Tab, TabError, WebGPU
+from verify.runtimes.webdriver import WebDriverTab
 
 NODE_MODULES = Path(__file__).parents[2] / "web" / "node_modules"
 PAGE = Path(__file__).parent / "page"
@@ -95,7 +97,7 @@ class Session:
     def start(self) -> None:
         """Open a fresh browser; RunnerError where it or onnxruntime-web does not start."""
         self.server.missing.clear()
-        self.tab = PlaywrightTab(self.runtime.browser, self._webgpu)
+        self.tab = self._make_tab()
         with self._attempt("start the browser", self.limits.start):
             self.tab.open(self.server.url + self.page, self.limits.start)
         options = {
@@ -114,6 +116,14 @@ class Session:
                 f"{about['onnxruntime-web']}, its package.json {package['version']}; "
                 "run `npm --prefix web ci`"
             )
+
+    def _make_tab(self) -> Tab:
+        if self.runtime.browser == "webkit":
+            try:
+                locate("webkit")
+            except BrowserMissingError:
+                return WebDriverTab()
+        return PlaywrightTab(self.runtime.browser, self._webgpu)
 
     def call(self, what: str, limit_seconds: float, function: str, *arguments: object) -> Any:  # noqa: ANN401  # what the page returned
         """Call a function of the page's ``runtime``; RunnerError, HangError."""

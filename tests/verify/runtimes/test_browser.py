@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +14,21 @@ import pytest
 
 from tests import tiny_models
 from verify.compare import Array, DisagreementError, Tolerance, compare
-from verify.runtimes import launch
+from verify.runtimes import launch, webdriver
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
-from verify.runtimes.runners import RunnerError
+from verify.runtimes.runners import HangError, RunnerError
 from verify.runtimes.session import NODE_MODULES, PAGE, Limits
 
 TOLERANCES = dict.fromkeys(("onset", "frame"), Tolerance(5e-6, "as in test_verify_runners"))
 FLOAT32 = dict.fromkeys(("onset", "frame"), "float32")
+NEEDS_WEBKIT = pytest.mark.skipif(
+    not webdriver.is_installed(), reason="needs WebKit's driver (make browsers), which is not here"
+)
+IN_PROC = pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="finds the browser in /proc"
+)
+BROWSERS = ["chromium-wasm", pytest.param("webkit-wasm", marks=NEEDS_WEBKIT)]
+"""One driven by Playwright, one by WebDriver."""
 
 
 @pytest.fixture
@@ -46,6 +55,9 @@ def check(runner: BrowserRunner, inputs: dict[str, Array]) -> None:
         "firefox-wasm",
         "firefox-threads",
         "firefox-wasm-1.18",
+        pytest.param("webkit-wasm", marks=NEEDS_WEBKIT),
+        pytest.param("webkit-threads", marks=NEEDS_WEBKIT),
+        pytest.param("webkit-wasm-1.18", marks=NEEDS_WEBKIT),
     ],
 )
 def test_runtime_agrees_with_numpy_for_several_models_and_lengths(
@@ -99,22 +111,24 @@ def _page(folder: Path, run: str) -> dict[str, Path]:
     return {"runtimes/page": folder}
 
 
+@pytest.mark.parametrize("name", BROWSERS)
 @pytest.mark.parametrize(
     "run", ["() => new Promise(() => {})", "() => { while (true); }"], ids=["idle", "busy"]
 )
-def test_a_hang_is_cut_and_named(run: str, tiny: Path, tmp_path: Path) -> None:
+def test_a_hang_is_cut_and_named(name: str, run: str, tiny: Path, tmp_path: Path) -> None:
     page = _page(tmp_path / "page", f"({{ start, load, run: {run} }})")
     limits = Limits(run=1)
-    with BrowserRunner(RUNTIMES["chromium-wasm"], mounts=page, limits=limits) as runner:
+    with BrowserRunner(RUNTIMES[name], mounts=page, limits=limits) as runner:
         runner.load(tiny)
         with pytest.raises(RunnerError, match=r"hung: could not run audio \[1, 1, 10\] within 1 s"):
             runner.run(audio(10))
 
 
-def test_a_page_that_throws_is_named(tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", BROWSERS)
+def test_a_page_that_throws_is_named(name: str, tiny: Path, tmp_path: Path) -> None:
     run = "async () => { throw new Error('planted') }"
     page = _page(tmp_path / "page", f"({{ start, load, run: {run} }})")
-    with BrowserRunner(RUNTIMES["chromium-wasm"], mounts=page) as runner:
+    with BrowserRunner(RUNTIMES[name], mounts=page) as runner:
         runner.load(tiny)
         with pytest.raises(RunnerError, match=r"could not run audio.*planted"):
             runner.run(audio(10))
@@ -157,18 +171,55 @@ def test_a_browser_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
         pass
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the browser in /proc")
-def test_a_browser_killed_half_way_is_a_failure_and_the_next_load_recovers(tiny: Path) -> None:
-    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
+@IN_PROC
+@pytest.mark.parametrize(
+    ("name", "command", "problem"),
+    [
+        ("chromium-wasm", b"--remote-debugging-pipe", "closed"),
+        pytest.param("webkit-wasm", b"WebKitWebProcess", "", marks=NEEDS_WEBKIT),
+        pytest.param("webkit-wasm", b"WebKitWebDriver", "", marks=NEEDS_WEBKIT),
+    ],
+)
+def test_a_browser_killed_half_way_is_a_failure_and_the_next_load_recovers(
+    name: str, command: bytes, problem: str, tiny: Path
+) -> None:
+    with BrowserRunner(RUNTIMES[name], limits=Limits(run=30)) as runner:
         runner.load(tiny)
         check(runner, audio(10))
-        for process in _descendants(os.getpid()):
-            if b"--remote-debugging-pipe" in Path(f"/proc/{process}/cmdline").read_bytes():
-                os.kill(process, signal.SIGKILL)
-        with pytest.raises(RunnerError, match=r"chromium-wasm: could not run audio.*closed"):
+        found = [p for p in _descendants(os.getpid()) if command in _read_command(p)]
+        assert found
+        for process in found:
+            os.kill(process, signal.SIGKILL)
+        with pytest.raises(RunnerError, match=rf"{name}: could not run audio.*{problem}") as error:
             runner.run(audio(10))
+        assert not isinstance(error.value, HangError)
         runner.load(tiny)
         check(runner, audio(10))
+
+
+@IN_PROC
+@NEEDS_WEBKIT
+def test_nothing_is_left_of_webkit(tiny: Path) -> None:
+    before = _descendants(os.getpid())
+    with BrowserRunner(RUNTIMES["webkit-wasm"]) as runner:
+        runner.load(tiny)
+        assert [p for p in _descendants(os.getpid()) if b"MiniBrowser" in _read_command(p)]
+    assert [p for p in _descendants(os.getpid()) if p not in before] == []
+
+
+def test_webkit_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert not webdriver.is_installed()
+    with pytest.raises(launch.BrowserMissingError, match="webkit is not installed; `make"):
+        webdriver.find()
+
+
+def _read_command(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:  # it ended meanwhile
+        return b""
 
 
 def _descendants(process: int) -> list[int]:

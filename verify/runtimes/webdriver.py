@@ -1,0 +1,194 @@
+"""A page in WebKit over W3C WebDriver: Debian's WebKitGTK under Xvfb, or Safari on a Mac.
+
+Playwright drives its own build of WebKit alone. Where that cannot be had, this is the way to the
+same engine: https://www.w3.org/TR/webdriver2/. The branch of Safari never ran.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+from verify.runtimes.launch import BrowserMissingError
+from verify.runtimes.tab import TabError
+
+PACKAGES = ("webkit2gtk-driver", "xvfb")
+"""Debian's names of what ``find`` looks for."""
+_BROWSERS = "*/webkit2gtk-4.*/MiniBrowser"
+"""In /usr/lib, by architecture and version."""
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+"""WebDriver's key of an element."""
+_FOR_EVER_MS = 86_400_000
+"""What the driver itself allows: limits are kept here, and a hung browser is killed."""
+_CALL = """const [list, done] = arguments;
+Promise.resolve().then(() => ({function})(list)).then(
+  (value) => done({{ value: value ?? null }}),
+  (error) => done({{ error: String(error) }}),
+);"""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """WebKit on this machine."""
+
+    driver: str
+    browser: str | None
+    """WebKitGTK's MiniBrowser; None for Safari."""
+
+
+def find() -> Installed:
+    """Safari's driver on a Mac, else WebKitGTK's and what it needs; BrowserMissingError if not."""
+    if sys.platform == "darwin" and (safari := shutil.which("safaridriver")):
+        return Installed(safari, None)
+    driver = shutil.which("WebKitWebDriver")
+    browsers = sorted(Path("/usr/lib").glob(_BROWSERS))
+    if driver and browsers and shutil.which("Xvfb"):
+        return Installed(driver, str(browsers[-1]))
+    raise BrowserMissingError("webkit is not installed; `make browsers` gets it")
+
+
+def is_installed() -> bool:
+    """Whether ``find`` finds it."""
+    try:
+        find()
+    except BrowserMissingError:
+        return False
+    return True
+
+
+class WebDriverTab:
+    """A page in WebKit; a ``tab.Tab``."""
+
+    def __init__(self) -> None:
+        self.version = ""
+        self.complaints: list[str] = []  # WebDriver does not say
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._home: Path | None = None
+        self._deadline = 0.0
+        self._path = ""
+        """Of the session's commands."""
+
+    def open(self, url: str, limit_seconds: float) -> None:
+        """As Tab.open."""
+        installed = find()
+        self._deadline = time.monotonic() + limit_seconds
+        environment = dict(os.environ)
+        capabilities: dict[str, Any] = {"browserName": "safari"}
+        if installed.browser:
+            environment |= self._prepare_display()
+            options = {"binary": installed.browser, "args": ["--automation"]}
+            capabilities = {"webkitgtk:browserOptions": options}
+        self._port = _find_free_port()
+        driver = self._start([installed.driver, f"--port={self._port}"], env=environment)
+        self._wait_for_port(driver)
+        session = self._send("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
+        self._path = f"/session/{session['sessionId']}"
+        found = session["capabilities"]
+        self.version = f"{found['browserName']} {found['browserVersion']}"
+        self._send("POST", "/timeouts", {"script": _FOR_EVER_MS, "pageLoad": _FOR_EVER_MS})
+        self.go(url, limit_seconds)
+
+    def go(self, url: str, limit_seconds: float) -> None:
+        """Load another page; TabError, TimeoutError."""
+        self._deadline = time.monotonic() + limit_seconds
+        self._send("POST", "/url", {"url": url})
+
+    def evaluate(self, function: str, arguments: Sequence[object], limit_seconds: float) -> Any:  # noqa: ANN401  # as Tab.evaluate
+        """As Tab.evaluate. Nothing is evaluated in the page that its policy could forbid."""
+        self._deadline = time.monotonic() + limit_seconds
+        script = _CALL.format(function=function)
+        answer = self._send("POST", "/execute/async", {"script": script, "args": [list(arguments)]})
+        if "error" in answer:
+            raise TabError(answer["error"])
+        return answer["value"]
+
+    def pick(self, selector: str, file: Path, limit_seconds: float) -> None:
+        """Choose a file in an input element; TabError, TimeoutError."""
+        self._deadline = time.monotonic() + limit_seconds
+        found = self._send("POST", "/element", {"using": "css selector", "value": selector})
+        self._send("POST", f"/element/{found[_ELEMENT]}/value", {"text": str(file)})
+
+    def close(self) -> None:
+        """As Tab.close: every process that was started, and those that they started."""
+        for process in reversed(self._processes):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self._processes.clear()
+        if self._home:
+            shutil.rmtree(self._home, ignore_errors=True)
+
+    def _prepare_display(self) -> dict[str, str]:
+        """Start a screen that nobody sees; what WebKitGTK needs in its environment."""
+        self._home = Path(tempfile.mkdtemp(prefix="webkit-"))
+        read, write = os.pipe()
+        screen = ["-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
+        self._start(["Xvfb", "-displayfd", str(write), *screen], pass_fds=(write,))
+        os.close(write)
+        with os.fdopen(read) as stream:  # which ends with Xvfb
+            display = stream.readline().strip()
+        if not display:
+            raise TabError("Xvfb did not start")
+        homes = {f"XDG_{name}_HOME": f"{self._home}/{name}" for name in ("CACHE", "DATA", "CONFIG")}
+        return homes | {
+            "DISPLAY": f":{display}",
+            "GDK_BACKEND": "x11",
+            "JSC_useSharedArrayBuffer": "1",  # else there is none, though a page is isolated
+            "NO_AT_BRIDGE": "1",
+        }
+
+    def _start(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401  # Popen's own
+        """Start a process in a group of its own, so that ``close`` ends what it starts."""
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **options,
+        )
+        self._processes.append(process)
+        return process
+
+    def _wait_for_port(self, driver: subprocess.Popen[bytes]) -> None:
+        while driver.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+                return
+            if time.monotonic() > self._deadline:
+                raise TimeoutError
+            time.sleep(0.05)
+        raise TabError(f"the driver ended with status {driver.returncode}")
+
+    def _send(self, method: str, path: str, body: object) -> Any:  # noqa: ANN401  # the driver's answer
+        remaining = max(self._deadline - time.monotonic(), 0.01)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=remaining)
+        try:
+            headers = {"Content-Type": "application/json"}
+            connection.request(method, self._path + path, json.dumps(body), headers)
+            answer = connection.getresponse()
+            value = json.loads(answer.read())["value"]
+        except (ConnectionError, HTTPException, ValueError) as error:
+            raise TabError(f"the driver does not answer: {error}") from None
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise TabError(f"{value['error']}: {value['message']}")
+        return value
+
+
+def _find_free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
