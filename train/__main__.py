@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         command(options)
     except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from the last checkpoint")
+        console.print("stopped; the same command resumes from the last checkpoint")
         return 2
     except (ValueError, OSError, RuntimeError, ModuleNotFoundError) as error:
         console.print(f"error: {error}", style="bold red", markup=False)
@@ -107,7 +107,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 up")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of 1 or more")
     return int(text)
 
 
@@ -187,7 +187,7 @@ def run_ship(options: argparse.Namespace) -> None:
 
 
 def tune_thresholds(weights: Path, real: Path | None) -> Thresholds:
-    """Best on the recordings in ``real``; without them, on the validation soundfont."""
+    """The best thresholds on the recordings in ``real``, or else on the validation soundfont."""
     from train.judge.evaluate import Network, read_clips, render_clips
     from train.judge.measure import tune
     from train.music.stems import Studio

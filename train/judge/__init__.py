@@ -1,1 +1,1 @@
-"""How good weights are, on rendered music and on real recordings."""
+"""Measure weights on rendered music and on real recordings."""

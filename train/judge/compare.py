@@ -31,8 +31,8 @@ _OURS, _PUBLISHED = "ours", "published"
 def compare_notes(options: argparse.Namespace, console: Console) -> Figures:
     """Note and frame F1 of each network on each set, and our lead with its 95 % interval.
 
-    Thresholds are tuned on the validation pieces; for recordings, of which the first folder is
-    validation material itself, on that folder's.
+    Thresholds are tuned on the validation pieces; for recordings, on the first folder, which is
+    validation material itself.
     """
     networks: list[Transcriber] = [
         Network(_OURS, options.weights / "basicamt.safetensors", EPSILON)
@@ -87,7 +87,7 @@ def compare_timbres(options: argparse.Namespace, console: Console) -> Figures:
 
 
 def print_notes(figures: Figures) -> None:
-    """Means, and how far we are ahead."""
+    """Print means, and our lead."""
     table = Table("set", "score", *figures, title="F1, mean over recordings")
     for name, score in _rows(figures):
         cells = []
@@ -110,7 +110,7 @@ def print_notes(figures: Figures) -> None:
 
 
 def print_timbres(figures: Figures) -> None:
-    """Share of notes with the right label."""
+    """Print the share of notes with the right label."""
     table = Table("timbres", *figures, title="Label accuracy, mean over mixtures")
     for timbres in figures[_OURS]:
         cells = []

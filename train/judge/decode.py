@@ -72,7 +72,7 @@ def find_onsets(
 
 
 def _walk(silent: NDArray[np.bool_], tolerance: int) -> int:
-    """Cells up to the last sounding one before ``tolerance`` silent ones, or before the end."""
+    """Number of cells up to the last that sounds before ``tolerance`` silent ones or the end."""
     loud = np.flatnonzero(~silent)
     gaps = np.diff(loud, prepend=-1) > tolerance
     within = loud[: np.argmax(gaps)] if gaps.any() else loud

@@ -106,7 +106,7 @@ def _scaled(onset: NDArray[np.float32], frame: NDArray[np.float32]) -> Activatio
 def read_clips(folder: Path) -> list[Clip]:
     """Recordings (.flac, .wav) with notes of the same stem beside them (.tsv or .mid).
 
-    Raises FileNotFoundError where the folder holds none, or one without notes.
+    Raises FileNotFoundError if the folder has none, or one without notes.
     """
     clips = []
     for path in sorted([*folder.glob("*.flac"), *folder.glob("*.wav")]):
@@ -126,7 +126,7 @@ def read_clips(folder: Path) -> list[Clip]:
 
 
 def read_midi(path: Path) -> NDArray[np.float64]:
-    """Rows of start, end (seconds) and pitch of every note, drums left out."""
+    """Rows of start, end (seconds) and pitch of every note, without drums."""
     sounding: dict[tuple[int, int], float] = {}
     rows = []
     now = 0.0
@@ -179,7 +179,7 @@ def judge(
 ) -> Result:
     """Tune thresholds on ``tuning``, then score every set with them.
 
-    Raises ValueError where there is nothing to score.
+    Raises ValueError if a set is empty.
     """
     if not tuning or not sets or not all(sets.values()):
         raise ValueError("nothing to judge: a set of recordings is empty")

@@ -1,4 +1,4 @@
-"""How good a transcription is: note F1, frame F1, and labels of timbres."""
+"""Measures of a transcription: note F1, frame F1, and labels of timbres."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Activation:
-    """What a network made of a clip: onset and frame (84, F), each with maximum 1."""
+    """A network's output on a clip: onset and frame (84, F), each with maximum 1."""
 
     onset: NDArray[np.float32]
     frame: NDArray[np.float32]
@@ -50,7 +50,7 @@ def note_f1(found: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
 
 
 def draw_roll(notes: NDArray[np.float64], frames: int) -> NDArray[np.bool_]:
-    """Notes → which pitch sounds in which frame, (84, frames)."""
+    """Notes → whether each pitch sounds in each frame, (84, frames)."""
     roll = np.zeros((PITCHES, frames), bool)
     for start, end, pitch in notes:
         row = int(pitch) - LOWEST_PITCH
@@ -69,7 +69,7 @@ def frame_f1(frame: NDArray[np.float32], truth: NDArray[np.bool_], threshold: fl
 
 FRAME_THRESHOLDS = (0.16, 0.22, 0.28, 0.34, 0.4, 0.46, 0.52, 0.58, 0.64, 0.7)
 ONSET_THRESHOLDS = (0.14, 0.2, 0.26, 0.32, 0.38, 0.44, 0.5, 0.56, 0.62, 0.68, 0.74)
-"""What is tried to make notes."""
+"""Thresholds to try for notes."""
 FRAME_GRID = tuple(np.arange(0.08, 0.75, 0.04))
 
 

@@ -1,4 +1,4 @@
-"""How well timbres are told apart: note labels after clustering, for 2, 3 and 4 instruments."""
+"""Separation of timbres: note labels after clustering, for 2, 3 and 4 instruments."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def render_mixture(font: Soundfont, timbres: int, index: int) -> Mixture:
 
 
 class Separator:
-    """septimbre with the weights of one file; labels notes that are given."""
+    """septimbre with the weights of one file; labels given notes."""
 
     def __init__(self, weights: Path, epsilon: float = EPSILON) -> None:
         self._network = SepTimbre(epsilon).eval()
         load_into(self._network, load_state(weights), weights)
 
     def score(self, mixture: Mixture) -> float:
-        """Share of the notes with the right label, best permutation, the count being known."""
+        """Share of notes with the right label, under the best permutation, for a known count."""
         with torch.no_grad():
             _, frame, embedding, _ = self._network(torch.from_numpy(mixture.wave)[None, None])
         weighted = (embedding[0] * (frame[0] / frame.max()).square()).numpy()  # (12, 84, F)

@@ -1,7 +1,7 @@
 """Shards to training batches: mixing, transposing and colouring in the CQT domain.
 
 The transform is linear, so stems are mixed after it; a semitone is three bins, so transposing is a
-shift. Every batch follows from (seed, step) alone: a resumed run sees what an unbroken one would.
+shift. Every batch follows from (seed, step) alone: a resumed run gets the same as an unbroken one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from train.music.targets import STRIDE, Sounding, draw_fading, draw_targets
 
 @dataclass(frozen=True)
 class Recipe:
-    """How much is varied."""
+    """Amounts of variation."""
 
     frames: int = 128
     crops: int = 8
@@ -36,12 +36,12 @@ class Recipe:
     piano_share: float = 0.75
     """Share of crops from piano pieces, where there are any (of the note branch's crops)."""
     blend: float = 0.25
-    """Share of crops that get a stranger's stem on top."""
+    """Share of crops with a stem of another piece mixed in."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Log energies (B, 1, 288, F), targets (B, 84, F), and who plays what (one entry a crop)."""
+    """Log energies (B, 1, 288, F), targets (B, 84, F), and notes by stem (one entry per crop)."""
 
     energy: Tensor
     frame: Tensor
@@ -50,7 +50,7 @@ class Batch:
 
 
 def draw_batch(shards: list[Shard], recipe: Recipe, seed: int, step: int) -> Batch:
-    """Batch ``step`` for the note branch: pieces as they are, some with a stranger on top."""
+    """Batch ``step`` for the note branch: pieces as they are, some with a foreign stem mixed in."""
     rng = np.random.default_rng([seed, step])
     pianos = [s for s in shards if s.timbres[0] in PIANO_SOURCES] or shards
     ensembles = [s for s in shards if s.timbres[0] not in PIANO_SOURCES] or shards
@@ -94,7 +94,7 @@ def _stranger(shards: list[Shard], rng: np.random.Generator) -> tuple[Shard, int
 
 
 def _distinct(stems: list[tuple[Shard, int, float]]) -> list[tuple[Shard, int, float]]:
-    """Stems of different timbres: the first of each."""
+    """The first stem of each timbre."""
     first = {shard.timbres[i]: (shard, i, gain) for shard, i, gain in reversed(stems)}
     return list(first.values())
 

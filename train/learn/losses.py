@@ -1,4 +1,4 @@
-"""What training minimises."""
+"""The losses that training minimises."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from train.music.targets import Sounding
 def focal(logit: Tensor, target: Tensor, gamma: float = 1.0, positive: float = 0.6) -> Tensor:
     """Focal loss (Lin et al. 2017, arXiv 1708.02002), summed over pitches, mean over frames.
 
-    ``logit`` and ``target`` (in [0, 1], may be soft) are (B, 84, F); the weight of what is sure
-    falls with (1 - p)^gamma; ``positive`` and 1 - ``positive`` weigh the two classes.
+    ``logit`` and ``target`` (in [0, 1], may be soft) are (B, 84, F); the weight of confident
+    cells falls with (1 - p)^gamma; ``positive`` and 1 - ``positive`` weigh the two classes.
     """
     cross = F.binary_cross_entropy_with_logits(logit, target, reduction="none")
     missed = (torch.sigmoid(logit) - target).abs() ** gamma
@@ -26,7 +26,7 @@ def contrast(embedding: Tensor, sounding: list[Sounding], temperature: float = 0
     """InfoNCE over notes: each note nearer to its own timbre's notes than to the others'.
 
     ``embedding`` (B, 12, 84, F) of unit length. A note is the mean of its cells, at unit length.
-    Crops with fewer than two timbres count nothing.
+    Crops with fewer than two timbres do not count.
     """
     losses = []
     for item, played in zip(embedding, sounding, strict=True):

@@ -1,4 +1,4 @@
-"""The networks' own functions, written so that they train quicker on a CPU.
+"""The networks' own functions, in a form that trains faster on a CPU.
 
 More than half of the arithmetic is one convolution: 25 taps along the bins, three bins apart.
 Dilation 3 separates into the three residues mod 3, each 84 bins long; and 25 taps along 84 bins
@@ -20,13 +20,13 @@ from export.nets.basicamt import NoteBranch
 from export.nets.septimbre import Encoder, to_unit_length
 
 _LENGTH = 96
-"""Of the circle: at least 84 bins and the 12 that a tap reaches over."""
+"""Length of the circular correlation: at least 84 bins and the 12 that a tap reaches beyond."""
 _PAIRS = _LENGTH // 2
 _RESIDUES = 3
 
 
 def note_logits(branch: NoteBranch, stacked: Tensor) -> tuple[Tensor, Tensor]:
-    """What ``NoteBranch.forward`` computes, before the sigmoids.
+    """Equal ``NoteBranch.forward`` before the sigmoids.
 
     (B, 8, 252, F) → onset and frame logits (B, 84, F).
     """
@@ -39,7 +39,7 @@ def note_logits(branch: NoteBranch, stacked: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def encode(encoder: Encoder, stacked: Tensor) -> Tensor:
-    """What ``Encoder.forward`` computes, at unit length: (B, 8, 252, F) → (B, 12, 84, F)."""
+    """Equal ``Encoder.forward``, at unit length: (B, 8, 252, F) → (B, 12, 84, F)."""
     x = (stacked * encoder.k + encoder.b).contiguous(memory_format=torch.channels_last)
     early = encoder.early_conv[2](encoder.early_conv[1](encoder.early_conv[0](x)))
     x = encoder.neck(dilated(encoder.early_conv[3], early) + x)

@@ -16,11 +16,11 @@ from export.nets.septimbre import SepTimbre
 
 
 def ship(notes: Path, timbre: Path, out: Path, thresholds: Thresholds) -> list[Path]:
-    """Write ``basicamt.safetensors`` and ``septimbre.safetensors`` into ``out``; returns them.
+    """Write ``basicamt.safetensors`` and ``septimbre.safetensors`` into ``out``; return both paths.
 
-    ``notes`` and ``timbre`` are what ``Trainer.save`` wrote; the averaged weights are taken.
+    ``notes`` and ``timbre`` are files of ``Trainer.save``; the averaged weights are used.
     septimbre gets the same note branch (its b is 0, see trainer.NoteTask). Each file is read back
-    strictly before it takes its place. The thresholds travel in the files' metadata, where the
+    strictly before it is moved into place. The thresholds are in the files' metadata, where the
     exporter finds them.
     """
     branch = _averaged(notes)

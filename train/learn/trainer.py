@@ -1,6 +1,6 @@
 """The training loop: one network, one task, resumable at any step.
 
-``Trainer.load`` goes on as an unbroken run would have: the optimiser, the averages and the step
+``Trainer.load`` resumes as if the run had not stopped: the optimiser, the averages and the step
 are in the checkpoint, and batches follow from the seed and the step.
 """
 
@@ -24,12 +24,12 @@ from train.learn.quick import encode, note_logits
 from train.music.shards import Shard
 
 AVERAGE = 0.998
-"""Share of the old in the running average of the weights; the average is what ships."""
+"""Share of the old in the running average of the weights; the average ships."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, how fast."""
+    """Number of steps and learning rate."""
 
     steps: int
     peak_rate: float = 4e-3
@@ -74,10 +74,10 @@ class NoteTask:
 
 
 class TimbreTask:
-    """septimbre's encoder, which may start with the ears of a trained note branch.
+    """septimbre's encoder, which may start with the early layers of a trained note branch.
 
-    Its early convolutions have the same shapes; what they learned of harmonics is a better start
-    than noise.
+    These convolutions have the same shapes, and have learned about harmonics: a better start than
+    noise.
     """
 
     def __init__(self, listener: NoteBranch | None = None) -> None:
@@ -154,7 +154,7 @@ class Trainer:
                     mean.copy_(now)
 
     def save(self, path: Path) -> None:
-        """Write everything that ``load`` needs; the old file stays until the new one is whole."""
+        """Write all that ``load`` needs; the old file stays until the new one is complete."""
         partial = path.with_suffix(".partial")
         torch.save(
             {
@@ -168,7 +168,7 @@ class Trainer:
         partial.replace(path)
 
     def load(self, path: Path) -> None:
-        """Go on from ``save``."""
+        """Resume from ``save``."""
         state = torch.load(path, weights_only=True)
         self.step = state["step"]
         self.task.network.load_state_dict(state["network"])

@@ -1,1 +1,1 @@
-"""Render scores into recordings, with the targets that a network learns from."""
+"""Render scores into recordings, with the targets for a network to learn."""

@@ -3,7 +3,7 @@
 Our own composition, rendered by fluidsynth with FluidR3 GM (MIT licence, Debian's package
 fluid-soundfont-gm). Writes export/example.flac and its score, export/example.mid:
 
-    python -m train.example
+    python -m train.music.example
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two hands at a piano: which textures each plays, where on the keyboard, and with what touch."""
+"""Two hands at a piano: the textures that each plays, its place on the keyboard, its touch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Event = tuple[float, float, int, float]
 
 @dataclass(frozen=True)
 class Style:
-    """What sections are drawn from."""
+    """The distribution that sections are drawn from."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
@@ -66,7 +66,7 @@ PLAIN = Style(
 
 
 class Section:
-    """What stays the same for a few bars: both hands' textures, touch and pedal."""
+    """A few bars with the same textures, touch and pedal in both hands."""
 
     def __init__(self, rng: np.random.Generator, loudness: float, style: Style) -> None:
         self._hands = (
@@ -76,14 +76,14 @@ class Section:
         self.loudness = loudness
         """MIDI velocity, before accents."""
         self.articulation = float(rng.choice(np.array(style.articulations)))
-        """How long a key is held, over its note's length."""
+        """Time that a key is held, as a share of its note's length."""
         self.pedal = rng.random() < style.pedalled
         self.jitter_seconds = rng.uniform(*style.jitter_seconds)
 
     def play(
         self, rng: np.random.Generator, key: Key, chord: list[int], length: float
     ) -> Iterator[Event]:
-        """What both hands play over ``chord`` for ``length`` beats, the left hand's first."""
+        """The notes of both hands over ``chord`` for ``length`` beats, the left hand's first."""
         for hand in self._hands:
             for event in hand.play(rng, key, chord, length):
                 if _PIANO_RANGE[0] <= event[2] <= _PIANO_RANGE[1]:

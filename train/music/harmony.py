@@ -1,4 +1,4 @@
-"""Keys, chords and steps: what the generated scores are made of, as MIDI pitches."""
+"""Keys, chords and steps, as MIDI pitches: the material of the generated scores."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def within(classes: Sequence[int], low: int, high: int) -> list[int]:
 
 
 def draw_voicing(rng: np.random.Generator, tones: list[int], voices: int) -> list[int]:
-    """Neighbours among ``tones``: ``voices`` of them, or fewer where there are not as many."""
+    """Up to ``voices`` neighbours among ``tones``."""
     first = int(rng.integers(0, max(1, len(tones) - voices)))
     return tones[first : first + voices]
 
 
 def draw_step(rng: np.random.Generator, pitch: int, steps: list[int], reach: int) -> int:
-    """Where a line goes from ``pitch``: at most ``reach`` steps away, now and then anywhere."""
+    """The next pitch of a line: at most ``reach`` steps from ``pitch``, now and then anywhere."""
     here = int(np.argmin(np.abs(np.asarray(steps) - pitch)))
     move = int(rng.integers(-reach, reach + 1)) or 1
     if rng.random() < 0.05:

@@ -1,7 +1,7 @@
-"""Where the music is heard: rooms, microphones, background noise, recorders.
+"""Recording conditions: rooms, microphones, background noise, recorders.
 
-A study's weights won on clean synthetic music and lost on recorded pianos; what lies between the
-strings and the file is simulated here. Everything works on float32 waves at ``tones.RATE_HZ``.
+Weights of an early study won on clean synthetic music and lost on recorded pianos; this simulates
+the way from the strings to the file. All functions work on float32 waves at ``tones.RATE_HZ``.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def draw_room(rng: np.random.Generator, wet: float | None = None) -> Wave:
 
 
 def draw_strings(rng: np.random.Generator, lowest: int = 24, highest: int = 88) -> Wave:
-    """Impulse response of a piano's undamped strings, unit energy: what the pedal lets ring."""
+    """Impulse response, of unit energy, of the strings that ring under a piano's pedal."""
     pitches = np.repeat(np.arange(lowest, highest + 1), 5).astype(float)
     partial = np.tile(np.arange(1, 6), highest - lowest + 1)
     frequencies = 440 * 2 ** ((pitches - 69 + rng.normal(0, 0.04, len(pitches))) / 12) * partial

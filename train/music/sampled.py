@@ -51,8 +51,8 @@ PROGRAMS: dict[int, Range] = {
     **{81: (36, 96), 82: (48, 84), 84: (36, 84), 87: (28, 72), 104: (48, 77), 105: (48, 84)},
     **{106: (50, 79), 107: (55, 84), 108: (60, 84), 110: (55, 88), 111: (58, 84)},
 }
-"""General MIDI programs (from 0) that are used, with their ranges. Left out: effects, percussion,
-and pads whose sound begins long after the key."""
+"""General MIDI programs (from 0) in use, with their ranges; without effects, percussion, and pads
+whose sound begins long after the key."""
 
 
 def fetch_salamander(cache: Path) -> Path:
@@ -126,7 +126,7 @@ class Salamander:
 
 
 class Soundfont:
-    """A soundfont loaded into FluidSynth; loading takes seconds, so keep it."""
+    """A soundfont loaded into FluidSynth; loading takes seconds, so reuse it."""
 
     def __init__(self, font: Path) -> None:
         if not font.exists():

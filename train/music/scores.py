@@ -1,9 +1,9 @@
-"""Music out of nothing: scores whose notes, pedals and velocities are known exactly.
+"""Generated scores, whose notes, pedals and velocities are known exactly.
 
 Two kinds: ``write_piano`` (two hands, textures, rubato, pedal) and ``write_ensemble`` (parts over
-one harmony, each within its instrument's range). Neither imitates a composer; what matters is that
-everything a transcriber can stumble over occurs: chords, runs, repetitions, long pedalled sounds,
-voices that cross, loud beside soft.
+one harmony, each within its instrument's range). Neither imitates a composer, but everything that
+is hard to transcribe occurs: chords, runs, repetitions, long pedalled sounds, voices that cross,
+loud beside soft.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from train.music.hands import FREE, PLAIN, Section
 from train.music.harmony import Key, Range, draw_step, draw_voicing, within
 
 Keystroke = tuple[float, float, int, int]
-"""When a key goes down and up in seconds, pitch, velocity."""
+"""Seconds at which a key goes down and up, pitch, velocity."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Note:
 
     start_seconds: float
     end_seconds: float
-    """When the damper falls: the key's release, or the pedal's where that is later."""
+    """When the damper falls: at the release of the key, or of the pedal if that is later."""
     release_seconds: float
     """When the key comes up; in a score at most end_seconds."""
     pitch: int
@@ -138,7 +138,7 @@ def _sustain(
     pedals: list[tuple[float, float]],
     duration_seconds: float,
 ) -> list[Note]:
-    """Keys and pedals to notes: a note ends with its damper, and a repeated key ends the first."""
+    """Keys and pedals to notes: a note ends with its damper, or when its key is struck again."""
     notes: list[Note] = []
     following: dict[int, float] = {}
     for on, off, pitch, velocity in sorted(keys, reverse=True):

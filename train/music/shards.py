@@ -1,7 +1,7 @@
-"""Pieces rendered once, kept as constant-Q transforms: what the trainer reads.
+"""Pieces rendered once and kept as constant-Q transforms, for the trainer.
 
-A shard is one piece: complex CQT of every stem in half precision, and the notes. They are made in
-parallel, each from its own seed, and only those missing are made: stop and start as you like.
+A shard is one piece: the complex CQT of every stem in half precision, and the notes. Shards are
+made in parallel, each from its own seed, and only missing ones: stop and start as you like.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def shard_path(folder: Path, split: str, index: int) -> Path:
 
 
 def read_shard(path: Path) -> Shard:
-    """Read what ``make_shards`` wrote."""
+    """Read a shard of ``make_shards``."""
     with np.load(path) as file:
         stems = len(file["timbres"])
         notes = [file[f"notes{i}"] for i in range(stems)]

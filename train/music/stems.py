@@ -19,10 +19,10 @@ from train.music.tones import RATE_HZ, Instrument, ModelledPiano, RandomTimbre, 
 
 PIECE_SECONDS = 24.0
 PIANO_SOURCES = {"salamander": 0.4, "modelled": 0.3, "musescore": 0.15, "fluid": 0.15}
-"""Where the pianos of the training pieces come from, and how often."""
+"""Sources of the training pieces' pianos, with their shares."""
 PLAIN_SHARE = 0.5
-"""Share of the training's piano pieces that are plain: easy scores in a quiet, dry room. The rest
-is harder than reality in every way at once, and the network is small."""
+"""Share of the training's piano pieces that are plain: easy scores in a quiet, dry room. The others
+are harder than reality in every way at once, and the network is small."""
 KEYED_SHARE = 0.8
 """Share of the training's piano pieces whose labels end with the key, as the scores of recordings
 mostly do, though strings ring on under the pedal; else with the damper."""
@@ -41,7 +41,7 @@ class Stem:
 
 
 class Studio:
-    """Holds what is slow to load: the piano's samples and the soundfonts."""
+    """The instruments, which are slow to load: the piano's samples and the soundfonts."""
 
     def __init__(self, salamander: Path | None) -> None:
         self._salamander = salamander
@@ -52,7 +52,7 @@ class Studio:
         rng = np.random.default_rng([_SALTS[split], index])
         plain = False
         if rng.random() < piano_share:
-            # drawn apart, so that all other pieces stay what they are
+            # drawn separately, so that all other pieces stay the same
             plain_chance, keyed_chance = np.random.default_rng([_SALTS[split], index, 1]).random(2)
             plain = split == "train" and bool(plain_chance < PLAIN_SHARE)
             stem = self._piano(rng, split, plain)
@@ -124,9 +124,9 @@ def perform(
     duration_seconds: float,
     rng: np.random.Generator,
 ) -> tuple[Wave, list[Note]]:
-    """Play ``notes``; returns the wave and the notes, shortened to where each can be heard.
+    """Play ``notes``; return the wave and the notes, shortened to their audible part.
 
-    A sound that has faded 42 dB below its peak has ended for the label, whatever the pedal does.
+    For the label, a sound ends when it has faded to 42 dB below its peak, even under the pedal.
     """
     wave = np.zeros(int(duration_seconds * RATE_HZ), np.float32)
     tones: dict[tuple[int, int], tuple[Wave, float]] = {}
@@ -150,7 +150,7 @@ def perform(
 
 
 def audible_seconds(tone: Wave) -> float:
-    """How long a tone stays within 42 dB of its loudest 20 ms."""
+    """Seconds until a tone is 42 dB below its loudest 20 ms."""
     size = RATE_HZ // 50
     blocks = tone[: len(tone) // size * size].reshape(-1, size)
     power = (blocks**2).mean(1)
@@ -159,7 +159,7 @@ def audible_seconds(tone: Wave) -> float:
 
 
 def until_release(stem: Stem) -> Stem:
-    """The same sound, its labels as long as the keys are held."""
+    """The same sound, with labels that end when the keys are released."""
     notes = [replace(n, end_seconds=min(n.end_seconds, n.release_seconds)) for n in stem.notes]
     return replace(stem, notes=notes)
 
@@ -170,7 +170,7 @@ def _held_out(split: str) -> str:
 
 @dataclass(frozen=True)
 class _Conditions:
-    """Where a piece is recorded."""
+    """The recording conditions of a piece."""
 
     wet_db: tuple[float, float]
     """The room's tail over the direct sound; each stem has up to 3 dB more or less."""
@@ -185,7 +185,7 @@ _QUIET = _Conditions(wet_db=(-28, -6), coloured=0.5, noise_db=(-75, -42))
 
 
 def _mix_down(stems: list[Stem], rng: np.random.Generator, conditions: _Conditions) -> list[Stem]:
-    """Put each stem into a room of its own, all before one microphone, in one noise, at a level."""
+    """Put each stem into its own room, then all before one microphone, with noise, at one level."""
     loud = [float(np.std(s.wave)) + 1e-9 for s in stems]
     waves = [s.wave / x * 10 ** (rng.normal(0, 4) / 20) for s, x in zip(stems, loud, strict=True)]
     if rng.random() < 0.85:

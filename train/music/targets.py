@@ -1,4 +1,4 @@
-"""Notes to what the networks are to answer: onsets, frames that fade, and who plays what."""
+"""Notes to the networks' targets: onsets, frames that fade, and the notes of each stem."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, PITCHES
 
 FRAMES_PER_SECOND = NETWORK_RATE_HZ / HOP_SAMPLES
 LEAD_FRAMES = 1
-"""Labels come this much early: a real microphone stands metres from the hammer, and frames moved
-back by one scored better on real pianos (0.643 to 0.650), no worse on rendered ones."""
+"""Seconds by which labels are early: a real microphone is metres from the hammer, and frames one
+earlier scored better on real pianos (0.643 to 0.650), no worse on rendered ones."""
 ONSET_SMEAR = ((-1, 0.6), (0, 1.0), (1, 0.25))
 """Onset target in the frames around an attack's label. It leans forward: leaning back, it made
 onsets 18 ms late, on validation pieces and real pianos alike (note F1 0.765 and 0.699; moved back,
 0.785 and 0.732)."""
 FADE_DB = (8.0, 30.0)
 """While a note's own level falls from the one to the other, in dB below its peak, its frame target
-falls from 1 to 0. With 1 until the damper falls, what rings on became notes of its own: 0.747 of
-note F1 on real pianos, where 3 to 16 dB gave 0.767 after as many steps. More slowly as here, notes
-stayed as good, and frames went from 0.686 to 0.691."""
+falls from 1 to 0. With 1 until the damper falls, ringing strings became notes of their own: note F1
+0.747 on real pianos, where 3 to 16 dB gave 0.767 after as many steps. With the slower fade here,
+notes stayed as good, and frames rose from 0.686 to 0.691."""
 STRIDE = 4
-"""Every which frame of a whole piece is looked at, for its deviation and its notes' peaks."""
+"""Distance of the frames of a whole piece that its deviation and its notes' peaks are read from."""
 _PARTIALS = (0, 36, 57, 72)
 """Bins from a note's fundamental to its first four partials."""
 _ATTACK_FRAMES = 8
-"""A note does not fade before: CQT filters take as long to rise."""
+"""Frames before which a note does not fade: CQT filters take that long to rise."""
 _PEAK_FRAMES = 32
-"""Within which a note is loudest."""
+"""Frames within which a note is loudest."""
 
 
 @dataclass(frozen=True)
 class Sounding:
-    """What the stems of a mixture play within the crop, for the encoder: a row for each note."""
+    """The notes that a mixture's stems play within the crop, for the encoder: one row each."""
 
     spans: NDArray[np.int64]
     """(notes, 4): stem, output row, first frame, end frame (exclusive)."""
@@ -67,7 +67,7 @@ def draw_fading(
     whole: NDArray[np.float32],
     crop: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """How much of each note is left, (84, F): 1 at its peak, 0 where it has faded.
+    """The remaining share of each note, (84, F): 1 at its peak, 0 where it has faded.
 
     ``whole`` holds the piece's energies, every STRIDE-th frame, ``crop`` those of (288, F) from
     frame ``start`` on. Two notes in one cell count as the louder; a note under others' partials

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 RATE_HZ = 22_050
-"""Rate of every waveform that is trained on: the networks' own."""
+"""Rate of every training waveform, and of the networks."""
 _BLOCK = 256
 _SILENT = 1e-9
 
@@ -21,7 +21,7 @@ Wave = NDArray[np.float32]
 
 
 class Instrument(Protocol):
-    """What ``stems.perform`` plays."""
+    """An instrument for ``stems.perform``."""
 
     lowest: int
     highest: int
