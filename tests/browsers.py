@@ -17,7 +17,7 @@ BROWSERS: tuple[BrowserName, ...] = ("chromium", "firefox")
 
 @contextmanager
 def open_browser(name: BrowserName) -> Iterator[Browser]:
-    """A browser without a window, or a skipped test where it is not installed."""
+    """A browser without a window; the test is skipped if it is not installed."""
     with sync_playwright() as playwright:
         try:
             installed = find(name, getattr(playwright, name).executable_path)

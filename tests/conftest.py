@@ -1,4 +1,4 @@
-"""What several tests share: where the shared material lies, and clips to listen to."""
+"""Fixtures of several tests: the shared material, browsers, models and clips."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ from web.build import build_site
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a page in Firefox that never settles try again, once; a wrong result never does.
+    """Retry once a page in Firefox that never settles; a wrong result is never retried.
 
-    In Firefox ESR 153 under a service worker a thread now and then never gets its first message,
-    and onnxruntime then waits for ever (figures at fetchRuntime in web/lib/worker/session.js). The
-    library starts again with one thread when START_MS have passed; this stays until CI has gone on
-    without needing it.
+    In Firefox ESR 153 under a service worker a thread sometimes never gets its first message, and
+    onnxruntime then waits for ever (figures at fetchRuntime in web/lib/worker/session.js). The
+    library starts again with one thread after START_MS; this stays until CI no longer needs it.
     """
     for item in items:
         if "test_page_" in item.nodeid and "firefox" in item.nodeid:
@@ -36,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """One thread sums in one order, and leaves the other core to the browser."""
+    """Use one thread, which sums in one order and leaves the other core to the browser."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -62,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of checkpoints, recordings and upstream's outputs that lies beside a checkout."""
+    """The folder of checkpoints, recordings and upstream's outputs beside the checkout."""
     if not SHARED.is_dir():
         pytest.skip("needs ../shared (upstream's checkpoints and outputs), which is not here")
     return SHARED
@@ -70,7 +69,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Upstream's where they lie beside the checkout, else random ones: both have to work."""
+    """Upstream's if they are beside the checkout, else random ones: both must work."""
     if SHARED.is_dir():
         return SHARED / "checkpoints"
     folder = tmp_path_factory.mktemp("checkpoints")

@@ -1,7 +1,7 @@
 """Write tests/data/{notes,timbres,many-notes}.json: `python -m tests.make_note_oracles`.
 
 Random activations go through the literal rules of note_rules.py, random embeddings through
-scikit-learn; `tests/js` holds the library against what came out.
+scikit-learn; `tests/js` compares the library with the results.
 """
 
 from __future__ import annotations

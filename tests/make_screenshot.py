@@ -12,7 +12,7 @@ from web.serve import SiteServer
 
 
 def main() -> None:
-    """Open the page, transcribe the example, and look."""
+    """Open the page, transcribe the example, and take the picture."""
     with (
         SiteServer(ROOT / "dist" / "site") as server,
         open_browser("chromium") as browser,

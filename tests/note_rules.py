@@ -1,7 +1,7 @@
-"""The note and timbre rules written out as literally as they can be: slow, plain, an oracle.
+"""The note and timbre rules written out as literally as possible: slow, plain, an oracle.
 
 Not a second implementation to ship: `web/lib/notes/notes.js` and `web/lib/timbres/timbres.js`
-are held against it by the files that `make_note_oracles.py` writes.
+are compared with it through the files that `make_note_oracles.py` writes.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def make_notes(onset: Activation, frame: Activation, thresholds: Thresholds) -> 
 
 
 def seconds(frame: int) -> float:
-    """Where a frame stands in the recording."""
+    """Seconds of a frame in the recording."""
     return frame * HOP_SAMPLES / NETWORK_RATE_HZ
 
 

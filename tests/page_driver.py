@@ -1,4 +1,4 @@
-"""The page as a person uses it: open, choose, wait, look, take home."""
+"""The page as a person uses it: open, choose, wait, look, download."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _READ_BLOB = """async (link) =>
 
 
 class PageDriver:
-    """A tab with the page open, and everything that it complained about.
+    """A tab with the page open, and all errors of the page.
 
     The page's Content-Security-Policy forbids eval, which Playwright's wait_for_function needs:
     selectors wait instead.
@@ -57,7 +57,7 @@ class PageDriver:
         self.page.set_input_files("#file", files[0])
 
     def settle(self) -> str:
-        """Wait until something came out; the state."""
+        """Wait for a result or an error; return the state."""
         self.page.wait_for_selector(SETTLED)
         return self.state
 
@@ -68,29 +68,29 @@ class PageDriver:
         return self.settle()
 
     def wait(self, selector: str) -> None:
-        """Wait until the selector matches something, seen or not."""
+        """Wait until the selector matches something, visible or not."""
         self.page.wait_for_selector(selector, state="attached")
 
     @property
     def state(self) -> str:
-        """What data-state says."""
+        """The value of data-state."""
         return self.page.locator("html").get_attribute("data-state") or ""
 
     @property
     def message(self) -> str:
-        """What the page says in words; empty where it says nothing."""
+        """The page's message; empty if it is hidden."""
         shown = self.page.locator("#message")
         return (shown.text_content() or "") if shown.is_visible() else ""
 
     @property
     def notes(self) -> list[dict[str, Any]]:
-        """What window.transcription.notes holds."""
+        """window.transcription.notes."""
         notes: list[dict[str, Any]] = self.page.evaluate("window.transcription.notes")
         return notes
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What ran."""
+        """The facts of the run."""
         facts: dict[str, Any] = self.page.evaluate("window.transcription.facts")
         return facts
 
@@ -100,7 +100,7 @@ class PageDriver:
         self.page.select_option("#count", count)
 
     def set_slider(self, name: str, value: float) -> None:
-        """Move a slider as a hand would: the page hears an input event."""
+        """Move a slider as a hand would, with an input event."""
         self.page.locator(f"#{name}").evaluate(
             "(slider, value) => { slider.value = value;"
             " slider.dispatchEvent(new Event('input', {bubbles: true})); }",
@@ -111,8 +111,8 @@ class PageDriver:
         """Click a download link; the file."""
         link = self.page.locator(f"#download-{kind}")
         if self._firefox:
-            # Playwright 1.62 hears of no download from a Firefox without its patches: what the
-            # link leads to is read instead.
+            # Playwright 1.62 sees no downloads in a Firefox without its patches: read the link's
+            # target instead.
             path = folder / (link.get_attribute("download") or "")
             path.write_bytes(bytes(link.evaluate(_READ_BLOB)))
             return path
@@ -124,7 +124,7 @@ class PageDriver:
 
 
 def check_tune(driver: PageDriver) -> None:
-    """The notes are those that the recording was made of."""
+    """Assert that the notes are those that the recording was made from."""
     notes = driver.notes
     assert [note["pitch"] for note in notes] == [pitch for _, _, pitch, _ in TUNE]
     for note, (start, end, _, _) in zip(notes, TUNE, strict=True):
@@ -134,7 +134,7 @@ def check_tune(driver: PageDriver) -> None:
 
 
 def replace_once(path: Path, old: str, new: str) -> None:
-    """Change a file of the site; what is not there exactly once has changed since."""
+    """Change a file of the site; each old text must occur exactly once."""
     content = path.read_text(encoding="utf-8")
     assert content.count(old) == 1, f"{path.name} has changed"
     path.write_text(content.replace(old, new), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Where things lie, for every test."""
+"""Folders, for every test."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 SHARED = ROOT.parent / "shared"
-"""Trained weights and recordings that may lie beside the checkout; nothing needs them."""
+"""Trained weights and recordings that may be beside the checkout; no test needs them to pass."""

@@ -1,7 +1,7 @@
 """Models and music to test the page with, in a checkout that has no trained weights.
 
-The stages keep the names, shapes and meaning of the deployed ones, and hear well enough to find
-the notes of ``make_tune``: the energy near each pitch, its rise, and the first overtone.
+The stages keep the names, shapes and meaning of the deployed ones, and are good enough to find the
+notes of ``make_tune``: the energy near each pitch, its rise, and the first overtone.
 """
 
 from __future__ import annotations

@@ -36,13 +36,13 @@ def find(pattern: re.Pattern[str]) -> list[tuple[str, str]]:
 
 
 def anchors(text: str) -> set[str]:
-    """What GitHub makes of headings."""
+    """The anchors that GitHub gives to headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def broken_links(path: Path) -> list[str]:
-    """Relative links of a document that lead nowhere."""
+    """Relative links of a document that do not resolve."""
     broken = []
     for link in LINK.findall(path.read_text(encoding="utf-8")):
         if "://" in link:
@@ -57,7 +57,7 @@ def broken_links(path: Path) -> list[str]:
 
 
 def unknown_words(words: str) -> list[str]:
-    """Of a `make` line: targets and variables that the Makefile has not."""
+    """Targets and variables of a `make` line that the Makefile lacks."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
     variables = set(re.findall(r"\$\((?:if |or )?\$?\(?([A-Z_]+)", makefile))

@@ -32,13 +32,13 @@ def normalise(name: str) -> str:
 
 
 def locked() -> dict[str, str]:
-    """What the lock says of each package, by name."""
+    """The entries of the lock, by package."""
     entries = re.findall(r"^([\w.-]+)==(.+(?:\n +--hash=.+)*)", LOCK, re.MULTILINE)
     return {normalise(name): rest for name, rest in entries}
 
 
 def wanted() -> set[str]:
-    """What the project asks for, in all its extras."""
+    """The packages that the project requires, in all its extras."""
     project = PROJECT["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
     return {normalise(re.split(r"[<>=\[; ]", one)[0]) for names in lists for one in names}
@@ -85,7 +85,7 @@ def make(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def calls(tree: Path) -> list[str]:
-    """What was called since the last look."""
+    """The calls since the last look."""
     file = tree.parent / "calls"
     lines = file.read_text().splitlines() if file.exists() else []
     file.unlink(missing_ok=True)
@@ -117,7 +117,7 @@ def test_a_checkout_that_changes_no_content_sets_nothing_up(tree: Path) -> None:
     assert calls(tree) == []
 
 
-def test_a_stamp_does_not_outlive_what_it_speaks_of(tree: Path) -> None:
+def test_a_stamp_does_not_outlive_its_folder(tree: Path) -> None:
     """There and back again: the second time is no less than the first."""
     lock = tree / "requirements.txt"
     before = lock.read_text()
@@ -154,7 +154,7 @@ def test_nothing_is_written_through_a_link(name: str, tree: Path) -> None:
     assert (elsewhere / "treasure").exists()
 
 
-def test_a_python_that_is_too_old_is_told(tree: Path) -> None:
+def test_a_python_that_is_too_old_is_refused(tree: Path) -> None:
     old = tree.parent / "old-python"
     old.write_text('#!/bin/sh\n[ "$1" != -c ]\n')
     old.chmod(0o755)

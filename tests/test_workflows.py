@@ -1,4 +1,4 @@
-"""What runs elsewhere: pinned, and made of targets that run here."""
+"""The workflows: pinned, and made of targets that run here."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_there_is_one_list_of_what_must_be_green() -> None:
 
 
 @pytest.mark.parametrize("name", ["wrong_number", "page_fails", "new_model"])
-def test_who_reports_is_asked_for_what_one_needs(name: str) -> None:
+def test_issue_templates_ask_for_what_is_needed(name: str) -> None:
     form = (ROOT / ".github" / "ISSUE_TEMPLATE" / f"{name}.yml").read_text("utf-8")
     for needed in ("report.json", "rowser", "manifest", "required: true"):
         assert needed in form

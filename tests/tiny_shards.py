@@ -18,7 +18,7 @@ SECONDS = 4.0
 
 @cache
 def make_shards(count: int = 3) -> list[Shard]:
-    """Rendered once; nobody writes to them."""
+    """Shards, rendered once and read only."""
     return [_make_shard(seed) for seed in range(count)]
 
 

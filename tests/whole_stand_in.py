@@ -1,4 +1,4 @@
-"""noteDigger's two files in small: whole networks with the deployed names, shapes and meaning."""
+"""noteDigger's two files in miniature: whole networks with the deployed names, shapes, meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command, from a checkpoint to files: what is in them, and what happens when it goes wrong."""
+"""The command, from a checkpoint to files: their content, and its failures."""
 
 from __future__ import annotations
 

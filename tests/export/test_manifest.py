@@ -1,4 +1,4 @@
-"""The manifest comes back as it was written; what is none is refused in words."""
+"""The manifest is read as it was written; an invalid one is refused in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_it_is_read_as_it_was_written(models: Path) -> None:
     assert manifest.to_json() == (models / FILE_NAME).read_text(encoding="utf-8")
 
 
-def test_what_is_not_there_is_told_with_what_is(models: Path) -> None:
+def test_a_missing_name_is_refused_with_the_names_that_exist(models: Path) -> None:
     manifest = Manifest.read(models)
     with pytest.raises(KeyError, match="no basicamt int8; it holds basicamt fp32"):
         manifest.find("basicamt", "int8")
@@ -78,7 +78,7 @@ def test_every_input_of_a_stage_is_audio_kept_or_gathered(models: Path) -> None:
         ('{"schema": 2, "files": [], "versions": [1]}', "is not a manifest"),
     ],
 )
-def test_what_is_no_manifest_is_refused(text: str | None, expected: str, tmp_path: Path) -> None:
+def test_an_invalid_manifest_is_refused(text: str | None, expected: str, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / FILE_NAME).write_text(text, encoding="latin-1")
     with pytest.raises(ManifestError, match=expected):

@@ -68,7 +68,7 @@ def test_unusual_input_gives_numbers(name: str, models: Path) -> None:
 
 
 def test_sizes(models: Path) -> None:
-    """The bars that upstream's 469 190 bytes and 286 nodes, 689 994 and 336, are held against."""
+    """Limits; upstream's files have 469 190 bytes and 286 nodes, and 689 994 and 336."""
     for name, most_bytes, most_nodes in (("basicamt", 170_000, 120), ("septimbre", 280_000, 170)):
         file = Manifest.read(models).find(name)
         assert file.bytes <= most_bytes

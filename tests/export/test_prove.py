@@ -1,4 +1,4 @@
-"""A file that gives no numbers, or of another shape, does not leave the export."""
+"""A file with NaN or infinite outputs, or outputs of another shape, stops the export."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_error_is_the_largest_on_music_to_three_digits(tmp_path: Path) -> No
     ("operators", "case"), [("Log", "silence"), ("Reciprocal", "silence"), ("Neg Sqrt", "music")]
 )
 def test_a_file_without_numbers_is_refused(operators: str, case: str, tmp_path: Path) -> None:
-    """The logarithm of silence is how NaN once came into browsers."""
+    """The logarithm of silence once brought NaN into browsers."""
     path = write_file(tmp_path, operators)
     with pytest.raises(NumberError, match=rf"on {case}: onset: \d+ of \d+ elements are not finite"):
         measure_error(path, ("onset",), read_cases(MUSIC), [MUSIC])

@@ -50,7 +50,7 @@ test("a cancelled download says that it was cancelled", async () => {
   await assert.rejects(loadManifest(folder, AbortSignal.abort(reason)), reason);
 });
 
-test("stages come in running order; an unknown model is told which there are", () => {
+test("stages come in running order; an unknown model gets the names of those there are", () => {
   const files = [
     { model: "a", stage: null, path: "whole.onnx" },
     ...["a", "b", "a"].map((model, i) => ({ model, stage: `${i}`, path: `${i}.onnx` })),

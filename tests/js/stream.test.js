@@ -70,7 +70,7 @@ test("rows kept piece by piece read as if they were whole, until they are given 
   assert.equal(kept.has(2), false);
 });
 
-test("what chunks computed is put together without their halos, and the largest is told", () => {
+test("what chunks computed is put together without their halos, and the largest is returned", () => {
   const [rows, frames] = [2, 20];
   const whole = Float32Array.from(range(0, rows * frames), (i) => (i * 7) % 40);
   const target = new Float32Array(rows * frames);
@@ -118,11 +118,11 @@ test("moments of frames give those of all values, however they are cut, far from
 
 test("progress grows from 0 to 1 over all passes, by their cost", () => {
   const progress = new Progress(["ears", "notes"], { ears: 1, notes: 3, features: 9 });
-  const told = [];
+  const reported = [];
   for (const pass of ["ears", "notes"]) {
-    for (const fraction of [0, 0.5, 1]) told.push(progress.at(pass, fraction));
+    for (const fraction of [0, 0.5, 1]) reported.push(progress.at(pass, fraction));
   }
-  assert.deepEqual(told, [0, 0.125, 0.25, 0.25, 0.625, 1]);
+  assert.deepEqual(reported, [0, 0.125, 0.25, 0.25, 0.625, 1]);
   assert.equal(progress.at("ears", 0), 1, "it never falls");
   assert.equal(progress.at("features", 0.5), 1, "an unknown pass changes nothing");
 });

@@ -55,9 +55,9 @@ async function compare(samples, chunkFrames) {
   };
   const expected = await runWhole(samples);
   const listener = await Listener.of(source, 44100);
-  const told = [];
+  const reported = [];
   const stages = new Stages(engine, files, contents);
-  const note = async (pass, fraction) => void told.push([pass, fraction]);
+  const note = async (pass, fraction) => void reported.push([pass, fraction]);
   const stream = new Stream(stages, listener, note, chunkFrames);
   const thresholds = thresholdsOf(files[0]);
   const keep = stages.has("embed");

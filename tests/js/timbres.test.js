@@ -81,7 +81,7 @@ test("few notes: each its own; one timbre: all the same; equal and zero vectors 
   assert.equal(clusterTimbres(withZero, 2).length, vectors.length + 1);
 });
 
-test("a count that is none is refused", () => {
+test("an invalid count is refused", () => {
   for (const count of [0, -1, 1.5, NaN]) {
     assert.throws(() => clusterTimbres([], count), /number of timbres is/);
   }

@@ -1,4 +1,4 @@
-"""What a network is judged by, and that it cannot be judged by nothing."""
+"""The measures of a network, and that an empty set cannot be judged."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_midi_is_read_without_drums(tmp_path: Path) -> None:
 
 
 def test_windows_of_basic_pitch_are_joined_where_they_sound(tmp_path: Path) -> None:
-    """A stand-in hears the first sample of each of its 172 frames, at one pitch alone."""
+    """A stand-in that returns the first sample of each of its 172 frames, at one pitch."""
     window, hop, row = 43_844, 256, 51
     kernel = np.zeros((88, 1, hop), np.float32)
     kernel[row, 0, 0] = 1
@@ -136,7 +136,7 @@ def test_windows_of_basic_pitch_are_joined_where_they_sound(tmp_path: Path) -> N
         assert np.argwhere(network.hear(Clip("click", wave, np.zeros((0, 3)))).onset).tolist() == [
             [row + 21 - LOWEST_PITCH, frame]
         ]
-    # Later windows begin between two frames: the stand-in hears the first sample of theirs.
+    # Later windows begin between two frames: the stand-in returns the first sample of theirs.
     for index in (1, 3, 6):
         start = index * (window - 30 * hop) - 15 * hop
         for inside in (20, 80, 150):

@@ -1,4 +1,4 @@
-"""What is trained on: scores, tones, rooms, targets and the batches made of them."""
+"""The training material: scores, tones, rooms, targets and the batches made of them."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_transposing_moves_sound_and_target_together() -> None:
         moved.add(row)
     assert len(moved) > 2
     assert {0} != moved
-    # Silence is the epsilon, which is what the deployed network hears.
+    # Silence is the epsilon, as in the deployed network.
     less = draw_batch([Shard(tone, notes, ["tone"])], replace(recipe, epsilon=1e-10), 0, 0)
     quieter = batch.energy.amin((1, 2, 3)) - less.energy.amin((1, 2, 3))
     assert quieter.numpy() == pytest.approx(np.log(recipe.epsilon / 1e-10), abs=0.1)

@@ -1,4 +1,4 @@
-"""What publishing says that it changes, and how the time is measured."""
+"""The changes that publishing announces, and how the time is measured."""
 
 from __future__ import annotations
 

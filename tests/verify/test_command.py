@@ -155,7 +155,7 @@ def test_bisect_prints_the_node_and_exits_1(
 
 
 class TestPlan:
-    """Which runtimes a command line means."""
+    """The runtimes that a command line means."""
 
     def choose(
         self, *wanted: str, without: tuple[str, ...] = (), webkit: bool = False
@@ -170,8 +170,8 @@ class TestPlan:
             webgpu="software",
         )
         names = [plan.name for plan in plans]
-        told = {entry.name for entry in left_out}
-        assert told | set(names) >= set(NAMES), "what is not run is listed as left out"
+        absent = {entry.name for entry in left_out}
+        assert absent | set(names) >= set(NAMES), "what is not run is listed as left out"
         return names
 
     def test_by_default_all_that_this_machine_can_be_expected_to_have(self) -> None:
@@ -214,7 +214,7 @@ class TestPlan:
 
 
 class TestEpsilon:
-    """The laboratory sees what numerics.md tells of."""
+    """The laboratory sees every known loss."""
 
     def test_the_optimising_exporter_drops_and_ours_keeps(self) -> None:
         added, factors = command.build_stages()

@@ -1,4 +1,4 @@
-"""The ruler goes red on every planted fault, and green on agreement alone."""
+"""The ruler goes red on every planted fault, and green only on agreement."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_the_tolerance_that_it_names_passes_and_a_smaller_one_does_not() -> None
         compare(candidate, reference, {"onset": Tolerance(1e-9, "too tight", relative=0.01)})
     named = caught.value.deviations[0].passing_absolute
     assert named is not None
-    compare(candidate, reference, {"onset": Tolerance(named, "as told", relative=0.01)})
+    compare(candidate, reference, {"onset": Tolerance(named, "a named reference", relative=0.01)})
     with pytest.raises(DisagreementError):
         compare(candidate, reference, {"onset": Tolerance(named * 0.99, "less", relative=0.01)})
 
@@ -112,7 +112,7 @@ def test_a_zero_tolerance_asks_for_equality() -> None:
         compare({"onset": np.array([0, 5e-324])}, {"onset": np.zeros(2)}, {"onset": exact})
 
 
-def test_a_float64_reference_measures_a_float32_candidate_only_if_told_so() -> None:
+def test_a_float64_reference_measures_a_float32_candidate_only_on_request() -> None:
     reference = {"onset": np.full(2, 0.1)}
     candidate = {"onset": np.full(2, 0.1, np.float32)}
     with pytest.raises(DisagreementError, match="dtype"):

@@ -1,4 +1,4 @@
-"""The builder: what it writes, and what it refuses."""
+"""The builder: its output, and its refusals."""
 
 from __future__ import annotations
 
@@ -133,17 +133,17 @@ def test_serve_without_a_site_says_what_to_do(
     assert "run `make page`" in capsys.readouterr().err
 
 
-def test_a_port_that_is_none_is_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_port_is_refused(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--site", str(site), "--port", "99999"]) == 2
     assert "port must be 0-65535" in "".join(capsys.readouterr())
 
 
 def test_the_library_knows_how_long_the_runtime_is() -> None:
-    """Progress is counted against it: a compressed answer does not tell."""
+    """Progress needs the size, which a compressed answer does not announce."""
     session = (assets.WEB / "lib" / "worker" / "session.js").read_text(encoding="utf-8")
-    told = re.findall(r'wasm: "(.+\.wasm)",\s+wasmBytes: ([\d_]+)', session)
-    assert len(told) == 2
-    for name, length in told:
+    stated = re.findall(r'wasm: "(.+\.wasm)",\s+wasmBytes: ([\d_]+)', session)
+    assert len(stated) == 2
+    for name, length in stated:
         assert len(assets.read_runtime(name)) == int(length)
 
 

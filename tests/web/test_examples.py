@@ -1,4 +1,4 @@
-"""The two examples, as a reader would set them up: plain HTML, and the packed npm package."""
+"""The two examples, as a reader would set them up: plain HTML and the packed npm package."""
 
 from __future__ import annotations
 

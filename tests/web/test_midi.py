@@ -1,4 +1,4 @@
-"""The MIDI files that people take home, read by three programs' readers."""
+"""The MIDI files of the library, read by three programs' readers."""
 
 from __future__ import annotations
 

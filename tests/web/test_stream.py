@@ -18,10 +18,10 @@ from web.assets import NODE_MODULES
 SCRIPT = TESTS / "js" / "streaming.js"
 FRAME = 512
 CHUNK = 48
-"""Frames of a chunk; ears see 85 to either side, so a halo spans several chunks."""
+"""Frames of a chunk; ears read 85 on either side, so a halo spans several chunks."""
 ACTIVATION = 1e-5
 EMBEDDING = 1e-4
-"""What is promised of fp32: sums in another order, then logarithms."""
+"""The promise of fp32: sums in another order, then logarithms."""
 
 
 def quiet_then_loud() -> NDArray[np.float32]:

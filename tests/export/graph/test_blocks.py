@@ -1,4 +1,4 @@
-"""A network in blocks of frames computes what it computes whole."""
+"""A network in blocks of frames gives the same result as the whole."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.conftest import make_music
 
 BLOCK = 32
 TOLERANCE = 1e-5
-"""Activations in [0, 1] and embeddings of length 1; onnxruntime adds other lengths up otherwise."""
+"""For activations in [0, 1] and embeddings of length 1; onnxruntime sums others otherwise."""
 FRAME = 512
 
 
@@ -44,7 +44,7 @@ def run(model: onnx.ModelProto, audio: np.ndarray) -> list[np.ndarray]:
 
 
 def compare(whole: onnx.ModelProto, blocked: onnx.ModelProto, frames: float) -> float:
-    """Largest distance of any output on so much music."""
+    """Largest distance of any output on that many samples of music."""
     audio = make_music(3.0)[..., : round(frames * FRAME)]
     worst = 0.0
     for expected, found in zip(run(whole, audio), run(blocked, audio), strict=True):

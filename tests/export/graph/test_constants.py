@@ -58,7 +58,7 @@ def test_stock_is_taken_from_the_module() -> None:
     }
 
 
-def test_an_epsilon_is_told_from_the_momentum_before_it() -> None:
+def test_an_epsilon_is_distinguished_from_the_momentum_before_it() -> None:
     (found,) = trace(nn.InstanceNorm1d(1, eps=2e-6, affine=True), ("frame",)).stock
     assert (found.role, found.value) == ("epsilon", 2e-6)
 
@@ -80,7 +80,7 @@ def test_every_epsilon_comes_through_every_step(epsilon: float, tmp_path: Path) 
 
 @pytest.mark.parametrize("epsilon", [1e-8, 1e-12])
 def test_the_exporters_optimiser_is_caught(epsilon: float) -> None:
-    """It drops x + 1e-8 and x · 1.000005 without a word: this is how NaN came into browsers."""
+    """It drops x + 1e-8 and x · 1.000005 silently: this is how NaN came into browsers."""
     traced = trace_guarded(epsilon, optimize=True)
     with pytest.raises(ConstantLostError) as caught:
         follow_constants(traced.stock, traced.graph, "trace")
@@ -145,7 +145,7 @@ def test_a_cast_to_half_precision_is_followed() -> None:
 
 
 def test_what_onnxruntime_would_fold_away_is_missed(tmp_path: Path) -> None:
-    """It computes 0.5 · 1.01e-8 when a session starts, and then neither number is there."""
+    """It computes 0.5 · 1.01e-8 when a session starts, so that neither number remains."""
     graph = make_graph(1.01e-8)
     graph.graph.initializer.append(numpy_helper.from_array(np.array([0.5], np.float32), "half"))
     graph.graph.node.insert(0, helper.make_node("Mul", ["eps", "half"], ["less"], name="fold/mul"))
@@ -181,7 +181,7 @@ def test_the_networks_own_guards_are_in_the_stock() -> None:
 
 
 def test_a_function_is_looked_into() -> None:
-    """A guard that a body holds is found, and one that it has lost is missed."""
+    """A guard in a function's body is found, and reported once the body has lost it."""
 
     def call(epsilon: float) -> onnx.ModelProto:
         constant = numpy_helper.from_array(np.array(epsilon, np.float32), "epsilon")
@@ -203,7 +203,7 @@ def test_a_function_is_looked_into() -> None:
 
 
 def test_a_loop_is_looked_into() -> None:
-    """A guard is found that is stored inside the body of a Scan, as runtimes leave them."""
+    """A guard stored inside the body of a Scan, as runtimes leave it, is found."""
     body = make_graph(1.01e-8).graph
     step = helper.make_node("Scan", ["x"], ["z"], body=body, num_scan_inputs=1)
     x, z = (helper.make_tensor_value_info(name, 1, ["steps", "n"]) for name in "xz")

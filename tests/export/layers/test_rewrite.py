@@ -1,4 +1,4 @@
-"""The fast convolutions compute what the plain ones compute."""
+"""The fast convolutions equal the plain ones."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from tests.conftest import make_music, read_mono
 from tests.export.nets.test_networks import TOLERANCE
 
 FLOAT64 = 1e-13
-"""Relative to the sum of magnitudes: the rewrites are exact, so only float64's rounding is left."""
+"""Relative to the sum of magnitudes: the rewrites are exact but for float64's rounding."""
 FLOAT32 = 1e-5
-"""float32's 6e-8, times what the transforms of F(6, 5) add up to in the worst case."""
+"""float32's 6e-8, times the worst-case gain of the transforms of F(6, 5)."""
 FORMULA = 2.0**-22
 """Of a kernel's peak: float32 rounds four times (angle, sine, window, product)."""
 
@@ -43,7 +43,7 @@ DTYPES = pytest.mark.parametrize(
 
 
 def compare(fast: nn.Module, plain: nn.Conv2d, x: torch.Tensor) -> float:
-    """Largest distance to the plain convolution in float64, relative to what is summed up."""
+    """Largest distance to the plain convolution in float64, relative to the sum of magnitudes."""
     plain = plain.double()
     with torch.no_grad():
         expected = plain(x.double())
@@ -246,7 +246,7 @@ def test_the_formula_gives_the_kernels() -> None:
 def test_a_wrong_formula_is_seen(name: str) -> None:
     formula = CQTKernels()
     numbers = formula.get_buffer(name)
-    # The smallest faults that matter: a phase 1e-7 turns off, half a millionth of a weight, a tap.
+    # The smallest faults that matter: a phase off by 1e-7 turns, a weight by 5e-7 of itself, a tap.
     faults = {
         "steps": TURN // 10**8,
         "starts": TURN // 10**7,
@@ -259,7 +259,7 @@ def test_a_wrong_formula_is_seen(name: str) -> None:
 
 
 def test_the_formula_needs_no_float64() -> None:
-    """onnxruntime-web 1.30.0 has none on WebGPU, and refuses the file."""
+    """onnxruntime-web 1.30.0 lacks it on WebGPU, and refuses the file."""
     body = write_function(CQTKernels(), OPSET)
     constants = [node.attribute[0].t for node in body.node if node.op_type == "Constant"]
     casts = [node.attribute[0].i for node in body.node if node.op_type == "Cast"]

@@ -1,4 +1,4 @@
-"""What the bundled weights make of the project's own example."""
+"""The bundled weights transcribe the project's own example."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_note_branch_alone(shared: Path) -> None:
 
 
 class Command:
-    """What a hostile pickle does: have a function called while it is read."""
+    """A hostile pickle, which has a function called while it is read."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -87,7 +87,7 @@ def test_a_command_is_refused_by_name_and_not_run(tmp_path: Path) -> None:
 
 
 def test_getattr_reaches_nothing(tmp_path: Path) -> None:
-    """Real checkpoints call getattr, so it is allowed, but it must give nothing back."""
+    """Real checkpoints call getattr, so it is allowed, but it must return nothing real."""
     payload = b"cbuiltins\ngetattr\n(cos\nsystem\nS'__call__'\ntR(S'true'\ntR."
     write_archive(tmp_path / "evil.pth", payload)
     with pytest.raises(CheckpointError, match="refused"):

@@ -1,4 +1,4 @@
-"""Published checkpoints are downloaded, verified and cached; what fails says so in one line."""
+"""Published checkpoints are downloaded, verified and cached; a failure is one clear line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BASICAMT = MODELS["basicamt"]
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server that keeps its log to itself."""
+    """A file server that prints no log."""
 
     def log_message(self, format: str, *arguments: object) -> None:
         pass

@@ -1,4 +1,4 @@
-"""The networks compute what upstream's code computes, and stay numbers where it does not."""
+"""The networks equal upstream's code, and are finite where it is not."""
 
 from __future__ import annotations
 

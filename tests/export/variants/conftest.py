@@ -1,4 +1,4 @@
-"""What a variant is made from."""
+"""The graph that variants are made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored in half precision, what is not, and that nothing is computed in it."""
+"""Which weights are stored in half precision, and that nothing is computed in it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def count_operators(model: onnx.ModelProto, folder: Path, level: str) -> Counter
 def test_stored_halves_are_widened_once_and_cost_no_run(
     make: Callable[[Form], onnx.ModelProto], tmp_path: Path
 ) -> None:
-    """onnxruntime computes the Casts when a session starts, and what derives from them, in blocks
-    too: what is left to run is fp32's."""
+    """onnxruntime computes the Casts, and what derives from them, when a session starts, in blocks
+    too: the graph that then runs is fp32's."""
     plain = split_into_blocks(make("fast"))
     stored = store_float16(split_into_blocks(make("fast")))
     for level, same in (("ORT_ENABLE_ALL", True), ("ORT_DISABLE_ALL", False)):

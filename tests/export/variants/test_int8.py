@@ -1,4 +1,4 @@
-"""What is quantised, and what is not."""
+"""Which layers are quantised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from export.variants.int8 import to_int8
 
 
 def check(quantised: onnx.ModelProto) -> None:
-    """All convolutions behind the front end are in eight bits, none inside."""
+    """All convolutions behind the front end are in eight bits, none inside it."""
     front = find_front_end(quantised)
     inside = [node.op_type for node in quantised.graph.node if node.name in front]
     behind = [node.op_type for node in quantised.graph.node if node.name not in front]

@@ -1,4 +1,4 @@
-"""That every variant is told of wherever variants are."""
+"""Every variant appears wherever variants are listed."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_the_readme_gets_what_was_measured(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unknown_runtime_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_runtime_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--runtimes", "netscape"]) == 2
     assert "no runtime netscape" in capsys.readouterr().err
 

@@ -59,7 +59,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_the_best_backend_is_taken_and_the_others_are_told(tmp_path: Path) -> None:
+def test_the_best_backend_is_taken_and_the_others_are_reported(tmp_path: Path) -> None:
     peer = peers.measure("basicamt", Path("basicamt.onnx"))
     assert (peer.package, peer.backend) == ("@spotify/basic-pitch 1.2.3", "cpu")
     assert peer.ratios == pytest.approx((0.1,) * peers.ROUNDS)
@@ -83,7 +83,7 @@ def test_a_peer_that_runs_nowhere_is_an_error(monkeypatch: pytest.MonkeyPatch) -
         peers.measure("basicamt", Path("basicamt.onnx"))
 
 
-def test_a_peer_that_is_not_installed_is_told(
+def test_a_peer_that_is_not_installed_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peers, "MODULES", tmp_path)

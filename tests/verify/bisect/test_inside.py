@@ -1,4 +1,4 @@
-"""A bad node is found inside functions and loops, in the turn that is bad."""
+"""A bad node is found inside functions and loops, in the iteration that is bad."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LEVEL = helper.make_function(
     OPSETS[:1],
 )
 INPUTS = {"audio": np.array([[1, 2], [3, 4], [5, 0]], np.float32)}
-"""What has no floor is bad at the last value."""
+"""Without its floor, the file is bad at the last value."""
 
 
 def value(name: str, *shape: int | str) -> onnx.ValueInfoProto:

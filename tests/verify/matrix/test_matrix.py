@@ -39,7 +39,7 @@ def tiny(tmp_path: Path) -> Subject:
 
 
 class Faulty(NativeRunner):
-    """A runtime with a fault planted in what it gives, or in how it runs."""
+    """A runtime with a fault planted in its outputs, or in its run."""
 
     def __init__(self, fault: Callable[[Tensors], Tensors]) -> None:
         super().__init__("full")

@@ -1,4 +1,4 @@
-"""The notes are those of web/lib, and agreement is measured as the field measures it."""
+"""The notes are those of web/lib, and agreement is measured as mir_eval does."""
 
 from __future__ import annotations
 

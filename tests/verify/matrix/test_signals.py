@@ -1,4 +1,4 @@
-"""The signals cover what the issue names, and are the same on every machine."""
+"""The signals cover every known fault, and are the same on every machine."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_recording_at_another_rate_is_refused_with_the_command_to_type(tmp_pat
         signals.load(path)
 
 
-def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_audio_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "text.wav"
     path.write_text("no audio")
     with pytest.raises(signals.SignalError, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""From a manifest to what is judged: the right files, the right weights, the right reference."""
+"""From a manifest to subjects: the right files, the right weights, the right reference."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def twin(file: Path) -> tuple[nn.Module, tuple[str, ...]]:
 
 
 def test_a_file_agrees_with_the_network_it_was_made_from(entry: ModelFile, tmp_path: Path) -> None:
-    told: list[str] = []
-    subjects = deployed(tmp_path, [entry], SIGNALS, twin, told.append)
-    assert told == [f"basicamt on {signal.name}" for signal in SIGNALS]
+    reported: list[str] = []
+    subjects = deployed(tmp_path, [entry], SIGNALS, twin, reported.append)
+    assert reported == [f"basicamt on {signal.name}" for signal in SIGNALS]
     (subject,) = subjects
     assert subject.cases[0].reference["frame"].dtype == np.float64
     result = examine(subjects, [Plan("native-full", lambda: NativeRunner("full"))])

@@ -25,7 +25,7 @@ LIBRARY = ROOT / "web" / "lib"
 
 @pytest.fixture(scope="module")
 def checkout(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A git checkout shaped like noteDigger, with our models as those that were there."""
+    """A git checkout shaped like noteDigger, with our models as its own."""
     root = tmp_path_factory.mktemp("notedigger") / "app"
     shutil.copytree(APP, root)
     shutil.copytree(LIBRARY, root / "lib")
@@ -54,10 +54,10 @@ def test_the_same_files_give_the_same_notes(
     checkout: Path, models: Path, recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert drive(checkout, models, recording) == 0
-    told = capsys.readouterr().out
-    assert told.count("1.000") == 2, told
-    assert "100.0%" in told
-    assert "finds the same notes" in told
+    printed = capsys.readouterr().out
+    assert printed.count("1.000") == 2, printed
+    assert "100.0%" in printed
+    assert "finds the same notes" in printed
     assert (
         subprocess.run(
             ["git", "-C", str(checkout), "status", "--porcelain"], check=True, capture_output=True
@@ -73,7 +73,7 @@ def test_other_notes_and_a_failing_app_are_seen(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # One network hears everything upside down; the other lacks an output that the app reads.
+    # One network has its pitches upside down; the other lacks an output that the app reads.
     flipped = onnx.load(models / FILES[0])
     for output in flipped.graph.output:
         for node in flipped.graph.node:
@@ -89,12 +89,12 @@ def test_other_notes_and_a_failing_app_are_seen(
     onnx.save(poor, tmp_path / FILES[1])
 
     assert drive(checkout, tmp_path, recording) == 1
-    told = capsys.readouterr().out
-    assert "0.95 or more is required" in told or "0.000" in told, told
-    assert "differs" in told
+    printed = capsys.readouterr().out
+    assert "0.95 or more is required" in printed or "0.000" in printed, printed
+    assert "differs" in printed
 
 
-def test_what_is_not_the_app_is_refused(
+def test_another_app_is_refused(
     checkout: Path,
     models: Path,
     recording: Path,

@@ -1,4 +1,4 @@
-"""Only what passed goes out, all of it or nothing, and it can be undone."""
+"""Only files that passed are published, all or none, and it can be undone."""
 
 from __future__ import annotations
 
@@ -287,7 +287,7 @@ def test_a_note_that_cannot_be_written_changes_nothing(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Beside each original lies what replaced it; a disc may be full just then."""
+    """Restoring moves files too, and a disk may be full just then."""
     write = Path.write_text
 
     def fail(self: Path, text: str, encoding: str) -> int:

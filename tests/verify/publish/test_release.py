@@ -1,4 +1,4 @@
-"""A release holds what passed, whole, and nothing else."""
+"""A release holds the files that passed, complete, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real browsers give numpy's numbers, and whatever goes wrong in one is named."""
+"""Real browsers give numpy's numbers, and every failure of one is named."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_nan_and_infinity_travel_as_they_are(tmp_path: Path) -> None:
         assert np.isnan(frame).all()
 
 
-def test_an_error_in_the_model_is_told_and_the_next_load_starts_afresh(
+def test_an_error_in_the_model_is_reported_and_the_next_load_starts_afresh(
     tiny: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.onnx"
@@ -223,7 +223,7 @@ def _read_command(process: int) -> bytes:
 
 
 def _descendants(process: int) -> list[int]:
-    """This test's own children and theirs: nobody else's browser is touched."""
+    """This test's own child processes and theirs, so that no other browser is touched."""
     found = []
     for task in Path(f"/proc/{process}/task").iterdir():
         for child in (task / "children").read_text().split():

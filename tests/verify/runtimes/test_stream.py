@@ -1,4 +1,4 @@
-"""In chunks or in one piece: the same numbers, and every way to get chunks wrong is seen."""
+"""The same numbers in chunks and in one piece, and every fault of chunks is seen."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_music_gives_the_same_notes_in_chunks_of_two_seconds(name: str, models: 
 @given(data=st.data())
 @settings(max_examples=12, deadline=None)
 def test_any_length_in_any_chunks(name: str, models: Path, data: st.DataObject) -> None:
-    """Far shorter than those in use, so that there are many borders: the arithmetic is the same."""
+    """Far shorter than in use, for many borders: the arithmetic is the same."""
     samples = data.draw(st.integers(1, MUSIC.shape[-1] // 2), label="samples")
     chunk_frames = data.draw(st.integers(12, 300), label="chunk_frames")
     start = data.draw(st.integers(0, MUSIC.shape[-1] - samples), label="start")
@@ -116,7 +116,7 @@ def change_stages(manifest: Manifest, change: Callable[[ModelFile], ModelFile]) 
 
 
 class Exactly:
-    """A model and its stages in torch and float64, where nothing but a fault can differ."""
+    """A model and its stages in torch and float64, where only a fault can make a difference."""
 
     def __init__(self, models: Path, checkpoints: Path, name: str) -> None:
         self.whole: dict[int, Tensors] = {}
@@ -168,7 +168,7 @@ def test_in_float64_nothing_differs(samples: int, chunk_frames: int, exactly: Ex
 
 @pytest.mark.parametrize("stage", MODELS["septimbre"].stages)
 def test_a_halo_too_short_is_seen(stage: str, exactly: Exactly) -> None:
-    """So none of the manifest's halos is longer than it must be."""
+    """So no halo of the manifest is longer than necessary."""
     missing = {stage: FRAMES_SHORT.get(stage, 1)}
 
     def wrap(runner: TorchRunner, manifest: Manifest) -> Runner:
@@ -192,7 +192,7 @@ class Greedy(StreamRunner):
 
 
 class Deaf(StreamRunner):
-    """Puts zeros at every border, as if each chunk were a recording."""
+    """Pads with zeros at every border, as if each chunk were a recording."""
 
     def _run(self, stage: ModelFile, values: Tensors, span: Span) -> Tensors:
         return super()._run(replace(stage, halo_frames=0), values, span)

@@ -1,4 +1,4 @@
-"""The page on real recordings, held against their scores and against upstream's own outputs."""
+"""The page on real recordings, compared with their scores and with upstream's own outputs."""
 
 from __future__ import annotations
 

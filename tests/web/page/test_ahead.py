@@ -1,4 +1,4 @@
-"""Loading ahead: behind the choosing of a recording, and not for those who choose none."""
+"""Loading ahead: while a recording is being chosen, and not if none is."""
 
 from __future__ import annotations
 

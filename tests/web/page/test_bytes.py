@@ -1,4 +1,4 @@
-"""What a first visit transfers: the first note before everything else, and no byte twice."""
+"""Bytes of a first visit: those for the first note come first, and no byte comes twice."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from web.build import build_site
 from web.serve import SiteServer
 
 MOST = 3_100_000
-"""Bytes to the first note on the CPU, as they go over the wire, headers included."""
+"""Bytes to the first note on the CPU, as transferred, headers included."""
 MOST_OF_OURS = 300_000
-"""Of these, whatever is not onnxruntime-web: page, library and models."""
+"""Bytes of these without onnxruntime-web: page, library and models."""
 
 
 @pytest.fixture(scope="module")
 def folder(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with the real networks, its compressed siblings beside it, as hosts get it."""
+    """A site with the real networks and compressed siblings, as for a host."""
     folder = tmp_path_factory.mktemp("bytes")
     build_site(models, folder / "site", compressed=True)
     write_tune(folder / "tune.wav")

@@ -1,4 +1,4 @@
-"""The page without a graphics adapter, with one that fails, and with models that are not for it."""
+"""The page without a graphics adapter, with one that fails, and with models that exclude it."""
 
 from __future__ import annotations
 

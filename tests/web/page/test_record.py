@@ -1,4 +1,4 @@
-"""A recording from the microphone; Chromium alone has one that sings by itself."""
+"""A recording from the microphone; only Chromium has a fake one that plays a tone."""
 
 from __future__ import annotations
 

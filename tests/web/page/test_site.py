@@ -1,4 +1,4 @@
-"""The site as a thing on a host: any path, any headers, no network, no server at all."""
+"""The site on a host: any path, any headers, no network, no server at all."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_threads_where_the_host_sends_the_headers_and_else_from_the_second_visit
 
 
 def check_threads(driver: PageDriver, count: int) -> None:
-    """In Firefox a thread may never get its first message; the library then does without."""
+    """In Firefox a thread may never get its first message; the library then uses one thread."""
     facts = driver.facts
     browser = driver.page.context.browser
     if facts["stalled"] and browser and browser.browser_type.name == "firefox":
@@ -103,7 +103,7 @@ def test_threads_that_do_not_start_are_done_without(
 def test_a_newer_version_takes_over_with_the_next_visit(
     late: bool, browser: Browser, folder: Path, tmp_path: Path
 ) -> None:
-    """Also where the page hears of its registration after the newer version is installed."""
+    """Also if the page gets its registration after the newer version is installed."""
 
     def versions(driver: PageDriver) -> list[str]:
         names: list[str] = driver.page.evaluate("caches.keys()")

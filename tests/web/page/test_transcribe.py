@@ -120,7 +120,7 @@ def test_of_two_files_the_first_is_taken_and_the_page_says_so(
     assert "a tune.wav" in driver.message
 
 
-def test_timbres_are_told_apart_and_counted(driver: PageDriver, tune: Path, tmp_path: Path) -> None:
+def test_timbres_are_separated_and_counted(driver: PageDriver, tune: Path, tmp_path: Path) -> None:
     driver.by_timbre()
     assert driver.transcribe(tune) == "done"
     assert driver.facts["model"] == "septimbre"

@@ -1,4 +1,4 @@
-"""The page in a user's hands: its language, keyboard, mouse, a phone, and what a reader sees."""
+"""The page in use: its language, keyboard, mouse, phones and screen readers."""
 
 from __future__ import annotations
 
