@@ -1,12 +1,13 @@
 """Read a checkpoint into a plain state dict, running none of its code.
 
-``torch.save`` writes a zip archive: a pickle, and one file per tensor's storage. The pickle is read
-as data (``unpickle``), so whole pickled modules whose classes do not exist here are read too.
+The pickle in what ``torch.save`` wrote is read as data (``unpickle``). So whole pickled modules are
+read too, though their classes do not exist here.
 """
 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import safetensors
@@ -14,12 +15,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from export.load.unpickle import Record, Unpickler
+from export.load.archive import Archive
+from export.load.unpickle import Group, Record, UnpicklingError, View, quote
 
 State = dict[str, Tensor]
 SUFFIXES = (".pth", ".pt", ".safetensors")
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts commonly store the state dict beside other things."""
+LONGEST_NAME = 500
+"""Characters of a tensor's name, and so the depth of nested modules."""
 
 
 class CheckpointError(ValueError):
@@ -36,9 +40,7 @@ def load_state(path: Path) -> State:
         if path.suffix == ".safetensors":
             state = safetensors.torch.load_file(path)
         else:
-            state = _collect(_read_archive(path), path)
-    except (AttributeError, TypeError) as error:  # a hostile pickle's state may be anything
-        raise CheckpointError(f"{path}: refused: {error}") from None
+            state = _read_archive(path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from None
     except safetensors.SafetensorError as error:
@@ -83,65 +85,99 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
-def _read_archive(path: Path) -> object:
+def _read_archive(path: Path) -> State:
     advice = "expected what torch.save writes (torch ≥ 1.6), or .safetensors"
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            pickles = [name for name in names if name.endswith("data.pkl")]
-            if len(pickles) != 1:
-                raise CheckpointError(f"{path}: a zip archive without a checkpoint; {advice}")
-            order = pickles[0].removesuffix("data.pkl") + "byteorder"
-            if order in names and archive.read(order) != b"little":
-                raise CheckpointError(f"{path}: written on a big-endian machine; save it again")
-            return Unpickler(archive, pickles[0]).load()
+        with Archive(path) as archive:
+            return archive.make_tensors(_collect(archive.root))
     except zipfile.BadZipFile:
-        with path.open("rb") as stream:
-            start = stream.read(512).lstrip()
-        if not start:
-            found = "an empty file"
-        elif start.startswith(b"PK"):
-            found = "truncated, download it again"
-        elif start[:1] == b"<":
-            found = "a web page, download the raw file"
-        else:
-            found = "not a checkpoint"
-        raise CheckpointError(f"{path}: {found}; {advice}") from None
-    except CheckpointError:
-        raise
-    except OSError:
-        raise
-    except Exception as error:  # a hostile pickle can make the unpickler raise anything
+        raise CheckpointError(f"{path}: {_recognise(path)}; {advice}") from None
+    except UnpicklingError as error:
         raise CheckpointError(f"{path}: refused: {error}; {advice}") from None
+    except _ZIP_ERRORS as error:
+        raise CheckpointError(f"{path}: refused: damaged ({error}); {advice}") from None
 
 
-def _collect(root: object, path: Path) -> State:
-    if isinstance(root, dict):
-        for key in WRAPPERS:
-            if isinstance(root.get(key), (dict, Record)):
-                return _collect(root[key], path)
-        return {name: value for name, value in root.items() if isinstance(value, Tensor)}
+_ZIP_ERRORS = (KeyError, RuntimeError, ValueError, EOFError, zlib.error)
+"""What zipfile raises, beside its own, of archives that are damaged or encrypted."""
+
+
+def _recognise(path: Path) -> str:
+    with path.open("rb") as stream:
+        start = stream.read(512).lstrip()
+    if not start:
+        return "an empty file"
+    if start.startswith(b"PK"):
+        return "truncated, download it again"
+    return "a web page, download the raw file" if start[:1] == b"<" else "not a checkpoint"
+
+
+def _collect(root: object) -> dict[str, View]:
+    """The views of a state dict or a module, wrapped in other things or not."""
+    seen: set[int] = set()
+    while isinstance(root, dict):
+        if id(root) in seen:
+            raise UnpicklingError("its state dict holds itself")
+        seen.add(id(root))
+        inner = [root[key] for key in WRAPPERS if _holds_tensors(root.get(key))]
+        if not inner:
+            return {_join("", key): view for key, view in root.items() if isinstance(view, View)}
+        root = inner[0]
     if isinstance(root, Record):
-        state: State = {}
-        _collect_module(root, "", state, set())
-        return state
-    found = type(root).__name__
-    raise CheckpointError(f"{path}: holds a {found}, expected a state dict or a module")
+        module = _Module()
+        module.collect(root, "")
+        return module.views
+    raise UnpicklingError(f"holds a {type(root).__name__}, expected a state dict or a module")
 
 
-def _collect_module(module: Record, prefix: str, state: State, seen: set[int]) -> None:
-    """Add a module's tensors in the order, and under the names, of ``Module.state_dict``.
+def _holds_tensors(value: object) -> bool:
+    """Whether it may be a state dict or a module; a path, say, is a record without state."""
+    return isinstance(value, dict) or (isinstance(value, Record) and isinstance(value.state, dict))
+
+
+def _join(prefix: str, name: str) -> str:
+    if len(prefix) + len(name) > LONGEST_NAME or not name.isprintable():
+        raise UnpicklingError(f"a tensor has the name {quote(name)}")
+    return prefix + name
+
+
+class _Module:
+    """Gathers a module's views in the order, and under the names, of ``Module.state_dict``.
 
     A module that is shared comes under its first name only.
     """
-    if not isinstance(module.state, dict) or id(module) in seen:
-        return
-    seen.add(id(module))
-    unsaved = module.state.get("_non_persistent_buffers_set") or ()
-    for group in ("_parameters", "_buffers"):
-        for name, tensor in (module.state.get(group) or {}).items():
-            if isinstance(tensor, Tensor) and name not in unsaved:
-                state[prefix + name] = tensor
-    for name, child in (module.state.get("_modules") or {}).items():
-        if isinstance(child, Record):
-            _collect_module(child, f"{prefix}{name}.", state, seen)
+
+    def __init__(self) -> None:
+        self.views: dict[str, View] = {}
+        self._seen: set[int] = set()
+        self._names: dict[int, frozenset[str]] = {}
+        """Of sets that were looked into: one list may be in many modules."""
+
+    def collect(self, module: Record, prefix: str) -> None:
+        """Add what a module holds; as deep as names may be long."""
+        if not isinstance(module.state, dict) or id(module) in self._seen:
+            return
+        self._seen.add(id(module))
+        unsaved = self._list_names(module.state.get("_non_persistent_buffers_set"))
+        for group in ("_parameters", "_buffers"):
+            for name, view in _take_dict(module.state, group).items():
+                if isinstance(view, View) and name not in unsaved:
+                    self.views[_join(prefix, name)] = view
+        for name, child in _take_dict(module.state, "_modules").items():
+            if isinstance(child, Record):
+                self.collect(child, _join(prefix, f"{name}."))
+
+    def _list_names(self, group: object) -> frozenset[str]:
+        if not isinstance(group, Group):
+            return frozenset()
+        if id(group.items) not in self._names:
+            names = frozenset(item for item in group.items if isinstance(item, str))
+            self._names[id(group.items)] = names
+        return self._names[id(group.items)]
+
+
+def _take_dict(state: dict[str, object], key: str) -> dict[str, object]:
+    found = state.get(key) or {}
+    if not isinstance(found, dict):
+        raise UnpicklingError(f"a module's {key} is a {type(found).__name__}")
+    return found

@@ -1,138 +1,276 @@
-"""torch.save's pickle to containers, tensors and inert records; what it asks to call is not called.
+"""torch.save's pickle → containers and inert records; nothing that it asks to call is called.
 
-A pickle is a program. This one may build containers and tensors; an object of a class becomes a
-record of its state, and a call of anything that is not listed here is an UnpicklingError.
+A pickle is a program for a machine with a stack, and Python's own machine builds whatever it is
+told to. So here is a machine that knows what checkpoints are made of, and makes plain containers,
+views that are not tensors yet, and records. Its memory is bounded by the number of operations, and
+it hashes nothing but text.
 """
 
 from __future__ import annotations
 
-import io
-import math
-import pickle
-import zipfile
-from collections import OrderedDict
+import pickletools
 from collections.abc import Callable
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 
-import torch
-from torch import Tensor
-
-
-class _RecordType(type):
-    """A class whose objects can be rebuilt but which cannot be called."""
-
-    def __call__(cls, *args: object, **kwargs: object) -> NoReturn:
-        raise pickle.UnpicklingError(
-            f"it asks to call {cls.__module__}.{cls.__name__}, which is not part of a checkpoint"
-        )
+MOST_OPERATIONS = 4_000_000
+"""A state dict has about 30 for each tensor, a pickled module 300."""
 
 
-class Record(metaclass=_RecordType):
-    """What is left of an object of a class: its state, no behaviour."""
+class UnpicklingError(ValueError):
+    """A pickle is damaged, or asks for what no checkpoint needs; the message says for what."""
+
+
+@dataclass(eq=False, slots=True)
+class Named:
+    """The name of a class or function; it is not imported."""
+
+    module: str
+    name: str
+
+    def __str__(self) -> str:
+        return quote(f"{self.module}.{self.name}")
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """What is left of an object: its state, no behaviour."""
 
     state: object = None
 
-    def __new__(cls, *args: object) -> Record:
-        """Whatever the object was made of, nothing of it is used."""
-        return object.__new__(cls)
 
-    def __setstate__(self, state: object) -> None:
-        self.state = state
+@dataclass(eq=False, slots=True)
+class Group:
+    """What is left of a set: the list that it was made of."""
 
-    def __hash__(self) -> int:  # sets of them occur
-        return id(self)
+    items: list[Any]
 
 
-class _Inert(Record):
-    """The result of a known, harmless call that no tensor depends on."""
+@dataclass(eq=False, slots=True)
+class Storage:
+    """Numbers that lie beside the pickle."""
+
+    kind: str
+    """torch's name of their class, e.g. ``FloatStorage``."""
+    key: str
+    count: int
 
 
-def _ignore(*args: object) -> Record:
-    return _Inert.__new__(_Inert)
+@dataclass(eq=False, slots=True)
+class View:
+    """A tensor that is not made yet. Nothing of it has been checked."""
+
+    storage: Any
+    offset: Any
+    size: Any
+    stride: Any
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    return text.encode("latin-1")  # the only use: bytes written by an old pickle protocol
+def quote(text: str) -> str:
+    """A file's text as it may stand in a message: short, and without control characters."""
+    return text[:100].encode("unicode_escape").decode()
 
 
-def _rebuild_parameter(data: Tensor, requires_grad: bool, hooks: object) -> Tensor:
-    return data
+def read_pickle(data: bytes) -> object:
+    """What a pickle holds: containers, numbers, text, records, views. Raises UnpicklingError.
+
+    Dicts keep the items whose key is text.
+    """
+    try:
+        return _run(data)
+    except UnpicklingError:
+        raise
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise UnpicklingError(f"its pickle is damaged ({quote(str(error))})") from None
 
 
-def _rebuild_tensor(
-    storage: Tensor,
-    offset: int,
-    size: tuple[int, ...],
-    stride: tuple[int, ...],
-    *unused: object,
-) -> Tensor:
-    counts = (offset, *size, *stride)
-    if len(size) != len(stride) or any(not isinstance(n, int) or n < 0 for n in counts):
-        raise pickle.UnpicklingError("a tensor's size and stride make no sense")
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if math.prod(size) and last >= storage.numel():
-        raise pickle.UnpicklingError("a tensor reaches past the end of its storage")
-    return storage.as_strided(size, stride, offset).clone()
+def _run(data: bytes) -> object:
+    stack: list[Any] = []
+    below: list[list[Any]] = []  # the stacks under each mark
+    memo: dict[int, Any] = {}
+    argument: Any
+    for count, (operation, argument, _) in enumerate(pickletools.genops(data)):
+        if count == MOST_OPERATIONS:
+            raise UnpicklingError(f"its pickle has more than {MOST_OPERATIONS} operations")
+        if operation.name in _DATA:
+            stack.append(argument)
+            continue
+        match operation.name:
+            case "BINPUT" | "LONG_BINPUT" | "PUT":
+                memo[argument] = stack[-1]
+            case "MEMOIZE":
+                memo[len(memo)] = stack[-1]
+            case "BINGET" | "LONG_BINGET" | "GET":
+                stack.append(memo[argument])
+            case "PROTO" | "FRAME":
+                pass
+            case "MARK":
+                below.append(stack)
+                stack = []
+            case "NONE":
+                stack.append(None)
+            case "NEWTRUE" | "NEWFALSE":
+                stack.append(operation.name == "NEWTRUE")
+            case "EMPTY_DICT":
+                stack.append({})
+            case "EMPTY_LIST":
+                stack.append([])
+            case "EMPTY_SET":
+                stack.append(Group([]))
+            case "EMPTY_TUPLE":
+                stack.append(())
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                items = _pop_many(stack, int(operation.name[-1]))
+                stack.append(tuple(items))
+            case "TUPLE" | "LIST" | "DICT" | "FROZENSET":
+                items, stack = stack, below.pop()
+                stack.append(_CONTAINERS[operation.name](items))
+            case "APPEND" | "SETITEM":
+                items = _pop_many(stack, 1 if operation.name == "APPEND" else 2)
+                _add(stack[-1], items)
+            case "APPENDS" | "SETITEMS" | "ADDITEMS":
+                items, stack = stack, below.pop()
+                _add(stack[-1], items)
+            case "POP":
+                stack.pop()
+            case "POP_MARK":
+                stack = below.pop()
+            case "DUP":
+                stack.append(stack[-1])
+            case "GLOBAL":
+                stack.append(_name(*argument.split(" ", 1)))
+            case "STACK_GLOBAL":
+                stack.append(_name(*_pop_many(stack, 2)))
+            case "BINPERSID":
+                stack.append(_refer(stack.pop()))
+            case "REDUCE":
+                stack.append(_call(*_pop_many(stack, 2)))
+            case "NEWOBJ" | "NEWOBJ_EX":
+                _pop_many(stack, 2 if operation.name == "NEWOBJ" else 3)
+                stack.append(Record())
+            case "BUILD":
+                state = stack.pop()
+                _set_state(stack[-1], state)
+            case "STOP":
+                return stack.pop()
+            case name:
+                raise UnpicklingError(f"its pickle uses {name}, which no checkpoint needs")
+    raise UnpicklingError("its pickle does not end")
 
 
-_CALLS: dict[tuple[str, str], Callable[..., object]] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
-    ("_codecs", "encode"): _encode,
-    ("__builtin__", "set"): set,
-    ("builtins", "set"): set,
-    ("__builtin__", "getattr"): _ignore,
-    ("builtins", "getattr"): _ignore,
-    ("numpy", "dtype"): _ignore,
-    ("numpy._core.multiarray", "scalar"): _ignore,
-    ("numpy.core.multiarray", "scalar"): _ignore,
+_DATA = frozenset(
+    (
+        *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
+        *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+        *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BYTEARRAY8"),
+    )
+)
+"""Operations that push what they carry."""
+
+
+def _make_dict(items: list[Any]) -> dict[str, Any]:
+    pairs = zip(items[::2], items[1::2], strict=True)
+    return {key: value for key, value in pairs if type(key) is str}
+
+
+_CONTAINERS: dict[str, Callable[[list[Any]], object]] = {
+    "TUPLE": tuple,
+    "LIST": list,
+    "DICT": _make_dict,
+    "FROZENSET": Group,
 }
-"""All that a checkpoint's pickle may call, and what is done instead."""
-
-_STORAGES = {
-    "DoubleStorage": torch.float64,
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-}
 
 
-class Unpickler(pickle.Unpickler):
-    """Builds containers, tensors and records; calls nothing that is not in ``_CALLS``."""
+def _pop_many(stack: list[Any], count: int) -> list[Any]:
+    if len(stack) < count:
+        raise UnpicklingError("its pickle is damaged (nothing is left on the stack)")
+    items = stack[-count:]
+    del stack[-count:]
+    return items
 
-    def __init__(self, archive: zipfile.ZipFile, pickle_name: str) -> None:
-        super().__init__(io.BytesIO(archive.read(pickle_name)))
-        self._archive = archive
-        self._root = pickle_name.removesuffix("data.pkl")
-        self._storages: dict[str, Tensor] = {}
 
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - pickle's own signature
-        """A listed call's stand-in, or a class of records."""
-        if (module, name) in _CALLS:
-            return _CALLS[module, name]
-        return _RecordType(name, (Record,), {"__module__": module})
+def _add(target: object, items: list[Any]) -> None:
+    """Append to a list or a set, or set items of a dict; a record takes anything."""
+    match target:
+        case list():
+            target.extend(items)
+        case Group():
+            target.items.extend(items)
+        case dict():
+            target.update(_make_dict(items))
+        case Record():
+            pass
+        case _:
+            raise UnpicklingError(f"it asks to fill a {type(target).__name__}")
 
-    def persistent_load(self, reference: object) -> Tensor:
-        """A storage of the archive as a tensor of one axis."""
-        if not isinstance(reference, tuple) or len(reference) != 5 or reference[0] != "storage":
-            raise pickle.UnpicklingError("a reference is not to a tensor's storage")
-        _, kind, key, _, count = reference
-        dtype = _STORAGES.get(getattr(kind, "__name__", ""))
-        if dtype is None:
-            raise pickle.UnpicklingError(f"its tensors have the unknown type {kind!r}")
-        if key not in self._storages:
-            data = self._archive.read(f"{self._root}data/{key}")
-            if len(data) != count * dtype.itemsize:
-                raise pickle.UnpicklingError(
-                    f"storage {key} has {len(data)} bytes, expected {count * dtype.itemsize}"
-                )
-            empty = torch.empty(0, dtype=dtype)
-            self._storages[key] = torch.frombuffer(bytearray(data), dtype=dtype) if data else empty
-        return self._storages[key]
+
+def _set_state(target: object, state: object) -> None:
+    """A record gets its state; that of an OrderedDict, which is metadata, is dropped."""
+    if isinstance(target, Record):
+        target.state = state
+    elif not isinstance(target, dict):
+        raise UnpicklingError(f"it asks to change the state of a {type(target).__name__}")
+
+
+def _name(module: object, name: object) -> Named:
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise UnpicklingError("a class has a name that is no text")
+    return Named(_OLD_MODULES.get(module, module), name)
+
+
+def _refer(reference: object) -> Storage:
+    match reference:
+        case ("storage", Named("torch", kind), str(key), _, int(count)):
+            return Storage(kind, key, count)
+        case ("storage", Named() as kind, str(), _, int()):
+            raise UnpicklingError(f"its tensors have the unknown type {kind}")
+    raise UnpicklingError("a reference is not to a tensor's storage")
+
+
+def _call(called: object, values: object) -> object:
+    while isinstance(called, Named) and isinstance(values, tuple):
+        if str(called) == _FROM_TYPE:  # a tensor with attributes of its own, such as a buffer
+            called, _, values, _ = values
+        elif stand_in := _CALLS.get(str(called)):
+            return stand_in(*values)
+        else:
+            break
+    name = called if isinstance(called, Named) else f"a {type(called).__name__}"
+    raise UnpicklingError(f"it asks to call {name}, which is not part of a checkpoint")
+
+
+_OLD_MODULES = {"__builtin__": "builtins"}
+"""As protocol 2, which torch.save writes, calls them."""
+_FROM_TYPE = "torch._tensor._rebuild_from_type_v2"
+_PATHS = tuple(
+    f"pathlib{inner}.{pure}{system}Path"
+    for inner in ("", "._local")  # of Python 3.13
+    for pure in ("", "Pure")
+    for system in ("Posix", "Windows")
+)
+_NUMPY = tuple(
+    f"numpy.{core}.{name}"
+    for core in ("core", "_core")
+    for name in ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer")
+)
+_CALLS: dict[str, Callable[..., object]] = {
+    "torch._utils._rebuild_tensor_v2": lambda *values: View(*values[:4]),
+    "torch._utils._rebuild_parameter": lambda tensor, *_: tensor,
+    "torch._utils._rebuild_parameter_with_state": lambda tensor, *_: tensor,
+    "collections.OrderedDict": lambda *_: {},
+    "collections.defaultdict": lambda *_: {},
+    "builtins.set": lambda items=(), *_: Group(items if isinstance(items, list) else []),
+} | dict.fromkeys(
+    (
+        *("_codecs.encode", "builtins.bytearray", "builtins.complex", "builtins.getattr"),
+        *("builtins.frozenset", "builtins.range", "builtins.slice", "builtins.xrange"),
+        *("collections.Counter", "collections.deque"),
+        *(f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")),
+        *("numpy.dtype", "torch.Size", "torch.device"),
+        *_PATHS,
+        *_NUMPY,
+    ),
+    lambda *_: Record(),
+)
+"""All that a checkpoint may ask to call, and what is done instead: what no tensor depends on is
+made a record."""

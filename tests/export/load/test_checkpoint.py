@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import datetime
 import os
 import pickle
 import zipfile
-from pathlib import Path
+from collections import Counter, OrderedDict, defaultdict, deque
+from pathlib import Path, PureWindowsPath
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -205,3 +209,88 @@ def test_another_models_checkpoint(network: torch.nn.Module) -> None:
     other = MODELS["basicpitch"].build().get_submodule("network")
     with pytest.raises(CheckpointError, match="not a checkpoint of BasicAMT"):
         load_into(network, dict(other.state_dict()), Path("a.pth"))
+
+
+def list_ordinary_things() -> dict[str, object]:
+    """What training scripts leave beside the weights."""
+    counts: defaultdict[str, int] = defaultdict(int, steps=3)
+    return {
+        "losses": np.arange(6.0).reshape(2, 3),
+        "words": np.array(["a", "bc"]),
+        "best": np.float64(0.93),
+        "seed": np.int64(7),
+        "dtype": np.dtype("float32"),
+        "path": Path("run/1"),
+        "other path": PureWindowsPath("run"),
+        "device": torch.device("cpu"),
+        "size": torch.Size([1, 2]),
+        "type": torch.float16,
+        "counts": counts,
+        "order": OrderedDict(b=1, a=2),
+        "histogram": Counter("abba"),
+        "last": deque([1, 2], maxlen=3),
+        "when": datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC),
+        "day": datetime.date(2026, 1, 2),
+        "took": datetime.timedelta(hours=3),
+        "layers": {(1, 2): "a tuple", 3: "a number", None: "nothing", frozenset("x"): "a set"},
+        "names": {"a", "b"},
+        "bytes": b"\x00\x01",
+        "bytearray": bytearray(b"\x00"),
+        "complex": 1j,
+        "slice": slice(1, 2),
+        "range": range(3),
+        "options": argparse.Namespace(lr=1e-3),
+        "great": 2**100,
+        "float": float("inf"),
+        "nested": [((),), {"deep": [None, True]}],
+    }
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("name", list_ordinary_things())
+def test_ordinary_things_beside_the_weights(name: str, protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    thing = list_ordinary_things()[name]
+    weight = torch.arange(3.0)
+    for content in ({"state_dict": {"w": weight}, "x": thing}, {"w": weight, "x": thing}):
+        torch.save(content, path, pickle_protocol=protocol)
+        assert same(load_state(path), {"w": weight})
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_tensors_of_every_kind(protocol: int, tmp_path: Path) -> None:
+    grown = torch.arange(4.0, requires_grad=True)
+    noted = torch.arange(4.0)
+    noted.__dict__["note"] = "mine"
+    state = {
+        "parameter": torch.nn.Parameter(torch.arange(3.0)),
+        "buffer": torch.nn.Buffer(torch.arange(3)),
+        "grown": grown,
+        "noted": noted,
+        "repeated": torch.ones(1, 1).expand(2, 3),
+        "transposed": torch.arange(6.0).reshape(2, 3).T,
+        "half": torch.ones(2, dtype=torch.float16),
+        "brain": torch.ones(2, dtype=torch.bfloat16),
+        "flags": torch.tensor([True, False]),
+        "empty": torch.empty(0, 3),
+        "number": torch.tensor(3),
+    }
+    for content in (state, defaultdict(None, state), OrderedDict(state)):
+        torch.save(content, tmp_path / "a.pth", pickle_protocol=protocol)
+        found = load_state(tmp_path / "a.pth")
+        assert same(found, {name: tensor.detach() for name, tensor in state.items()})
+        assert [t.dtype for t in found.values()] == [t.dtype for t in state.values()]
+
+
+def test_shared_and_unsaved_parts_of_a_module(tmp_path: Path) -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+    module.append(module[0])
+    module[1].register_buffer("scratch", torch.ones(1), persistent=False)
+    torch.save(module, tmp_path / "a.pth")
+    found = load_state(tmp_path / "a.pth")
+    assert "1.running_mean" in found
+    assert "1.scratch" not in found
+    assert not [name for name in found if name.startswith("2.")]
+    assert same(
+        found, {name: tensor for name, tensor in module.state_dict().items() if name[0] != "2"}
+    )
