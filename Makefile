@@ -101,7 +101,7 @@ evaluate: $(READY) ## compare the bundled weights with CHECKPOINTS=DIR; ARGS="--
 ##@ Development
 # Two at a time, a file's tests beside each other in one process; WORKERS=0: in this one.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: test
 test: $(READY) $(NPM_READY) ## run the tests that need no browser and export no real network

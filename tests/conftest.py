@@ -1,62 +1,110 @@
-"""Fixtures of several tests: the shared material, browsers, models and clips."""
+"""Fixtures of several tests: the shared material, browsers, models and clips.
+
+A package that is slow to import is imported by the fixture that needs it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import soundfile
-import torch
-from playwright.sync_api import Browser
 
-from export.__main__ import main
-from export.catalog import MODELS
-from export.manifest import Manifest
-from tests.browsers import BROWSERS, open_browser
 from tests.paths import SHARED
-from tests.stand_in import write_models, write_tune
-from verify.runtimes.launch import BrowserName
-from web.build import build_site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# One thread sums in one order, and leaves the other core to the browser, or to another test.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+MARKERS = {"browsing": "browser", "exporting": "export"}
+"""Fixture → marker of the tests that request it, directly or through another fixture."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: starts a real browser")
+    config.addinivalue_line("markers", "export: traces or exports a real network")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Retry once a page in Firefox that never settles; a wrong result is never retried.
+    """Mark by fixtures, and run each file, or each browser's half of it, in one process.
 
-    In Firefox ESR 153 under a service worker a thread sometimes never gets its first message, and
-    onnxruntime then waits for ever (figures at fetchRuntime in web/lib/worker/session.js). The
-    library starts again with one thread after START_MS; this stays until CI no longer needs it.
+    The order: one file that makes the shared export, tests in a browser, since they are long, and
+    the rest.
     """
     for item in items:
-        if "test_page_" in item.nodeid and "firefox" in item.nodeid:
+        names = {*getattr(item, "fixturenames", ())}
+        names.update(name for mark in item.iter_markers("usefixtures") for name in mark.args)
+        for fixture, marker in MARKERS.items():
+            if fixture in names:
+                item.add_marker(marker)
+        callspec = getattr(item, "callspec", None)
+        browser = callspec.params.get("browser", "") if callspec else ""
+        # Software WebGPU takes every core: no two of them at once.
+        group = "webgpu" if "webgpu" in item.nodeid else f"{item.path} {browser}"
+        item.add_marker(pytest.mark.xdist_group(group))
+        # In Firefox ESR 153 under a service worker a thread sometimes never gets its first message,
+        # and onnxruntime then waits for ever (figures at fetchRuntime in
+        # web/lib/worker/session.js). So a page that never settles is retried once; a wrong result
+        # is never retried. This stays until CI no longer needs it.
+        if "tests/web/page/" in item.nodeid and "firefox" in item.nodeid:
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
+    needed = {"models", "exporting"}
+    first = next((i.path for i in items if needed <= {*getattr(i, "fixturenames", ())}), None)
+    items.sort(
+        key=lambda item: (
+            item.path != first,
+            item.get_closest_marker("browser") is None,
+            item.get_closest_marker("export") is not None,
+        )
+    )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Use one thread, which sums in one order and leaves the other core to the browser."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(scope="session")
+def browsing() -> None:
+    """Request this, directly or through another fixture, in a test that starts a browser."""
 
 
-@pytest.fixture(scope="module", params=BROWSERS)
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def exporting() -> None:
+    """Request this, directly or through another fixture, in a test that traces a real network."""
+
+
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest, browsing: None) -> Iterator[Browser]:
     """Chromium, then Firefox: each started once for the tests of a file."""
-    name: BrowserName = request.param
-    with open_browser(name) as opened:
+    from tests.browsers import open_browser
+
+    with open_browser(request.param) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def chromium(browsing: None) -> Iterator[Browser]:
+    """Chromium alone, started once for the tests of a file."""
+    from tests.browsers import open_browser
+
+    with open_browser("chromium") as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page with stand-in models in ``site``, those in ``models``, a recording, ``tune.wav``."""
-    folder = tmp_path_factory.mktemp("page")
-    build_site(write_models(folder / "models"), folder / "site")
-    write_tune(folder / "tune.wav")
-    return folder
+    from tests.stand_in import write_models, write_tune
+    from web.build import build_site
+
+    def make(folder: Path) -> None:
+        build_site(write_models(folder / "models"), folder / "site")
+        write_tune(folder / "tune.wav")
+
+    return make_once(tmp_path_factory, "page", make)
 
 
 @pytest.fixture(scope="session")
@@ -69,32 +117,73 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Upstream's if they are beside the checkout, else random ones: both must work."""
+    """Upstream's if they are beside the checkout, else the bundled ones."""
     if SHARED.is_dir():
         return SHARED / "checkpoints"
-    folder = tmp_path_factory.mktemp("checkpoints")
-    for name in ("basicamt", "septimbre", "basicpitch"):
-        torch.manual_seed(len(name))
-        network = MODELS[name].build().get_submodule("network")
-        if name == "septimbre":  # trained branches differ in k
-            network.get_parameter("encoder.k").data.fill_(0.3)
-        torch.save(network.state_dict(), folder / f"{name}.pth")
-    return folder
+    import torch
+    from safetensors.torch import load_file
+
+    from export.catalog import MODELS
+    from export.load.sources import BUNDLED
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        for name in ("basicamt", "septimbre"):
+            torch.save(load_file(BUNDLED / f"{name}.safetensors"), folder / f"{name}.pth")
+        torch.manual_seed(0)
+        network = MODELS["basicpitch"].build().get_submodule("network")
+        torch.save(network.state_dict(), folder / "basicpitch.pth")
+
+    return make_once(tmp_path_factory, "checkpoints", make)
 
 
 @pytest.fixture(scope="session")
-def models(checkpoints: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every model as an fp32 file, with its manifest."""
-    out = tmp_path_factory.mktemp("models")
-    arguments = ["--checkpoints", str(checkpoints), "--out", str(out), "--variants", "fp32"]
-    arguments.append("--baselines")
-    assert main([*arguments, "--quiet"]) == 0
-    assert {file.model for file in Manifest.read(out).files} == set(MODELS)
-    return out
+def models(
+    checkpoints: Path, tmp_path_factory: pytest.TempPathFactory, exporting: None
+) -> Iterator[Path]:
+    """Every model as an fp32 file, with its manifest; read-only, since every test shares it."""
+    from export.__main__ import main
+    from export.catalog import MODELS
+    from export.manifest import Manifest
+
+    def make(out: Path) -> None:
+        arguments = ["--checkpoints", str(checkpoints), "--out", str(out), "--variants", "fp32"]
+        assert main([*arguments, "--baselines", "--quiet"]) == 0
+
+    made = make_once(tmp_path_factory, "models", make)
+    assert {file.model for file in Manifest.read(made).files} == set(MODELS)
+    before = look(made)
+    yield made
+    assert look(made) == before, "a test wrote into what all share"
+
+
+def make_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """A folder that several processes share: the first one makes it, the others wait for it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    made, unfinished = root / name, root / f"{name}.unfinished"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+            make(unfinished)
+            unfinished.rename(made)
+    return made
+
+
+def look(folder: Path) -> dict[str, tuple[int, int]]:
+    """Length and time of change of every file."""
+    stats = {str(path): path.stat() for path in folder.rglob("*")}
+    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
 
 
 def read_mono(path: Path) -> np.ndarray:
     """A recording mixed by the mean: float32 (1, 1, samples), at its own rate."""
+    import soundfile
+
     samples, _ = soundfile.read(path, dtype="float32", always_2d=True)
     mono: np.ndarray = samples.mean(axis=1)[None, None]
     return mono

@@ -7,10 +7,10 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
+from tests.patience import PATIENCE_SECONDS
 from tests.stand_in import TUNE
 
 SETTLED = "html:is([data-state=done],[data-state=empty],[data-state=error])"
-WAIT_MS = 90_000
 
 _KEEP_BLOBS = """
 const make = URL.createObjectURL;
@@ -42,7 +42,7 @@ class PageDriver:
         if self._firefox:
             self.page.add_init_script(_KEEP_BLOBS)
         self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.set_default_timeout(WAIT_MS)
+        self.page.set_default_timeout(1000 * PATIENCE_SECONDS)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on(
             "console",

@@ -43,6 +43,7 @@ def run(tmp_path: Path, *arguments: object) -> int:
     return main([*map(str, arguments), *out])
 
 
+@pytest.mark.usefixtures("browsing")
 def test_a_good_file_passes_in_a_real_browser_and_the_report_says_so(
     tiny: Path, reference: Path, tmp_path: Path
 ) -> None:
@@ -216,6 +217,7 @@ class TestPlan:
 class TestEpsilon:
     """The laboratory sees every known loss."""
 
+    @pytest.mark.usefixtures("exporting")
     def test_the_optimising_exporter_drops_and_ours_keeps(self) -> None:
         added, factors = command.build_stages()
         cells = {row.name.partition(",")[0]: row.cells for row in added.rows}
@@ -242,6 +244,7 @@ class TestEpsilon:
         assert command.judge(values, ["1e-6"], added=True, half=False) == (word,)
 
 
+@pytest.mark.usefixtures("browsing")
 def test_browsers_lists_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["browsers", "--list"]) == 0
     assert "chromium: " in capsys.readouterr().out
@@ -257,4 +260,3 @@ def test_browsers_that_are_missing_are_got_or_named(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(install, "install", asked.append)
     assert install.main([]) == 2
     assert asked == [["chromium", "firefox"]]
-    assert not install.is_installed("webkit")

@@ -9,8 +9,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.browsers import open_browser
+from tests.patience import PATIENCE_SECONDS
 from tests.stand_in import TUNE, write_models, write_tune
 from web.assets import NODE_MODULES, RUNTIME, WEB
 from web.build import build_site
@@ -22,26 +23,26 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_models(tmp_path_factory.mktemp("models"))
 
 
-def notes_of(folder: Path, file: Path) -> list[dict[str, float]]:
-    with SiteServer(folder) as server, open_browser("chromium") as browser:
-        page = browser.new_page()
+def notes_of(chromium: Browser, folder: Path, file: Path) -> list[dict[str, float]]:
+    with SiteServer(folder) as server, chromium.new_context() as context:
+        page = context.new_page()
         page.goto(server.url)
         page.set_input_files("#file", file)
-        page.wait_for_selector("#notes:not(:empty)", timeout=90_000)
+        page.wait_for_selector("#notes:not(:empty)", timeout=1000 * PATIENCE_SECONDS)
         text = page.locator("#notes").text_content() or ""
         assert text.startswith("["), text
         notes: list[dict[str, float]] = json.loads(text)
         return notes
 
 
-def test_plain_html(models: Path, tmp_path: Path) -> None:
+def test_plain_html(chromium: Browser, models: Path, tmp_path: Path) -> None:
     build_site(models, tmp_path / "site")
     shutil.copy(WEB / "examples" / "plain" / "index.html", tmp_path / "site" / "index.html")
-    notes = notes_of(tmp_path / "site", write_tune(tmp_path / "tune.wav"))
+    notes = notes_of(chromium, tmp_path / "site", write_tune(tmp_path / "tune.wav"))
     assert [note["pitch"] for note in notes] == [pitch for _, _, pitch, _ in TUNE]
 
 
-def test_bundler_and_package(models: Path, tmp_path: Path) -> None:
+def test_bundler_and_package(chromium: Browser, models: Path, tmp_path: Path) -> None:
     pack = ["npm", "pack", "--pack-destination", str(tmp_path), "--loglevel=error"]
     subprocess.run(pack, cwd=WEB, check=True, capture_output=True)
     project = tmp_path / "project"
@@ -60,7 +61,7 @@ def test_bundler_and_package(models: Path, tmp_path: Path) -> None:
     (project / "ort").mkdir()
     for name in RUNTIME["wasm"]:
         shutil.copy(NODE_MODULES / "onnxruntime-web" / "dist" / name, project / "ort" / name)
-    notes = notes_of(project, write_tune(tmp_path / "tune.wav"))
+    notes = notes_of(chromium, project, write_tune(tmp_path / "tune.wav"))
     assert [(note["pitch"], note["timbre"]) for note in notes] == [
         (pitch, voice) for _, _, pitch, voice in TUNE
     ]

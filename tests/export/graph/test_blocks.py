@@ -20,6 +20,8 @@ from export.graph.simplify import simplify
 from export.graph.trace import trace
 from tests.conftest import make_music
 
+pytestmark = pytest.mark.usefixtures("exporting")
+
 BLOCK = 32
 TOLERANCE = 1e-5
 """For activations in [0, 1] and embeddings of length 1; onnxruntime sums others otherwise."""

@@ -164,6 +164,7 @@ def test_nothing_to_find_is_not_agreement() -> None:
         follow_constants(stock, onnx.ModelProto(), "lose everything")
 
 
+@pytest.mark.usefixtures("exporting")
 def test_the_networks_own_guards_are_in_the_stock() -> None:
     network = MODELS["septimbre"].build()
     network.get_parameter("network.encoder.k").data.fill_(0.3)  # trained branches differ

@@ -160,6 +160,7 @@ def test_what_the_spectrum_cannot_do_is_refused() -> None:
         SpectralConv(conv, 250)
 
 
+@pytest.mark.usefixtures("exporting")
 @pytest.mark.parametrize("name", ["basicamt", "septimbre", "basicpitch"])
 def test_a_whole_network_stays_the_same(name: str, shared: Path) -> None:
     model = MODELS[name]
@@ -193,7 +194,7 @@ def test_the_file_computes_what_the_network_does(length: int, fast_file: bytes) 
 
 
 @pytest.fixture(scope="module")
-def fast_file() -> bytes:
+def fast_file(exporting: None) -> bytes:
     torch.manual_seed(0)
     model = MODELS["basicamt"]
     traced = trace(model.build(), model.outputs, form="fast")

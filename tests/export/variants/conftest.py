@@ -17,7 +17,7 @@ OUTPUTS = ("onset", "frame")
 
 
 @pytest.fixture(scope="package")
-def make() -> Callable[[Form], onnx.ModelProto]:
+def make(exporting: None) -> Callable[[Form], onnx.ModelProto]:
     """A basicamt whose weights are random, as ``build`` gives it to a variant."""
     made: dict[Form, onnx.ModelProto] = {}
 

@@ -76,6 +76,7 @@ def rename(file: Path, target: Path) -> None:
     onnx.save(model, target)
 
 
+@pytest.mark.usefixtures("browsing")
 def test_files_with_other_names_are_a_baseline_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

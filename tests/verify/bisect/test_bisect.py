@@ -16,6 +16,8 @@ from verify.compare import Array
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.runners import NativeRunner, Runner, RunnerError, Tensors
 
+IN_CHROMIUM = pytest.param("chromium-wasm", marks=pytest.mark.browser)
+
 NOISE = {"audio": np.random.default_rng(0).normal(0, 0.1, (1, 1, 3000)).astype(np.float32)}
 SILENCE = {"audio": np.zeros((1, 1, 3000), np.float32)}
 
@@ -25,7 +27,7 @@ def good(tmp_path: Path) -> Path:
     return tiny_models.write(tmp_path / "good.onnx")
 
 
-@pytest.fixture(params=["native-full", "chromium-wasm"])
+@pytest.fixture(params=["native-full", IN_CHROMIUM])
 def runner(request: pytest.FixtureRequest) -> Runner:
     if request.param == "native-full":
         return NativeRunner("full")

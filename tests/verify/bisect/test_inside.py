@@ -13,6 +13,8 @@ from verify.bisect.search import find_bad_node
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.runners import NativeRunner
 
+IN_CHROMIUM = pytest.param("chromium-wasm", marks=pytest.mark.browser)
+
 OPSETS = [helper.make_opsetid("", 18), helper.make_opsetid("tiny", 1)]
 LEVEL = helper.make_function(
     "tiny",
@@ -63,7 +65,7 @@ def write(path: Path, *, loop: bool, floor: float = 0.0, state: bool = False) ->
 
 
 @pytest.mark.parametrize("loop", [False, True])
-@pytest.mark.parametrize("name", ["native-full", "chromium-wasm"])
+@pytest.mark.parametrize("name", ["native-full", IN_CHROMIUM])
 def test_the_node_inside_is_named(name: str, loop: bool, tmp_path: Path) -> None:
     file = write(tmp_path / "bad.onnx", loop=loop)
     runner = NativeRunner("full") if name == "native-full" else BrowserRunner(RUNTIMES[name])

@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
+from playwright.sync_api import Browser
 
 from export.catalog import MODELS
 from export.example import read_example
-from tests.browsers import BROWSERS, open_browser
 from tests.export.load.test_sources import Quiet
 from tests.paths import TESTS
 from verify.matrix.notes import agree, transcribe
-from verify.runtimes.launch import BrowserName
 from verify.runtimes.session import NODE_MODULES
 
 WORKER = TESTS / "js" / "notedigger_app" / "worker.js"
@@ -53,14 +52,13 @@ def site(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
         server.shutdown()
 
 
-@pytest.mark.parametrize("browser", BROWSERS)
 def test_the_apps_way_of_running_gives_the_same_notes(
-    browser: BrowserName, site: str, models: Path
+    browser: Browser, site: str, models: Path
 ) -> None:
     audio = read_example(SECONDS)
     silence = np.zeros((1, 1, 22_050), np.float32)
-    with open_browser(browser) as opened:
-        page = opened.new_page()
+    with browser.new_context() as context:
+        page = context.new_page()
         page.goto(site)
         for name in ("basicamt", "septimbre"):
             model = MODELS[name]

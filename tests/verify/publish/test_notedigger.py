@@ -19,6 +19,8 @@ from verify.__main__ import main
 from verify.publish.checkout import FILES, FOLDER
 from verify.runtimes.session import NODE_MODULES
 
+pytestmark = pytest.mark.usefixtures("browsing")
+
 APP = TESTS / "js" / "notedigger_app"
 LIBRARY = ROOT / "web" / "lib"
 

@@ -19,6 +19,8 @@ from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.runners import HangError, RunnerError
 from verify.runtimes.session import NODE_MODULES, PAGE, Limits
 
+pytestmark = pytest.mark.usefixtures("browsing")
+
 TOLERANCES = dict.fromkeys(("onset", "frame"), Tolerance(5e-6, "as in test_verify_runners"))
 FLOAT32 = dict.fromkeys(("onset", "frame"), "float32")
 NEEDS_WEBKIT = pytest.mark.skipif(

@@ -11,11 +11,11 @@ import mir_eval
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Browser
 
 from export.catalog import MODELS
 from export.manifest import Manifest, ManifestError
 from tests import note_rules
-from tests.browsers import open_browser
 from tests.page_driver import PageDriver
 from tests.paths import ROOT
 from web.build import build_site
@@ -84,12 +84,12 @@ def upstreams_notes(golden: Path, model: str) -> Timed:
     ],
 )
 def test_no_worse_than_upstream(
-    shared: Path, driver_site: SiteServer, model: str, clip: str, golden: str
+    shared: Path, chromium: Browser, driver_site: SiteServer, model: str, clip: str, golden: str
 ) -> None:
     wanted = score_of(shared / "audio" / f"{clip}.mid")
     bar = note_f1(upstreams_notes(shared / "golden" / f"{golden}.{clip}.npz", model), wanted)
     assert bar > 0.7, "upstream's own outputs were read wrongly"
-    with open_browser("chromium") as browser, browser.new_context() as context:
+    with chromium.new_context() as context:
         driver = PageDriver(context, driver_site.url)
         if model == "septimbre":
             driver.by_timbre("2")

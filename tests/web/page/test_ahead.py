@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.page_driver import WAIT_MS, PageDriver, check_tune
+from tests.page_driver import PageDriver, check_tune
+from tests.patience import wait_until
 from tests.stand_in import TUNE
 from web.serve import SiteServer
 
@@ -42,11 +43,7 @@ def heavy(server: SiteServer) -> list[str]:
 
 
 def wait_for_request(driver: PageDriver, server: SiteServer, path: str) -> None:
-    for _ in range(WAIT_MS // STEP_MS):
-        if path in server.requests:
-            return
-        driver.page.wait_for_timeout(STEP_MS)
-    pytest.fail(f"{path} was not asked for, but {heavy(server)}")
+    wait_until(lambda: path in server.requests, lambda: driver.page.wait_for_timeout(STEP_MS))
 
 
 @pytest.mark.parametrize("reach", [hover, focus, drag])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browsers import open_browser
 from tests.page_driver import PageDriver
 from tests.stand_in import write_tune
 from web.build import build_site
@@ -30,10 +29,9 @@ def folder(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(chromium: Browser) -> Browser:
     """Chromium: Firefox takes brotli from secure origins only."""
-    with open_browser("chromium") as opened:
-        yield opened
+    return chromium
 
 
 def check_bytes(sent: Mapping[str, int]) -> None:

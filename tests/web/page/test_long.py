@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from playwright.sync_api import Browser
 
-from tests.browsers import open_browser
 from tests.page_driver import PageDriver
-from tests.stand_in import write_models, write_tune
-from web.build import build_site
+from tests.stand_in import write_tune
 from web.serve import SiteServer
 
 CHORD = (55, 59, 62, 66, 69, 73, 76, 80, 83, 87)
 
 
-def test_ten_minutes_and_ten_thousand_notes(tmp_path: Path) -> None:
+def test_ten_minutes_and_ten_thousand_notes(
+    chromium: Browser, folder: Path, tmp_path: Path
+) -> None:
     random = np.random.default_rng(0)
     tune = [
         (0.1 + 0.25 * beat, 0.27 + 0.25 * beat, int(pitch), 0)
@@ -23,11 +24,9 @@ def test_ten_minutes_and_ten_thousand_notes(tmp_path: Path) -> None:
         for pitch in random.choice(CHORD, 5, replace=False)
     ]
     file = write_tune(tmp_path / "long.wav", tune=tune, gain=0.1)
-    build_site(write_models(tmp_path / "models"), tmp_path / "site")
     with (
-        SiteServer(tmp_path / "site") as server,
-        open_browser("chromium") as browser,
-        browser.new_context() as context,
+        SiteServer(folder / "site") as server,
+        chromium.new_context() as context,
     ):
         driver = PageDriver(context, server.url)
         driver.pick(file)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.browsers import open_browser
+from playwright.sync_api import Browser
+
 from tests.page_driver import PageDriver
-from tests.stand_in import write_models
-from web.build import build_site
 from web.serve import SiteServer
 
 
-def test_a_recording_from_the_microphone(tmp_path: Path) -> None:
-    build_site(write_models(tmp_path / "models"), tmp_path / "site")
+def test_a_recording_from_the_microphone(chromium: Browser, folder: Path) -> None:
     with (
-        SiteServer(tmp_path / "site") as server,
-        open_browser("chromium") as browser,
-        browser.new_context(permissions=["microphone"]) as context,
+        SiteServer(folder / "site") as server,
+        chromium.new_context(permissions=["microphone"]) as context,
     ):
         driver = PageDriver(context, server.url)
         driver.page.click("#record")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import soundfile
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.page_driver import PageDriver, check_tune
+from tests.patience import wait_until
 from tests.stand_in import TUNE, make_tune, write_tune
 from web.serve import SiteServer
 
@@ -94,12 +96,13 @@ def test_a_dropped_file_gives_its_notes(driver: PageDriver, tune: Path) -> None:
 
 
 def drop(driver: PageDriver, files: list[Path]) -> None:
-    contents = [[file.name, list(file.read_bytes())] for file in files]
+    contents = [[file.name, b64encode(file.read_bytes()).decode()] for file in files]
     driver.page.evaluate(
         """files => {
             const data = new DataTransfer();
             for (const [name, bytes] of files) {
-                data.items.add(new File([Uint8Array.from(bytes)], name));
+                const content = Uint8Array.from(atob(bytes), (one) => one.charCodeAt(0));
+                data.items.add(new File([content], name));
             }
             const area = document.querySelector("#intake");
             for (const type of ["dragenter", "dragover", "drop"]) {
@@ -229,12 +232,12 @@ def test_three_files_in_a_row_leave_one_worker(
         assert driver.transcribe(tune) == "done"
         check_tune(driver)
         # All that a recording needs, WebAssembly's memory too, goes with its worker.
-        for _ in range(50):  # a worker that was ended is reported gone a moment later
-            running = [one.url for one in driver.page.workers if one.url.endswith("worker.js")]
-            if len(running) == 1:
-                break
-            driver.page.wait_for_timeout(100)
-        assert len(running) == 1
+        # One that was ended is reported gone a moment later.
+        wait_until(lambda: count_workers(driver) == 1, lambda: driver.page.wait_for_timeout(100))
+
+
+def count_workers(driver: PageDriver) -> int:
+    return sum(worker.url.endswith("worker.js") for worker in driver.page.workers)
 
 
 def test_a_run_can_be_cancelled_and_another_started(
@@ -243,8 +246,8 @@ def test_a_run_can_be_cancelled_and_another_started(
     long = write_tune(tmp_path / "long.wav", tune=[(30 * i, 30 * i + 1, 60, 0) for i in range(16)])
     driver.pick(long)
     driver.wait("html[data-state=working]")
-    driver.page.click("#cancel", timeout=1000)
-    driver.page.wait_for_selector("html[data-state=idle]", timeout=1000)
+    driver.page.click("#cancel")
+    driver.wait("html[data-state=idle]")
     assert "Cancelled" in driver.message
     assert driver.transcribe(tune) == "done"
     check_tune(driver)
