@@ -35,7 +35,7 @@ from export.options import Options
 from export.prove import NumberError
 
 OPSETS = range(18, 22)
-"""The exporter writes 18 at the least, onnxruntime-web 1.18.0 reads 21 at the most."""
+"""The exporter writes 18 or newer, onnxruntime-web 1.18.0 reads up to 21."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -104,9 +104,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         type=_positive,
         default=EPSILON,
         metavar="E",
-        help="epsilon under the logarithm (default: 1.01e-8, what the published weights know)",
+        help="epsilon under the logarithm (default: 1.01e-8, as the published weights have it)",
     )
-    what.add_argument("--force", action="store_true", help="make again what has not changed")
+    what.add_argument("--force", action="store_true", help="rebuild up-to-date files")
     how = parser.add_argument_group("output")
     how.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     how.add_argument("-v", "--verbose", action="store_true", help="list the constants followed")
@@ -124,10 +124,10 @@ def _positive(text: str) -> float:
 def export(
     weights: dict[str, Weights], options: Options, out: Path, console: Console, *, force: bool
 ) -> tuple[Manifest, set[str]]:
-    """Make what is new or has changed, move it into place at the end, and return the manifest.
+    """Make new and changed files, move them into place at the end, and return the manifest.
 
-    The second value names the files that were made. Entries that were not asked for stay, if the
-    same tools made them.
+    The second value names the files that were made. Entries of other models and variants stay if
+    the same tools made them.
     """
     before = _read_previous(out)
     entries = {file.path: file for file in before.files} if before else {}
@@ -189,7 +189,7 @@ def _is_current(entry: ModelFile | None, recipe: str, out: Path) -> bool:
 
 
 def _collect(entries: dict[str, ModelFile], before: Manifest | None, fresh: set[str]) -> Manifest:
-    """Keep an entry that was not made now only if these tools made it, and still can."""
+    """Keep another entry only if these tools made it, and still can."""
     same_tools = before is not None and before.versions == tool_versions()
     kept = [
         file
@@ -213,7 +213,7 @@ def _position(file: ModelFile) -> tuple[bool, int, int, int]:
 
 
 def _remove_unlisted(out: Path, manifest: Manifest) -> None:
-    """Remove models that the manifest no longer names, and what a killed run left behind."""
+    """Remove files that the manifest no longer names, and leftovers of a killed run."""
     listed = {file.path for file in manifest.files}
     for path in out.glob("*.onnx"):
         if path.name not in listed:
@@ -225,8 +225,8 @@ def _remove_unlisted(out: Path, manifest: Manifest) -> None:
 def print_table(
     manifest: Manifest, fresh: set[str], console: Console, *, verbose: bool = False
 ) -> None:
-    """Print what the folder holds."""
-    # All within 80 columns: a log, and many a terminal, are no wider, and names cut off are none.
+    """Print the manifest's files."""
+    # All within 80 columns, the width of logs and of many terminals: no name is cut off.
     table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
     for heading in ("file", "bytes", "nodes", "error", "weights", ""):
         numeric = heading in ("bytes", "nodes", "error")

@@ -30,27 +30,27 @@ if TYPE_CHECKING:
     from export.layers.rewrite import Form
 
 WHOLE_SECONDS = 6.0
-"""Music on which the error is measured: both instruments and the melody enter, and it is quick."""
+"""Music on which the error is measured: long enough for every instrument to enter, yet quick."""
 STAGE_SECONDS = 2.0
-"""Enough for a stage, which looks no further than a second to either side."""
+"""Enough for a stage, which reads at most a second on either side."""
 FRAME_SAMPLES = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
 """One frame of the waveform that stages take: 512."""
 STAGES_VARIANT: Variant = "fp32"
-"""What is promised of stages is the whole file's result, so there is no other variant of them."""
+"""Stages promise the whole file's result, so they have no other variant."""
 
 Tell = Callable[[str], None]
-"""Takes what is being done, e.g. ``basicamt (fast): simplify``."""
+"""Takes the step under way, e.g. ``basicamt (fast): simplify``."""
 
 
 class Key(NamedTuple):
-    """Which file of a model."""
+    """The identity of a file of a model."""
 
     variant: Variant
     stage: str | None
 
 
 class Part(NamedTuple):
-    """A whole network or one of its stages, and what its files are measured against."""
+    """A whole network or one of its stages, and the reference of its files."""
 
     stage: str | None
     module: nn.Module
@@ -73,7 +73,7 @@ def list_keys(model: Model, variants: Collection[Variant]) -> list[Key]:
 
 
 def file_name(model: Model, key: Key) -> str:
-    """A whole fp32 file has the name that noteDigger knows; the others say what they are."""
+    """noteDigger's name for a whole fp32 file; other names add stage and variant."""
     mark = key.stage or (key.variant if key.variant != "fp32" else "")
     return f"{model.stem}.{mark}.onnx" if mark else f"{model.stem}.onnx"
 
@@ -89,7 +89,7 @@ def build(
     """Write these files of a model into ``folder`` and describe each.
 
     Raises CheckpointError, WeightsError, ConstantLostError or NumberError, all ValueErrors, and
-    onnx's ValidationError where a graph is not a valid one.
+    onnx's ValidationError, which is not one, if a graph is invalid.
     """
     tell(f"{model.name}: load")
     deployed = load_network(model, weights.path, options.epsilon)
@@ -118,7 +118,7 @@ def _take_whole(model: Model, deployed: nn.Module) -> Part:
 
 
 def _cut_stages(model: Model, deployed: nn.Module) -> Iterator[Part]:
-    """Each stage, with what it gets and gives in a run of all of them in float64."""
+    """Each stage, with its inputs and outputs in a run of all of them in float64."""
     import torch
 
     from export.nets.stages import cut, measure_halo, run_stages
@@ -132,7 +132,7 @@ def _cut_stages(model: Model, deployed: nn.Module) -> Iterator[Part]:
         for case, inputs in read_cases(read_example(STAGE_SECONDS)).items()
     }
     for name, stage in stages.items():
-        # Inputs as exact as they are in files.
+        # Inputs in float32, as in files.
         cases = {
             case: {key: found[key].float() for key in stage.inputs}
             for case, found in values.items()
@@ -198,7 +198,7 @@ def write_graph(
     *,
     form: Form,
 ) -> tuple[onnx.ModelProto, Traced]:
-    """Trace and simplify a network, its constants followed through both steps."""
+    """Trace and simplify a network, following its constants through both steps."""
     from export.graph.trace import trace
 
     tell(f"{name}: trace")

@@ -1,7 +1,7 @@
-"""MODELS: the one registry of what is deployed.
+"""MODELS: the one registry of deployed models.
 
-To add a model: one file in ``nets/``, one entry here. Export and verification need no more; the
-page names its two models itself (``web/assets.py``).
+To add a model: one file in ``nets/``, one entry here; stages also need their parts in
+``nets/stages.py``. The page names its two models itself (``web/assets.py``).
 Nothing here imports torch, so that the web builder and the browser runner can read it cheaply.
 """
 
@@ -27,23 +27,23 @@ PITCHES = 84
 EMBEDDING_SIZE = 12
 """Channels of a timbre embedding."""
 EPSILON = 1.01e-8
-"""What the published weights were trained with under the logarithm."""
+"""Added under the logarithm, as in the training of the published weights."""
 FLOAT32_MAX = 3.4028234663852886e38
 LOUDEST = 2.0**50
-"""Amplitude above which a recording is scaled down: its energy's sum would leave float32."""
+"""Amplitude above which a recording is scaled down: the sum of its energy would exceed float32."""
 SILENT = 1e-30
-"""Frame energy (-300 dB) that a deviation is measured against where the largest is even fainter:
-so it counts as none, long before float32 runs out of digits (at 1e-38)."""
+"""Least frame energy (-300 dB) that a deviation is compared with: a fainter recording counts as
+silent, long before float32 runs out of digits (at 1e-38)."""
 STEADY = 1e-5
-"""Deviation, relative to the largest frame energy, up to which there is none: float32 sums of 288
-energies are only that exact. A recording reaches it only if it has very few frames."""
+"""Smallest deviation, relative to the largest frame energy, that counts: float32 sums of 288
+energies are no more exact. Only a recording of very few frames falls below."""
 FAINTEST = 1e-30
-"""Largest activation up to which nothing was recognised, so that nothing is scaled up."""
+"""Smallest maximum that an activation is divided by: below, nothing was recognised."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """How activations become notes (see web/lib/notes/notes.js)."""
+    """Parameters for making notes from activations (see web/lib/notes/notes.js)."""
 
     frame: float
     """Activation above which a pitch sounds, in [0, 1]."""
@@ -71,12 +71,12 @@ class Model:
     stages: tuple[str, ...] = ()
     """Names of the parts that it is also exported in, in running order (``nets/stages.py``)."""
     baseline: bool = False
-    """Whether no trained weights were ever published: to compare size, speed and parity, seeded
-    ones stand in, where it is asked for."""
+    """Whether no trained weights were ever published: on request, seeded ones stand in, to compare
+    size, speed and parity."""
 
     @property
     def stem(self) -> str:
-        """Stem of the exported file, the name that noteDigger knows."""
+        """Stem of the exported file, as noteDigger names it."""
         return f"{self.name}_{RATE_HZ}"
 
     def build(self, epsilon: float = EPSILON) -> nn.Module:

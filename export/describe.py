@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from export.graph.trace import Traced
 
 TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
-"""What a file's bytes depend on."""
+"""Tools that a file's bytes depend on."""
 
 
 class Source(NamedTuple):
-    """What one file is made from."""
+    """The ingredients of one file."""
 
     model: Model
     variant: Variant
@@ -81,16 +81,16 @@ def describe(
 
 
 def count_inlined(graph: onnx.ModelProto) -> int:
-    """Nodes once every function stands in the place of its calls; what is stored is none."""
+    """Number of nodes with every function inlined, without those that only hold a constant."""
     inlined = inline_local_functions(graph)
     return sum(node.op_type != "Constant" for node in list_nodes(inlined.graph))
 
 
 def recommend(variant: Variant, graph: onnx.ModelProto) -> tuple[Backend, ...]:
-    """The backends that a file is the one of its model to take for.
+    """The backends for which a file is the best of its model.
 
-    That is fp32, the most exact, and no slower than the others; not on WebGPU where it computes in
-    float64, which onnxruntime-web has none of there.
+    That is fp32, the most exact, and no slower than the others; but not for WebGPU if it computes
+    in float64, which onnxruntime-web lacks there.
     """
     if variant != "fp32":
         return ()
@@ -98,7 +98,7 @@ def recommend(variant: Variant, graph: onnx.ModelProto) -> tuple[Backend, ...]:
 
 
 def _list_types(graph: onnx.ModelProto) -> Iterator[int]:
-    """Element types that are stored or cast to, in functions and inner graphs too."""
+    """Element types of stored tensors and casts, also in functions and inner graphs."""
     inlined = inline_local_functions(graph).graph
     yield from (tensor.data_type for tensor in list_initializers(inlined))
     for node in list_nodes(inlined):
@@ -115,9 +115,9 @@ def _describe_tensor(value: onnx.ValueInfoProto) -> TensorInfo:
 
 
 def make_recipe(source: Source) -> str:
-    """SHA-256 over all that a file is made from: weights, options, tools, this code.
+    """The cache key of a file: SHA-256 of weights, options, tools, this code, and the example.
 
-    And the example, on which errors are measured.
+    Errors are measured on the example.
     """
     options = source.options
     parts = [
@@ -136,5 +136,5 @@ def make_recipe(source: Source) -> str:
 
 
 def tool_versions() -> dict[str, str]:
-    """Version by name of the tools that make the files; without a build's local label."""
+    """Versions of the tools that make the files, by name, without a build's local label."""
     return {tool: version(tool).partition("+")[0] for tool in TOOLS}

@@ -1,6 +1,6 @@
-"""What was made: frozen dataclasses, and manifest.json.
+"""The manifest of exported files: frozen dataclasses, and manifest.json.
 
-The manifest is where the stages meet: ``export`` writes it, ``verify`` and ``web`` read it.
+``export`` writes it, ``verify`` and ``web`` read it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any, Literal
 from export.catalog import Thresholds
 
 SCHEMA = 2
-"""Raised when a reader of an older manifest would misread a newer one."""
+"""Increased when a reader of older manifests would misread a newer one."""
 FILE_NAME = "manifest.json"
 
 Variant = Literal["fp32", "fp16", "int8"]
 SHIPPED: tuple[Variant, ...] = ("fp32", "fp16")
-"""What is made unless told otherwise; ``make bench`` says what each variant is worth."""
+"""Variants that are made by default; ``make bench`` compares all."""
 Backend = Literal["wasm", "webgpu"]
-"""What onnxruntime-web computes on: the CPU, or a graphics adapter."""
+"""Backend of onnxruntime-web: the CPU, or a graphics adapter."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Gather:
-    """What a stage tells of the whole recording, once it has run over every chunk.
+    """A statistic of the whole recording that a stage gives, once it has run over every chunk.
 
     ``deviation``: of a value a frame (1, F), its unbiased standard deviation (1,), at least
     ``relative_floor`` times the largest value; up to that the recording is silent and every
@@ -57,12 +57,12 @@ class Gather:
     """The least that a maximum, or the largest value of a ``deviation``, counts as."""
     relative_floor: float = 0.0
     values: int | None = None
-    """How many stand behind a frame's mean, where the variance of all is to be unbiased."""
+    """Number of values behind a frame's mean, if the variance of all shall be unbiased."""
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """One exported file: what it is, where it came from, what was measured.
+    """One exported file: its identity, its origin and its measured errors.
 
     A file is a whole model, or one stage of it, to be run over chunks of a recording (see
     ``export/nets/stages.py``). Stages are fp32: together they promise the whole file's result.
@@ -78,7 +78,7 @@ class ModelFile:
     bytes: int
     sha256: str
     nodes: int
-    """Of the graph, the call of a function counted as one."""
+    """Of the graph, a call of a function counted as one."""
     nodes_inlined: int
     """Each body counted at every call; much of it runs once, when a session starts."""
     parameters: int
@@ -91,31 +91,31 @@ class ModelFile:
     """Frames on either side that a stage's output depends on; in audio, times the hop, at
     ``rate_hz``. None for the whole model, which reads the whole recording."""
     gathers: tuple[Gather, ...]
-    """What a stage tells of the whole recording."""
+    """Statistics of the whole recording that a stage gives."""
     rate_hz: int
     """Rate of the input waveform."""
     network_rate_hz: int
     hop_samples: int
-    """At ``network_rate_hz``: frame i stands at i * hop_samples / network_rate_hz seconds."""
+    """At ``network_rate_hz``: frame i is at i * hop_samples / network_rate_hz seconds."""
     lowest_pitch: int
     """MIDI number of output row 0."""
     thresholds: Thresholds
     weights: str
     """``checkpoint``, ``timbreamt``, ``bundled``, or ``random, seed 0``."""
     checkpoint_sha256: str | None
-    """SHA-256 of the checkpoint file; None where the weights are random."""
+    """SHA-256 of the checkpoint file; None if the weights are random."""
     epsilon: float
     recipe: str
-    """SHA-256 of all that the file was made from; equal recipes give equal bytes."""
+    """The file's cache key, a SHA-256; equal recipes give equal bytes."""
     guards: tuple[str, ...]
     """The constants that were followed through every step, one line each."""
     error: dict[str, float]
     """Largest |file - PyTorch float64| per output on the bundled music, native onnxruntime; a
     stage's on its own inputs."""
     precision: str
-    """How the variant counts, e.g. ``stored in float16, computed in float32``."""
+    """The variant's arithmetic, e.g. ``stored in float16, computed in float32``."""
     recommended_for: tuple[Backend, ...]
-    """Backends that this is the file of its model to take for, see ``describe.recommend``."""
+    """Backends for which this is the best file of its model, see ``describe.recommend``."""
 
     @property
     def title(self) -> str:
@@ -125,7 +125,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything that one run of ``python -m export`` left in its folder."""
+    """The exported files of a folder, and the tools that made them."""
 
     files: tuple[ModelFile, ...]
     """Whole models, then the stages of each in running order."""
@@ -139,7 +139,7 @@ class Manifest:
         return tuple(file for file in self.files if file.stage is None)
 
     def find(self, model: str, variant: str = "fp32") -> ModelFile:
-        """The file of a whole model in a variant; KeyError names what there is."""
+        """The file of a whole model in a variant; KeyError names those that exist."""
         for file in self.wholes:
             if (file.model, file.variant) == (model, variant):
                 return file
@@ -147,7 +147,7 @@ class Manifest:
         raise KeyError(f"the manifest holds no {model} {variant}; it holds {have}")
 
     def find_stages(self, model: str) -> tuple[ModelFile, ...]:
-        """The stages of a model, in running order; empty where it has none."""
+        """The stages of a model, in running order; empty if it has none."""
         return tuple(file for file in self.files if file.stage and file.model == model)
 
     def judged_together(self) -> Iterator[tuple[ModelFile, ...]]:
@@ -163,7 +163,7 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Read ``folder/manifest.json``; ManifestError where it is absent or not ours."""
+        """Read ``folder/manifest.json``; ManifestError if it is missing or not a manifest."""
         path = folder / FILE_NAME
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
@@ -206,7 +206,7 @@ def _read_file(entry: dict[str, Any]) -> ModelFile:
     if not isinstance(entry, dict):
         raise TypeError(f"a file is {entry!r}, expected an object")
     fields = dict(entry)
-    if not re.fullmatch(r"\w[\w.-]*", fields["path"]):  # what has a folder could lead anywhere
+    if not re.fullmatch(r"\w[\w.-]*", fields["path"]):  # a path with folders could lead anywhere
         raise ValueError(f"path {fields['path']!r} is not a plain file name")
     for key in ("inputs", "outputs"):
         fields[key] = tuple(

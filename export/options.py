@@ -1,4 +1,4 @@
-"""What the user may choose for all models."""
+"""Options for all models."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """What the user may choose for all models."""
+    """Options for all models, from the command line."""
 
     variants: tuple[Variant, ...]
     epsilon: float
     opset: int
     fast: bool = True
-    """Whether layers are rewritten (``layers.rewrite``); else they stay as they were trained."""
+    """Whether layers are rewritten (``layers.rewrite``) or stay as they were trained."""
 
     def choose_form(self, variant: Variant) -> Form:
-        """How a variant's layers are computed (``layers.rewrite``)."""
+        """The form of a variant's layers (``layers.rewrite``)."""
         return FORMS[variant] if self.fast else "trained"

@@ -1,4 +1,4 @@
-"""That a file is what it was made from: its constants, its blocks, its numbers on music."""
+"""The proof of a file: its constants, its blocks, its numbers on music."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from export.manifest import Variant
 from verify.compare import DisagreementError, Tolerance, compare, measure
 
 SHORT_BLOCK_FRAMES = 64
-"""Of the proof: the music has eight, so that there are many borders."""
+"""Of the proof: the music has eight blocks, for many borders."""
 BLOCKS_TOLERANCE = Tolerance(
     1e-5, "other lengths are added up in another order: 1e-6 of activations; a frame too few: 1e-3"
 )
@@ -28,7 +28,7 @@ class NumberError(ValueError):
 
 
 def prove_blocks(graph: onnx.ModelProto, model: Model, music: np.ndarray) -> None:
-    """Check that short blocks give what the whole gives; raises NumberError where they do not."""
+    """Check that short blocks give the whole's result; raises NumberError if they do not."""
     found = []
     for made in (graph, split_into_blocks(graph, SHORT_BLOCK_FRAMES)):
         session = ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -41,12 +41,12 @@ def prove_blocks(graph: onnx.ModelProto, model: Model, music: np.ndarray) -> Non
 
 
 def prove_constants(stock: tuple[Constant, ...], path: Path, variant: Variant) -> None:
-    """Follow the constants into a file, and into what onnxruntime makes of it when it optimises."""
+    """Follow the constants into a file, and into the graph that onnxruntime optimises it to."""
     follow_constants(stock, onnx.load(path), f"{path.name}: variant {variant}")
     with tempfile.TemporaryDirectory() as folder:
         optimised = Path(folder) / "optimised.onnx"
         options = ort.SessionOptions()
-        options.log_severity_level = 3  # it warns that the result is for this machine: it is
+        options.log_severity_level = 3  # it warns that the result is for this machine, as intended
         options.optimized_model_filepath = str(optimised)
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -55,7 +55,7 @@ def prove_constants(stock: tuple[Constant, ...], path: Path, variant: Variant) -
 
 
 def read_cases(music: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """What every file must make numbers of: music (1, 1, samples), silence, a single sample."""
+    """Cases with finite outputs in every file: music (1, 1, samples), silence, a single sample."""
     cases = {"music": music, "silence": np.zeros_like(music), "one sample": music[:, :, :1]}
     return {name: {"audio": audio} for name, audio in cases.items()}
 
@@ -69,7 +69,7 @@ def measure_error(
     """Largest distance to ``truth`` per output on music, the first of the ``cases``.
 
     To three digits, and by one thread, so that it is the same in the next run. Raises NumberError
-    where a case, inputs by name, gives what is not a number, or music another shape than ``truth``.
+    if a case, inputs by name, gives NaN or infinity, or music another shape than ``truth``.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

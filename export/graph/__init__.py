@@ -1,1 +1,1 @@
-"""From a module to an ONNX graph, and from graph to graph: nothing here knows a network by name."""
+"""From a module to an ONNX graph, and from graph to graph, for any network."""

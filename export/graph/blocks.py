@@ -1,11 +1,11 @@
-"""A whole recording block by block, so that what lies between two layers is never there whole.
+"""A whole recording block by block, so that values between layers are never in memory whole.
 
-A convolution sees a few frames to either side. What a network computes from the level (the log
-energy, one number a cell) up to the next sum over the recording can therefore run in blocks of
-frames, each with a halo that is cut off where the recording begins and ends. Here such a region
-of a graph becomes a Scan over the blocks, whose body holds the same nodes. Kept for all frames is
-what the rest of the graph reads; the harmonics, which follow from the level without a convolution,
-are made again where they are needed. A frame is computed from the same numbers as before.
+A convolution reads a few frames on either side. The nodes between the level (the log energy, one
+number per cell) and the next sum over the recording can therefore run in blocks of frames, each
+with a halo that is cut off where the recording begins and ends. Here such a region of a graph
+becomes a Scan over the blocks, whose body has the same nodes. Values that the rest of the graph
+reads are kept for all frames; the harmonics, which follow from the level without a convolution,
+are computed again where they are needed. Each frame is computed from the same numbers as before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from export.graph.regions import Region, find_regions, infer_sizes, sort_nodes
 from export.graph.simplify import store_constants
 
 BLOCK_FRAMES = 1024
-"""About so many at a time, 12 s: halos cost 2 %. What is shorter than 17.8 s is one block."""
+"""Approximate length, 12 s: halos cost 2 %. Up to 17.8 s a recording is one block."""
 PLAN = """
 plan (float[N] level) => (int64[1] frames, int64[1] size, int64[N] numbers) {
     frames = Shape <start = -1> (level)
@@ -52,7 +52,7 @@ begin (int64 number, int64[1] size)
     offset = Sub(start, first)
     stop = Add(offset, size)
 }"""
-"""A block's frames are first … last, those of its result offset … stop of them."""
+"""A block reads frames first … last; its result is offset … stop of these."""
 END = """
 end (float[N] found, int64[1] offset, int64[1] stop, int64[1] size, int64[1] time)
         => (float[N] given) {
@@ -63,15 +63,15 @@ end (float[N] found, int64[1] offset, int64[1] stop, int64[1] size, int64[1] tim
     pads = Concat <axis = 0> (others, missing)
     given = Pad(inner, pads)
 }"""
-"""The last block is filled up, because a Scan's outputs are of one size. (Pad without its input
+"""The last block is padded, because all outputs of a Scan have one size. (Pad without its input
 axes: onnxruntime-web 1.30.0 on WebGPU turns it into an invalid one when it moves transpositions.)
 """
 
 
 def split_into_blocks(model: onnx.ModelProto, block_frames: int = BLOCK_FRAMES) -> onnx.ModelProto:
-    """The same function, its regions in Scans; the model itself where its time is not understood.
+    """The same function with its regions in Scans, or the model itself if its time is unclear.
 
-    That is so unless one Log gives the level, whose last axis is time, and only LOCAL operators and
+    Time is clear if one Log gives the level, whose last axis is time, and only LOCAL operators and
     functions of the file follow.
     """
     sizes = infer_sizes(model)
@@ -154,7 +154,7 @@ def join(region: Region, sizes: dict[str, tuple[int, ...]]) -> Iterator[onnx.Nod
 def write(
     text: str, prefix: str, numbers: Mapping[str, object], names: Mapping[str, str]
 ) -> list[onnx.NodeProto]:
-    """Nodes of a graph in onnx's text, its values renamed: as given, or prefix and slash."""
+    """Nodes of a graph in onnx's text, with values renamed as given, or else prefixed."""
     for word, number in numbers.items():
         text = text.replace(word, str(number))
     nodes = list(onnx.parser.parse_graph(text).node)

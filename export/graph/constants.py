@@ -1,4 +1,4 @@
-"""Which constants a network needs, and whether each survived a step.
+"""The constants that a network needs, and the check that each survived a step.
 
 A network's guards are numbers: the epsilon under a logarithm, the floor of a divisor, the epsilon
 of a normalisation. A tool that drops or rounds one leaves a graph that looks right and gives NaN on
@@ -21,9 +21,9 @@ from onnx.inliner import inline_local_functions
 Role = Literal["add", "scale", "floor", "ceiling", "compare", "epsilon"]
 
 LIMITS: tuple[Role, Role] = ("floor", "ceiling")
-"""What the second and third operand of a clamp are."""
+"""Roles of the second and third operand of a clamp."""
 ROUNDING = 1e-6
-"""Relative: how exact a constant is that went through float32, perhaps as its reciprocal."""
+"""Relative rounding of a constant that went through float32, perhaps as its reciprocal."""
 
 
 class ConstantLostError(ValueError):
@@ -45,10 +45,10 @@ class Constant:
 
 
 def follow_constants(stock: Iterable[Constant], graph: onnx.ModelProto, step: str) -> None:
-    """Check that a graph still holds every constant of the stock, as often as the stock does.
+    """Check that a graph still has every constant of the stock, as often as the stock.
 
-    Raises ConstantLostError naming every constant that is gone, its layer, the step, and what
-    stands in its place.
+    Raises ConstantLostError, which names every missing constant, its layer, the step, and the
+    value in its place.
     """
     found: dict[Role, list[Constant]] = {}
     for constant in find_constants(inline_local_functions(graph)):
@@ -134,7 +134,7 @@ def read_scalars(graph: onnx.ModelProto) -> dict[str, float]:
 
 
 def list_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """A graph's nodes, those of the graphs inside them included."""
+    """A graph's nodes, including those of the graphs inside them."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -142,7 +142,7 @@ def list_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def list_initializers(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """What a graph stores, and what the graphs inside its nodes do."""
+    """Tensors that a graph and the graphs inside its nodes store."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:

@@ -14,11 +14,11 @@ from export.graph.simplify import simplify
 from export.layers.function import DOMAIN, Function
 
 _written: dict[tuple[object, ...], onnx.FunctionProto] = {}
-"""By title, opset and buffers, which make a body; tracing one takes seconds."""
+"""By title, opset and buffers, which determine a body; tracing one takes seconds."""
 
 
 class Body(nn.Module):
-    """What a layer computes, its parameters among the inputs."""
+    """A layer's computation with its parameters among the inputs."""
 
     def __init__(self, layer: Function) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Body(nn.Module):
 def write_functions(
     network: nn.Module, titles: Iterable[str], opset: int
 ) -> Iterator[onnx.FunctionProto]:
-    """A function for every title, from a layer of the network that has it."""
+    """One function per title, from a layer of the network with that title."""
     layers = {layer.title: layer for layer in network.modules() if isinstance(layer, Function)}
     for title in sorted(titles):
         yield write_function(layers[title], opset)
@@ -47,7 +47,7 @@ def write_function(layer: Function, opset: int) -> onnx.FunctionProto:
 
 
 def trace_function(layer: Function, opset: int) -> onnx.FunctionProto:
-    """Trace a layer's body; what derives from its buffers alone is left to the runtime."""
+    """Trace a layer's body; values that derive from its buffers alone are left to the runtime."""
     inputs = layer.sample()
     names = [name for name, _ in layer.named_parameters(recurse=False)]
     values = (*inputs, *layer.parameters(recurse=False))

@@ -1,4 +1,4 @@
-"""Which parts of a graph can run in blocks of frames: between two sums over the recording."""
+"""Parts of a graph that can run in blocks of frames: those between two sums over the recording."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOCAL = frozenset(
         *("ReduceMean", "ReduceSum", "ReduceMax"),
     )
 )
-"""Operators that may move into a block, where the networks use them along other axes than time."""
+"""Operators that may move into a block: the networks use them along other axes than time."""
 
 
 class Region(NamedTuple):
@@ -24,14 +24,14 @@ class Region(NamedTuple):
     name: str
     nodes: list[onnx.NodeProto]
     inputs: list[str]
-    """What they read that has frames."""
+    """Values with frames that they read."""
     outputs: list[str]
-    """What others read of them."""
+    """Their values that other nodes read."""
     halo_frames: int
 
 
 def infer_sizes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """Shapes by name of what has frames: three axes or more, the last dynamic (0)."""
+    """Shapes of the values with frames, by name: three axes or more, the last dynamic (0)."""
     graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {
         value.name: tuple(dim.dim_value for dim in value.type.tensor_type.shape.dim)
@@ -41,13 +41,13 @@ def infer_sizes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
 
 
 def find_regions(model: onnx.ModelProto, level: str, timed: Collection[str]) -> list[Region]:
-    """The regions with convolutions; none at all where an operator is not known as local."""
+    """The regions with convolutions; none if any operator is not known to be local."""
     bodies = {function.name: function for function in model.functions}
     reaches = {node.output[0]: measure_reach(node, bodies) for node in model.graph.node}
     depths = {level: 0}
-    """How many sums over the recording lie between the level and a value."""
+    """Number of sums over the recording between the level and a value."""
     cheap = {level}
-    """What has frames and follows from the level without a convolution or a sum."""
+    """Values with frames that follow from the level without a convolution or a sum."""
     inside: dict[int, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
         before = [depths[name] for name in node.input if name in depths]
@@ -82,7 +82,7 @@ def find_regions(model: onnx.ModelProto, level: str, timed: Collection[str]) -> 
 
 
 def measure_reach(node: onnx.NodeProto, bodies: dict[str, onnx.FunctionProto]) -> int:
-    """Frames to either side that a node's output depends on."""
+    """Frames on either side that a node's output depends on."""
     if node.op_type in bodies:
         return sum(measure_reach(inner, bodies) for inner in bodies[node.op_type].node)
     if node.op_type != "Conv":
@@ -100,7 +100,7 @@ def measure_halo(nodes: Iterable[onnx.NodeProto], reaches: dict[str, int]) -> in
 
 
 def sort_nodes(nodes: Iterable[onnx.NodeProto], outputs: Iterable[str]) -> Iterator[onnx.NodeProto]:
-    """What the outputs need, every node after those it reads from."""
+    """Nodes that the outputs need, each after those that it reads from."""
     makers = {name: node for node in nodes for name in node.output}
     waiting = list(reversed(list(outputs)))
     while waiting:
@@ -117,7 +117,7 @@ def sort_nodes(nodes: Iterable[onnx.NodeProto], outputs: Iterable[str]) -> Itera
 
 
 def list_inputs(node: onnx.NodeProto) -> Iterator[str]:
-    """Names of a node's inputs, those of the graphs inside it included."""
+    """Names of a node's inputs, including those of the graphs inside it."""
     yield from node.input
     for attribute in node.attribute:
         for inner in attribute.g.node:

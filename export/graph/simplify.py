@@ -1,6 +1,6 @@
 """ONNX → smaller ONNX, the same function.
 
-onnxsim folds what is constant; the passes here make that possible, and remove what it leaves.
+onnxsim folds constants; the passes here make that possible, and remove what it leaves over.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ IR_VERSION = 10
 """The newest that onnxruntime-web 1.18.0 reads."""
 PRODUCER = "tiny-amt"
 HARMFUL = [
-    # A mean that is taken in two stages is taken so for its accuracy: in one, onnxruntime adds up
-    # 88 000 float32 values one after the other.
+    # A mean in two steps is meant, for accuracy: in one, onnxruntime adds up 88 000 float32 values
+    # one after the other.
     "fuse_consecutive_reduce",
-    # A constant that moves into a kernel can no longer be followed, and nothing is gained.
+    # A constant that is merged into a kernel can no longer be followed, and saves nothing.
     "fuse_mul_into_conv",
     "fuse_preceding_mul_into_conv",
 ]
-"""Optimisers of onnxsim that change the numbers, or hide them."""
+"""Optimisers of onnxsim that change numbers, or hide them."""
 
 
 def simplify(graph: onnx.ModelProto, stored: tuple[str, ...] = ()) -> onnx.ModelProto:
-    """The same function in fewer nodes and bytes, without metadata, its dimensions named.
+    """The same function in fewer nodes and bytes, without metadata, with named dimensions.
 
     The inputs' dynamic dimensions keep their names, the outputs' is ``frames``. The initializers
-    ``stored`` are kept, and what derives from them is not computed here. Raises onnx's
-    ValidationError where the result is not a valid model.
+    ``stored`` are kept, and values that derive from them are not computed here. Raises onnx's
+    ValidationError if the result is invalid.
     """
     model = onnx.ModelProto()
     model.CopyFrom(graph)
@@ -46,7 +46,7 @@ def simplify(graph: onnx.ModelProto, stored: tuple[str, ...] = ()) -> onnx.Model
 
 
 def lend(model: onnx.ModelProto, names: tuple[str, ...]) -> list[onnx.TensorProto]:
-    """Turn initializers into inputs, so that nobody takes them for constants."""
+    """Turn initializers into inputs, so that they are not folded as constants."""
     graph = model.graph
     lent = [tensor for tensor in graph.initializer if tensor.name in names]
     for tensor in lent:
@@ -58,7 +58,7 @@ def lend(model: onnx.ModelProto, names: tuple[str, ...]) -> list[onnx.TensorProt
 
 
 def take_back(model: onnx.ModelProto, lent: list[onnx.TensorProto]) -> None:
-    """Turn what was lent into initializers again."""
+    """Turn these inputs back into initializers."""
     names = {tensor.name for tensor in lent}
     _keep(model.graph.input, lambda value: value.name not in names)
     model.graph.initializer.extend(lent)
@@ -73,7 +73,7 @@ def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def resolve_casts(model: onnx.ModelProto) -> None:
-    """Cast to a known type where the exporter wrote "to the type of that": then it is constant."""
+    """Replace CastLike by Cast where the type is known, so that it can be folded."""
     types = infer_types(model)
     for node in model.graph.node:
         if node.op_type == "CastLike":
@@ -103,7 +103,7 @@ def fix_reshapes(model: onnx.ModelProto) -> None:
 
 
 def drop_zero_biases(model: onnx.ModelProto) -> None:
-    """A convolution without bias says so by leaving it out."""
+    """Leave out the bias of a convolution if it is zero."""
     constants = read_constants(model)
     for node in model.graph.node:
         if node.op_type == "Conv" and len(node.input) == 3:
@@ -113,7 +113,7 @@ def drop_zero_biases(model: onnx.ModelProto) -> None:
 
 
 def store_constants(model: onnx.ModelProto) -> None:
-    """Constant nodes become initializers."""
+    """Turn Constant nodes into initializers."""
     graph = model.graph
     for node in [node for node in graph.node if node.op_type == "Constant"]:
         tensor = node.attribute[0].t
@@ -123,7 +123,7 @@ def store_constants(model: onnx.ModelProto) -> None:
 
 
 def merge_equal(model: onnx.ModelProto) -> None:
-    """Of equal initializers one is used."""
+    """Merge equal initializers."""
     graph = model.graph
     kept: dict[tuple[int, tuple[int, ...], bytes], str] = {}
     renamed: dict[str, str] = {}
@@ -147,7 +147,7 @@ def drop_unused(model: onnx.ModelProto) -> None:
 
 
 def strip_metadata(model: onnx.ModelProto) -> None:
-    """Leave nothing in the file that does not compute, and name its dimensions."""
+    """Remove everything from the file that does not compute, and name its dimensions."""
     graph = model.graph
     for field in ("value_info", "metadata_props", "quantization_annotation"):
         graph.ClearField(field)
@@ -171,7 +171,7 @@ def strip_metadata(model: onnx.ModelProto) -> None:
 
 
 def shorten_names(model: onnx.ModelProto) -> None:
-    """Values of the deployed network need not say so: it is all there is."""
+    """Strip the deployed network's own prefix from the names of values."""
     graph = model.graph
     for tensor in graph.initializer:
         tensor.name = tensor.name.removeprefix("network.")

@@ -1,9 +1,9 @@
-"""Module → ONNX graph, with a dynamic length and nothing optimised behind our back.
+"""Module → ONNX graph, with a dynamic length and without hidden optimisation.
 
-torch.onnx.export(dynamo=True) optimises by default, and its rewriter takes every sum with a
-constant of magnitude up to 1e-8, and every product with one within 1e-5 of 1, for nothing
+torch.onnx.export(dynamo=True) optimises by default, and its rewriter deletes every sum with a
+constant of magnitude up to 1e-8, and every product with one within 1e-5 of 1, as a no-op
 (onnxscript 0.7.2: ``x + 0`` and ``x · 1`` are matched with tolerances). That is how an epsilon of
-1e-8 once vanished. So it is told not to; ``simplify`` does the rest in the open.
+1e-8 once vanished. So optimisation is off here; ``simplify`` does the rest in the open.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from export.layers.function import DOMAIN
 from export.layers.rewrite import Form, rewrite
 
 OPSET = 18
-"""The least that the exporter writes; onnxruntime-web 1.18.0 reads up to 21."""
+"""The oldest that the exporter writes; onnxruntime-web 1.18.0 reads up to 21."""
 Shapes = Mapping[str, tuple[int | str, ...]]
 """By input; a string is a dynamic dimension."""
 WAVEFORM: Shapes = {"audio": (1, 1, "samples")}
@@ -39,7 +39,7 @@ PROBE_SIZES = {"samples": 4 * 512, "frames": 4}
 
 @dataclass(frozen=True)
 class Traced:
-    """A network on the file's side of the border."""
+    """A network as a graph."""
 
     graph: onnx.ModelProto
     stock: tuple[Constant, ...]
@@ -61,8 +61,8 @@ def trace(
 
     Batch normalisations are folded into their convolutions first. The graph is raw: see
     ``simplify``. Node names say where in the network a node comes from. ``form`` says how layers
-    are computed, see ``layers.rewrite``. ``optimize`` lets the exporter drop constants; it is there
-    to show that this is seen.
+    are computed, see ``layers.rewrite``. ``optimize`` lets the exporter drop constants, for the
+    tests, which show that this is noticed.
     """
     folded = rewrite(fold_batch_norms(network), form)
     dynamic = tuple(
@@ -96,7 +96,7 @@ def trace(
 
 
 class Affine(nn.Module):
-    """What a trained batch normalisation does: a scale and a shift per channel."""
+    """A trained batch normalisation as a scale and a shift per channel."""
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ def make_example(shapes: Shapes, sizes: Mapping[str, int]) -> tuple[torch.Tensor
 
 
 def count_parameters(network: nn.Module, inputs: Shapes = WAVEFORM) -> int:
-    """How many trainable numbers the outputs depend on: those that a gradient reaches."""
+    """Number of trainable values that the outputs depend on: those that a gradient reaches."""
     probe = copy.deepcopy(network).eval()
     probe.requires_grad_(True)
     with torch.enable_grad():
@@ -166,11 +166,11 @@ _ROLES: dict[str, Role] = {
     "maximum": "floor",
     "minimum": "ceiling",
 }
-"""What a number means to an operator of aten; clamp and the normalisations are dealt with apart."""
+"""Role of a number by operator of aten; clamp and the normalisations are handled separately."""
 
 
 def take_stock(program: ExportedProgram) -> Iterator[Constant]:
-    """Every number that enters the program's arithmetic, trained scalars included."""
+    """Every number that enters the program's arithmetic, including trained scalars."""
     for constant in _read_program(program):
         if (constant.role, constant.value) not in (("add", 0.0), ("scale", 1.0)):
             yield constant  # the two that change nothing may go
@@ -242,7 +242,7 @@ def _name_nodes(graph: onnx.ModelProto) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter's remarks about itself; its errors still come as exceptions."""
+    """Silence the exporter's log; its errors still come as exceptions."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,1 +1,1 @@
-"""The networks' layers in fewer multiplications: the same function, computed another way."""
+"""The networks' layers in fewer multiplications: the same functions, computed another way."""

@@ -3,8 +3,8 @@
 Kernel k is a cosine (imaginary part: a sine) under a Blackman–Harris window, see ``front_end``.
 onnxruntime-web has no float64 on WebGPU, and float32 would keep five digits of phases that reach
 50 turns. So phases are integers, as in a numerically controlled oscillator: a turn is 2^40, whole
-turns fall away exactly, and what is left goes to float32 as an angle from -1/4 to 1/4 of a turn,
-near whose zero, where the sine is steep, float32 is fine.
+turns cancel exactly, and the remainder becomes a float32 angle from -1/4 to 1/4 of a turn. Near its
+zero, where the sine is steep, float32 is finest.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from export.layers.function import Function
 from export.nets.front_end import BINS_PER_OCTAVE, choose_lengths
 
 TURN = 2**40
-"""Phase of a full turn; a step is rounded to it, 277 times that are 1e-10 turns."""
+"""Phase of a full turn; rounding a step to it adds up to 1e-10 turns over 277 samples."""
 WINDOW = (0.35875, 0.48829, 0.14128, 0.01168)
 """Weights of the window's cosines: 0, 1, 2 and 3 half turns from its centre to either end."""
 
 
 class CQTKernels(Function):
-    """What ``front_end.design_cqt_kernels`` designs, from 36 lengths and frequencies."""
+    """The kernels of ``front_end.design_cqt_kernels``, from 36 lengths and frequencies."""
 
     title = "CQTKernels"
     columns: Tensor
@@ -76,5 +76,5 @@ class CQTKernels(Function):
         return 2 * BINS_PER_OCTAVE, 1, self.taps
 
     def sample(self) -> tuple[Tensor, ...]:
-        """There is no input."""
+        """No inputs."""
         return ()

@@ -1,9 +1,9 @@
-"""A layer that a file holds as the call of a function.
+"""A layer that a file stores as the call of a function.
 
-ONNX lets a file bring operators of its own, each with a body made of standard ones. A runtime puts
-the body in the place of every call before it optimises, so that it runs the same as if it had been
-written out. The file is smaller, since a body stands in it once, and a reader sees the network's
-layers. See ``graph.functions`` for how the bodies are written.
+An ONNX file can define operators of its own, each with a body of standard ones. A runtime inlines
+every call before it optimises, so that it runs as if the body had been written out. The file is
+smaller, since it stores a body once, and a reader sees the network's layers. ``graph.functions``
+writes the bodies.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 DOMAIN = "tiny-amt"
-"""Where the functions' names belong."""
+"""Namespace of the functions."""
 VERSION = 1
 
 
@@ -44,9 +44,9 @@ class Function(nn.Module):
         raise NotImplementedError
 
     def measure(self, *inputs: Tensor) -> tuple[int, ...]:
-        """Shape of the output; a dynamic length stays one."""
+        """Shape of the output; a dynamic length stays dynamic."""
         raise NotImplementedError
 
     def sample(self) -> tuple[Tensor, ...]:
-        """Inputs of the smallest kind; the last axis of each has any length."""
+        """The smallest valid inputs; the last axis of each may have any length."""
         raise NotImplementedError

@@ -1,9 +1,9 @@
 """The same network in fewer multiplications and bytes: ``rewrite``.
 
-Convolutions over all bins become WinogradConv or SpectralConv where that wins in
-onnxruntime-web; the CQT's kernels follow from their formula. All of it is the same function in
-exact arithmetic. What a layer derives from its kernel is left to the runtime, which computes it
-once, when a session starts; so the file holds the plain kernels.
+Convolutions over all bins become WinogradConv or SpectralConv where that is faster in
+onnxruntime-web; the CQT kernels are computed from their formula. In exact arithmetic the function
+is the same. The file stores plain kernels: the runtime derives the transformed ones once, when a
+session starts.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from export.nets.front_end import CQT, READ_BINS
 from export.nets.onsets_frames import ConvStack
 
 MANY_TAPS = 15
-"""Taps along frequency from which a DFT wins."""
+"""Fewest taps along frequency for which a DFT is faster."""
 MANY_PRODUCTS = 128
-"""Input times output channels from which the transforms cost less than they save."""
+"""Smallest product of input and output channels for which the transforms pay."""
 
 
 class FormulaCQT(CQT):
-    """A CQT whose kernels follow from their formula."""
+    """A CQT that computes its kernels from their formula."""
 
     def __init__(self, cqt: CQT) -> None:
         super().__init__()
@@ -42,12 +42,12 @@ class FormulaCQT(CQT):
 
 
 Form = Literal["trained", "compact", "fast"]
-"""trained: as it is. compact: what follows from a formula is not stored. fast: and fewer
+"""trained: unchanged. compact: kernels that follow from a formula are not stored. fast: also fewer
 multiplications."""
 
 
 def rewrite(network: nn.Module, form: Form) -> nn.Module:
-    """A copy in another form. Batch normalisations must be folded before."""
+    """A copy in another form. Batch normalisations must have been folded."""
     copied = copy.deepcopy(network)
     if form != "trained":
         replace_children(copied, replace_convolution if form == "fast" else lambda layer: layer)
@@ -55,7 +55,7 @@ def rewrite(network: nn.Module, form: Form) -> nn.Module:
 
 
 def replace_children(parent: nn.Module, replace: Callable[[nn.Module], nn.Module]) -> None:
-    """Replace what lies inside, in place; convolutions not where time lies before frequency."""
+    """Replace inner layers, in place; not convolutions whose time axis comes before frequency."""
     for name, child in list(parent.named_children()):
         if type(child) is CQT and child.is_designed():
             setattr(parent, name, FormulaCQT(child))

@@ -5,7 +5,7 @@ that see only each other, through the same kernel of r taps. Written with the re
 (L, d, F), the dilated convolution is a dense one over the first axis.
 
 y[m] = Σ_j h[j] x[m + j - c] with c = r // 2 and zeros outside. Put c zeros before x and close the
-ring at N ≥ L + c: what wraps around meets those zeros. On a ring the DFT turns a correlation into
+ring at N ≥ L + c: what wraps around meets these zeros. On a ring the DFT turns a correlation into
 products, Y[k] = conj(H[k]) X[k]. x is real, so N / 2 pairs of numbers hold its spectrum: real and
 imaginary part for each k from 1 to N / 2 - 1, and DC with the Nyquist frequency as the first pair.
 A complex product over the channels is a real one over twice as many: one group of a grouped
@@ -30,7 +30,7 @@ from export.layers.function import Function
 
 
 class SpectralConv(Function):
-    """What a Conv2d with many taps along frequency computes, for one recording at a time."""
+    """Equal to a Conv2d with many taps along frequency, for one recording at a time."""
 
     wave: Tensor
     turns: Tensor
@@ -100,7 +100,7 @@ class SpectralConv(Function):
         return 1, self.size[1], *x.shape[2:]
 
     def sample(self) -> tuple[Tensor, ...]:
-        """As many bins as the layer was made for."""
+        """Inputs with the number of bins that the layer was made for."""
         return (torch.zeros(1, self.size[0], self.height, 6),)
 
 

@@ -16,10 +16,10 @@ n inputs x and m outputs y (Winograd 1980; Lavin and Gray 2016, arXiv 1509.09308
 The transforms pass through the channels one by one, the products mix them: a matrix product for
 every point, here one group of a grouped convolution. Along time nothing changes.
 
-The points are small fractions, each with its negative and apart from 0 and ∞, because float32 loses
+The points other than 0 and ∞ are small fractions, each with its negative, because float32 loses
 digits to large powers; they were found by trying combinations on noise. The rows of V⁻ᵀ and the
-columns of Aᵀ are scaled to a largest entry of 1, and G makes up for it. In exact arithmetic nothing
-changes; in float32 see ``tests/test_fast``.
+columns of Aᵀ are scaled to a largest entry of 1, and G compensates. In exact arithmetic nothing
+changes; for float32 see ``tests/export/layers/test_rewrite.py``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ POINTS = {
     8: (Fraction(1), Fraction(2), Fraction(1, 2)),
     10: (Fraction(1, 2), Fraction(3, 4), Fraction(4, 3), Fraction(3)),
 }
-"""Points beside 0 and ∞ that give n values, each standing for itself and its negative."""
+"""Points beside 0 and ∞ for n values; each stands for itself and its negative."""
 OUTPUTS = 6
 """m: outputs of a tile. It divides the 252 bins that the networks read."""
 
@@ -46,7 +46,7 @@ Matrix = list[list[Fraction]]
 
 
 class Transforms(NamedTuple):
-    """y = outputs @ ((kernel @ g) * (inputs @ x)), and what a bias becomes."""
+    """y = outputs @ ((kernel @ g) * (inputs @ x)), and the transform of a bias."""
 
     inputs: Tensor
     """(n, n), float64: V⁻ᵀ."""
@@ -55,7 +55,7 @@ class Transforms(NamedTuple):
     outputs: Tensor
     """(m, n), float64: Aᵀ."""
     ones: Tensor
-    """(n, 1), float64: what ``outputs`` maps to all ones."""
+    """(n, 1), float64: ``outputs`` maps it to ones."""
 
 
 def design_transforms(m: int, r: int) -> Transforms:
@@ -96,7 +96,7 @@ def to_tensor(matrix: Matrix) -> Tensor:
 
 
 class WinogradConv(Function):
-    """What a Conv2d of stride 1 computes, for one recording at a time."""
+    """Equal to a Conv2d of stride 1, for one recording at a time."""
 
     inputs: Tensor
     outputs: Tensor
@@ -143,12 +143,12 @@ class WinogradConv(Function):
         return 1, self.size[1], *x.shape[2:]
 
     def sample(self) -> tuple[Tensor, ...]:
-        """As many bins as the networks read."""
+        """Inputs with the number of bins that the networks read."""
         return (torch.zeros(1, self.size[0], READ_BINS, 6),)
 
 
 def can_transform(conv: nn.Conv2d) -> bool:
-    """Whether a convolution of 3 or 5 taps keeps size and has nothing else special about it."""
+    """Whether a convolution has 3 or 5 taps, keeps the size, and is otherwise plain."""
     reach = tuple(taps // 2 for taps in conv.kernel_size)
     return (
         OUTPUTS + conv.kernel_size[0] - 1 in POINTS

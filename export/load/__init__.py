@@ -1,1 +1,1 @@
-"""Where weights come from, and how a checkpoint is read without running its code."""
+"""Find weights, and read checkpoints without running their code."""

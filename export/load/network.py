@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def load_network(model: Model, checkpoint: Path | None, epsilon: float) -> nn.Module:
-    """A model's deployed network, for evaluation; random weights where there is no checkpoint.
+    """A model's deployed network, in evaluation mode; random weights without a checkpoint.
 
-    Raises CheckpointError where the file does not hold the network's weights.
+    Raises CheckpointError if the file does not hold the network's weights.
     """
-    # torch takes seconds to import: not needed for --help, nor where nothing has changed.
+    # torch takes seconds to import, which --help and an up-to-date folder do not need.
     import torch
 
     from export.load.checkpoint import load_into, load_state

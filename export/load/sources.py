@@ -1,4 +1,4 @@
-"""Where a model's weights come from: a folder, the published ones, the bundled ones, or a seed."""
+"""Sources of a model's weights: a folder, the published ones, the bundled ones, or a seed."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ THRESHOLD_KEYS = ("frame_threshold", "onset_threshold")
 
 
 class WeightsError(ValueError):
-    """There are no weights for a model; the message says what to do."""
+    """A model has no weights; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a model's weights come from."""
+    """The weights of a model."""
 
     source: str
-    """``checkpoint``, ``timbreamt``, ``bundled`` or ``random, seed 0``: the manifest's word."""
+    """As the manifest says: ``checkpoint``, ``timbreamt``, ``bundled`` or ``random, seed 0``."""
     path: Path | None
-    """None where they are random."""
+    """None if they are random."""
 
     @property
     def sha256(self) -> str | None:
@@ -61,9 +61,9 @@ class Weights:
         return sha256_of(self.path) if self.path else None
 
     def thresholds(self, model: Model) -> Thresholds:
-        """Those that the training run left in a .safetensors file; else the catalogue's.
+        """Those that training wrote into the .safetensors file, or else the catalogue's.
 
-        The catalogue's are noteDigger's, for the published weights. Raises WeightsError where the
+        The catalogue's are noteDigger's, for the published weights. Raises WeightsError if the
         file's are not two numbers in [0, 1].
         """
         if self.path is None or self.path.suffix != ".safetensors":
@@ -83,7 +83,7 @@ class Weights:
 
 
 Source = Callable[[Model], Weights | None]
-"""Finds a model's weights; None where this source has none."""
+"""Finds a model's weights; None if this source has none."""
 
 
 def from_folder(folder: Path) -> Source:
@@ -117,7 +117,7 @@ def from_timbreamt(cache: Path | None = None, base_url: str = TIMBREAMT) -> Sour
                 fname=f"{model.checkpoint}.pth",
                 downloader=pooch.HTTPDownloader(timeout=TIMEOUT_SECONDS),
             )
-        except ValueError as error:  # pooch's way to say that the hash differs
+        except ValueError as error:  # from pooch: another hash
             raise WeightsError(
                 f"{base_url + path}: {_first_line(error)}; expected SHA-256 {sha256}; "
                 "try again, or download it yourself and use CHECKPOINTS=DIR"
@@ -133,7 +133,7 @@ def from_timbreamt(cache: Path | None = None, base_url: str = TIMBREAMT) -> Sour
 
 
 def from_bundle(model: Model) -> Weights | None:
-    """Take the weights that come with this project."""
+    """Use the weights that come with this project."""
     path = BUNDLED / f"{model.checkpoint}.safetensors"
     return Weights("bundled", path) if path.is_file() else None
 
@@ -143,7 +143,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def choose_source(checkpoints: Path | None, weights: str | None) -> Source:
-    """The source that the user named; the bundled weights where none was named."""
+    """The source that the user named, by default the bundled weights."""
     if checkpoints and weights:
         raise WeightsError("give CHECKPOINTS=DIR or WEIGHTS=timbreamt, not both")
     if checkpoints:

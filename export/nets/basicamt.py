@@ -29,7 +29,7 @@ class ConvNorm(nn.Module):
 
 
 class NoteBranch(nn.Module):
-    """Harmonics in, onset and frame activations out."""
+    """Harmonics → onset and frame activations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class NoteBranch(nn.Module):
 
 
 class BasicAMT(NoteBranch):
-    """A note branch with ears of its own."""
+    """A front end and a note branch."""
 
     def __init__(self, epsilon: float = EPSILON) -> None:
         super().__init__()

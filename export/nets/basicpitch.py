@@ -15,8 +15,8 @@ from export.nets.front_end import CQT, stack_harmonics
 DECIBELS = 10 / torch.log(torch.tensor(10.0)).item()
 """Decibels of power per unit of natural logarithm."""
 FLAT = 0.01
-"""Span in decibels up to which there is silence. A recording at -100 dB has it, because epsilon
-covers it; stretched to [0, 1] a few thousandths of it would be the rounding of float32."""
+"""Span in decibels up to which a recording counts as silent, as one at -100 dB, under epsilon.
+Stretched to [0, 1], such a span would be off by thousandths from float32's rounding."""
 
 
 class BasicPitch(nn.Module):

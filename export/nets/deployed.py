@@ -1,4 +1,4 @@
-"""What a deployed form adds to a network: 44 100 Hz in, outputs relative to their maximum."""
+"""The deployed form of a network: input at 44 100 Hz, outputs divided by their maximum."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from export.nets.front_end import Halving, clean_audio
 
 
 class Deployed(nn.Module):
-    """A network behind the door that users know: waveform at 44 100 Hz, activations up to 1.
+    """A network with the interface of the files: waveform at 44 100 Hz, activations up to 1.
 
     ``network`` holds the checkpoint's parameters and maps (1, 1, N) samples at 22 050 Hz to onset
     and frame (1, 84, F), the embedding (1, 12, 84, F) if it has one, and sounding (1, 1, 1).
@@ -21,9 +21,9 @@ class Deployed(nn.Module):
         self.halving = halving  # the network's own, where it has one
 
     def forward(self, audio: Tensor) -> tuple[Tensor, ...]:
-        """(1, 1, N) samples, whatever they are → onset, frame (1, 84, F), maximum 1 or all 0.
+        """Any (1, 1, N) samples → onset, frame (1, 84, F), maximum 1 or all 0.
 
-        After them comes the embedding (1, 12, 84, F), where the network has one.
+        Then the embedding (1, 12, 84, F), if the network has one.
         """
         onset, frame, *embedding, sounding = self.network(self.halve(audio))
         activations = (divide_by_maximum(found, sounding) for found in (onset, frame))
@@ -36,6 +36,6 @@ class Deployed(nn.Module):
 
 
 def divide_by_maximum(activation: Tensor, sounding: Tensor) -> Tensor:
-    """(B, 84, F) → the same with maximum 1; all zero where ``sounding`` (B, 1, 1) is 0."""
+    """(B, 84, F) → the same with maximum 1; all zero if ``sounding`` (B, 1, 1) is 0."""
     heard = activation * sounding
     return heard / heard.amax(dim=(1, 2), keepdim=True).clamp(min=FAINTEST)

@@ -1,8 +1,8 @@
-"""What the networks hear: waveform → constant-Q transform → normalised log energy → harmonics.
+"""The networks' front end: waveform → constant-Q transform → normalised log energy → harmonics.
 
 Facts of the transform and their derivation: Hu et al. 2025 (arXiv 2509.12712), sections on the
-CQT; every number below is fixed by the trained weights and must not move.
-Shapes are (batch, channel, frequency, frame) unless said otherwise.
+CQT; every number below is fixed by the trained weights and must not change.
+Shapes are (batch, channel, frequency, frame) by default.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from export.catalog import (
 BINS_PER_OCTAVE = 36
 OCTAVES = 8
 BINS = BINS_PER_OCTAVE * OCTAVES
-"""Bins of the transform; the networks read the lowest READ_BINS, the energy counts them all."""
+"""Bins of the transform; the networks read the lowest READ_BINS, the energy sums all."""
 READ_BINS = 252
 FMIN_HZ = 32.07955284
 """Lowest bin, chosen so that a pitch is the middle one of its three bins."""
@@ -35,7 +35,7 @@ SHIFTS = (-36, 0, 36, 57, 72, 84, 93, 101)
 
 
 class Halving(nn.Module):
-    """Halve the sampling rate with a low-pass run forth and back, so that nothing is delayed."""
+    """Halve the sampling rate with a low-pass run forwards and backwards, without delay."""
 
     fir: Tensor
 
@@ -47,7 +47,7 @@ class Halving(nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         """(B, 1, N) samples → (B, 1, ceil(N / 2)) samples."""
         reach = self.fir.shape[-1] // 2
-        # The filter is symmetric: running it backwards is running it again.
+        # The filter is symmetric: running it backwards equals running it again.
         once = F.conv1d(audio, self.fir, padding=reach)
         return F.conv1d(once, self.fir, stride=2, padding=reach)
 
@@ -70,7 +70,7 @@ class CQT(nn.Module):
         return self.transform(audio, self.cqt_kernels)
 
     def is_designed(self) -> bool:
-        """Whether the kernels are those that were designed, and not others that were loaded."""
+        """Whether the kernels are the designed ones, and not others from a checkpoint."""
         return torch.equal(self.cqt_kernels.cpu(), torch.from_numpy(design_cqt_kernels()))
 
     def transform(self, audio: Tensor, kernels: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def choose_lengths() -> tuple[np.ndarray, np.ndarray]:
 
 
 class EnergyNorm(nn.Module):
-    """Log energy relative to how much the whole recording's energy varies."""
+    """Log energy relative to the deviation of the whole recording's energy."""
 
     def __init__(self, epsilon: float = EPSILON) -> None:
         super().__init__()
@@ -125,8 +125,8 @@ class EnergyNorm(nn.Module):
         """(B, 2, 288, F) → log energy (B, 1, 288, F), and sounding (B, 1, 1, 1), 1.0 or 0.0.
 
         The first is log((e + epsilon) / s), s the deviation over the frames of their energy: one
-        logarithm loses fewer digits than the difference of two. Where there is no deviation
-        (silence, one frame) sounding is 0.
+        logarithm loses fewer digits than the difference of two. Without deviation (silence, one
+        frame) sounding is 0.
         """
         energy = measure_energy(cqt)
         deviation, sounding = measure_deviation(energy.sum(dim=2, keepdim=True))
@@ -158,9 +158,9 @@ def measure_deviation(frames: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def stack_harmonics(x: Tensor) -> Tensor:
-    """(B, 1, 288, F) → (B, 8, 252, F): channel h holds the rows that lie SHIFTS[h] bins above.
+    """(B, 1, 288, F) → (B, 8, 252, F): channel h holds the rows SHIFTS[h] bins above.
 
-    What lies below row 0 or above row 251 is zero.
+    Rows below 0 or above 251 are zero.
     """
     below, above = -min(SHIFTS), max(SHIFTS)
     padded = F.pad(x[:, :, :READ_BINS], (0, 0, below, above))

@@ -38,7 +38,7 @@ def design_mel_filters() -> np.ndarray:
 
 
 class ConvStack(nn.Module):
-    """Log mel spectrogram to 256 features a frame."""
+    """Log mel spectrogram to 256 features per frame."""
 
     def __init__(self, features: int = 256) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class ConvStack(nn.Module):
 
 
 class OnsetsFrames(nn.Module):
-    """Onsets, then frames that know of the onsets."""
+    """Onsets, then frames, which also depend on the onsets."""
 
     mel_filters: Tensor
 

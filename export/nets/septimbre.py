@@ -1,7 +1,7 @@
 """septimbre: notes and, for every pitch and frame, an embedding of its timbre.
 
 After Hu et al. 2025 (arXiv 2509.12712). Parameter names are the published checkpoint's.
-Where a network is quiet about short or silent input, see ``front_end`` and ``deployed``.
+For short and silent input see ``front_end`` and ``deployed``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ SHORTEST = 1e-12
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group normalisation whose means are taken frame-wise first, then over the rest.
+    """Group normalisation with means first within frames, then over the frames.
 
-    Exported as it stands, nn.GroupNorm becomes InstanceNormalization, which onnxruntime sums up in
-    one go in float32: on a second of a faint tone the embedding was off by 4e-4, on more by more.
+    nn.GroupNorm would be exported as InstanceNormalization, whose sum onnxruntime takes in one go
+    in float32: on a second of a faint tone the embedding was off by 4e-4, and by more on longer
+    ones.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ def average(groups: Tensor) -> Tensor:
 
 
 class ChannelNorm(nn.Module):
-    """Layer normalisation over the channels of each cell, without moving the channels last."""
+    """Layer normalisation over the channels of each cell, without a transposition."""
 
     def __init__(self, channels: int, epsilon: float = 1.01e-8) -> None:
         super().__init__()
@@ -96,7 +97,7 @@ class CentreNorm(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Harmonics in, timbre embeddings out."""
+    """Harmonics → timbre embeddings."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,12 +129,12 @@ class Encoder(nn.Module):
         return embedding
 
     def begin(self, harmonics: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 8, 252, F) → scaled, the same shape, and what the first norm gets (B, 16, 252, F)."""
+        """(B, 8, 252, F) → scaled, the same shape, and the first norm's input (B, 16, 252, F)."""
         x = harmonics * self.k + self.b
         return x, self.early_conv[0](x)
 
     def widen(self, x: Tensor, normed: Tensor) -> Tensor:
-        """Both of ``begin``, the second normalised → what the second norm gets (B, 8, 252, F)."""
+        """Both of ``begin``, the second normalised → the second norm's input (B, 8, 252, F)."""
         y: Tensor = self.early_conv[3](self.early_conv[2](normed)) + x
         return y
 
@@ -145,7 +146,7 @@ class Encoder(nn.Module):
 
 
 class SepTimbre(nn.Module):
-    """Two branches that share their ears."""
+    """Two branches that share their front end."""
 
     def __init__(self, epsilon: float = EPSILON) -> None:
         super().__init__()
@@ -176,7 +177,7 @@ class SepTimbre(nn.Module):
 
 
 def to_unit_length(embedding: Tensor) -> Tensor:
-    """(B, D, 84, F) → the same, of length 1 over D; zero stays zero."""
+    """(B, D, …) → the same, of length 1 over D; zero stays zero."""
     length = torch.sqrt((embedding * embedding).sum(dim=1, keepdim=True))
     return embedding / length.clamp(min=SHORTEST)
 
@@ -190,7 +191,7 @@ class Deployed(DeployedNetwork):
 
 
 class DeployedEncoder(DeployedNetwork):
-    """septimbre_encoder_44100: the embedding alone, for notes from elsewhere."""
+    """septimbre_encoder_44100: only the embedding, for notes from another source."""
 
     network: SepTimbre
 

@@ -26,7 +26,7 @@ class Magnitudes(nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         """(1, N) samples → (1, points / 2 + 1, F), F = floor((N - 1) / 256) + 1.
 
-        A recording too short to be reflected is continued with zeros.
+        A recording too short for reflection is padded with zeros.
         """
         samples = audio.shape[1]
         frames = (samples - 1) // HOP_SAMPLES + 1

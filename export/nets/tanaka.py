@@ -20,7 +20,7 @@ POINTS = 512
 
 
 class Encoder(nn.Module):
-    """Frame activations and a spectrogram in, timbre embeddings out."""
+    """Frame activations and a spectrogram → timbre embeddings."""
 
     def __init__(self, hidden_size: int = 256) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Encoder(nn.Module):
 
 
 class Tanaka(nn.Module):
-    """A convolutional note branch, and a recurrent encoder that listens to it."""
+    """A convolutional note branch, and a recurrent encoder that reads its frames."""
 
     def __init__(self, epsilon: float = EPSILON) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The registry of variants: how each is made, in which form, and how it counts."""
+"""The registry of variants: how each is made, in which form, and its arithmetic."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def keep_float32(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model as it is: every number in float32."""
+    """Return the model unchanged: every number in float32."""
     return model
 
 
@@ -26,11 +26,11 @@ VARIANTS: dict[Variant, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "int8": to_int8,
 }
 FORMS: dict[Variant, Form] = {"fp32": "fast", "fp16": "fast", "int8": "compact"}
-"""Where rewriting is asked for. A kernel that is derived when a session starts cannot be stored in
-eight bits."""
+"""The form if layers are rewritten. A kernel that is derived when a session starts cannot be stored
+in eight bits."""
 PRECISIONS: dict[Variant, str] = {
     "fp32": "stored and computed in float32",
     "fp16": "stored in float16, computed in float32",
     "int8": "stored and computed in 8 bits, activations scaled in every run",
 }
-"""The manifest's words. The front end is stored and computed in float32 by every variant."""
+"""The manifest's words. Every variant stores and computes the front end in float32."""

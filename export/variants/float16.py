@@ -1,4 +1,4 @@
-"""ONNX → weights stored in half precision, and everything computed in float32."""
+"""ONNX → weights stored in half precision, everything computed in float32."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MANY_NUMBERS = 64
 def store_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     """Store each large tensor behind the front end in float16, and widen it by a Cast; in place.
 
-    A runtime computes the Casts once, when a session starts. Raises onnx's ValidationError where
-    the result is not a valid model.
+    A runtime computes the Casts once, when a session starts. Raises onnx's ValidationError if the
+    result is invalid.
     """
     graph = model.graph
     front = find_front_end(model)

@@ -1,4 +1,4 @@
-"""ONNX → eight bits: the weights, and while running the activations too."""
+"""ONNX → eight bits: the weights, and the activations while running."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WEIGHTED_OPERATORS = ("Conv", "MatMul", "Gemm")
 
 
 def to_int8(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Weights in eight bits, activations quantised in every run; not in the front end."""
+    """Weights in eight bits, activations quantised in every run; the front end in float32."""
     with tempfile.TemporaryDirectory() as folder, _quiet():
         target = Path(folder) / "int8.onnx"
         quantize_dynamic(
