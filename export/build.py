@@ -73,7 +73,7 @@ def list_keys(model: Model, variants: Collection[Variant]) -> list[Key]:
 
 
 def file_name(model: Model, key: Key) -> str:
-    """noteDigger's name for a whole fp32 file; other names add stage and variant."""
+    """The name noteDigger has for a whole fp32 file; others add stage and variant."""
     mark = key.stage or (key.variant if key.variant != "fp32" else "")
     return f"{model.stem}.{mark}.onnx" if mark else f"{model.stem}.onnx"
 

@@ -1,7 +1,7 @@
 """torch.save's zip archive: a pickle, and one file for the storage of tensors that share it.
 
-Nothing that the archive says of itself is believed: sizes are those of the file on disk, and a
-tensor is made once its storage, size and stride are known to agree.
+Nothing that the archive says about itself is trusted: sizes are those of the file on disk, and a
+tensor is made only if its storage, size and stride agree.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from export.load.unpickle import Storage, UnpicklingError, View, read_pickle
 
 MOST_TIMES = 4
-"""How often over a file's numbers may be used: views share them, and an axis of stride 0 repeats
+"""How many times a file's numbers may be used: views share them, and an axis of stride 0 repeats
 them."""
 MOST_AXES = 64
 """torch's own limit."""
@@ -36,9 +36,9 @@ _DTYPES = {
 
 
 class Archive:
-    """An open archive, and what its pickle holds, its tensors not made yet.
+    """An open archive, and the content of its pickle, whose tensors are not made yet.
 
-    Raises UnpicklingError where the pickle is no checkpoint's, OSError, and zipfile's errors.
+    Raises UnpicklingError if the pickle is not a checkpoint's, OSError, and zipfile's errors.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,7 +59,7 @@ class Archive:
         self._file.close()
 
     def make_tensors(self, views: Mapping[str, View]) -> dict[str, Tensor]:
-        """A tensor for each view, on numbers of its own; UnpicklingError where one is impossible.
+        """A tensor for each view, with its own numbers; UnpicklingError if one is impossible.
 
         A view under two names becomes one tensor.
         """
@@ -77,7 +77,7 @@ class Archive:
         return {name: made[id(view)] for name, view in views.items()}
 
     def _check(self) -> str:
-        """Where the archive's files lie in it."""
+        """The folder of the archive's files."""
         entries = self._file.infolist()
         unpacked = sum(entry.file_size for entry in entries)
         if unpacked > self._bytes:
@@ -96,7 +96,7 @@ class Archive:
         return prefix
 
     def _measure(self, view: View) -> tuple[torch.dtype, int]:
-        """Type and number of a view's elements, all of which its storage has."""
+        """Type and number of a view's elements, after checking that its storage has them all."""
         storage = view.storage
         if not isinstance(storage, Storage):
             raise UnpicklingError("a tensor has no storage")

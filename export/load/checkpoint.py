@@ -1,7 +1,7 @@
-"""Read a checkpoint into a plain state dict, running none of its code.
+"""Read a checkpoint into a plain state dict, without running its code.
 
-The pickle in what ``torch.save`` wrote is read as data (``unpickle``). So whole pickled modules are
-read too, though their classes do not exist here.
+The pickle in a file of ``torch.save`` is read as data (``unpickle``), so that whole pickled modules
+are read too, although their classes do not exist here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUFFIXES = (".pth", ".pt", ".safetensors")
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts commonly store the state dict beside other things."""
 LONGEST_NAME = 500
-"""Characters of a tensor's name, and so the depth of nested modules."""
+"""Most characters of a tensor's name, which also limits the depth of nested modules."""
 
 
 class CheckpointError(ValueError):
@@ -33,7 +33,7 @@ class CheckpointError(ValueError):
 def load_state(path: Path) -> State:
     """Every parameter and buffer of a checkpoint by name, as finite CPU tensors.
 
-    Reads ``.safetensors``, and what ``torch.save`` wrote of a state dict or of a whole module.
+    Reads ``.safetensors``, and files of ``torch.save`` with a state dict or a whole module.
     Raises CheckpointError.
     """
     try:
@@ -59,7 +59,7 @@ def load_state(path: Path) -> State:
 
 
 def load_into(network: nn.Module, state: State, path: Path) -> None:
-    """Copy a state dict into a network; CheckpointError where names or shapes differ."""
+    """Copy a state dict into a network; CheckpointError if names or shapes differ."""
     expected = network.state_dict()
     wrong = [
         f"{name} is {tuple(state[name].shape)}, expected {tuple(tensor.shape)}"
@@ -99,7 +99,7 @@ def _read_archive(path: Path) -> State:
 
 
 _ZIP_ERRORS = (KeyError, RuntimeError, ValueError, EOFError, zlib.error)
-"""What zipfile raises, beside its own, of archives that are damaged or encrypted."""
+"""Exceptions of zipfile, beside its own, for archives that are damaged or encrypted."""
 
 
 def _recognise(path: Path) -> str:
@@ -113,7 +113,7 @@ def _recognise(path: Path) -> str:
 
 
 def _collect(root: object) -> dict[str, View]:
-    """The views of a state dict or a module, wrapped in other things or not."""
+    """The views of a state dict or a module, which may be wrapped in other things."""
     seen: set[int] = set()
     while isinstance(root, dict):
         if id(root) in seen:
@@ -142,19 +142,19 @@ def _join(prefix: str, name: str) -> str:
 
 
 class _Module:
-    """Gathers a module's views in the order, and under the names, of ``Module.state_dict``.
+    """Gathers a module's views in the order and under the names of ``Module.state_dict``.
 
-    A module that is shared comes under its first name only.
+    A shared module appears only under its first name.
     """
 
     def __init__(self) -> None:
         self.views: dict[str, View] = {}
         self._seen: set[int] = set()
         self._names: dict[int, frozenset[str]] = {}
-        """Of sets that were looked into: one list may be in many modules."""
+        """Sets that were searched already: one list may be in many modules."""
 
     def collect(self, module: Record, prefix: str) -> None:
-        """Add what a module holds; as deep as names may be long."""
+        """Add a module's views and those of its children; names limit the depth."""
         if not isinstance(module.state, dict) or id(module) in self._seen:
             return
         self._seen.add(id(module))

@@ -1,9 +1,8 @@
-"""torch.save's pickle → containers and inert records; nothing that it asks to call is called.
+"""torch.save's pickle → containers and inert records, without calling its functions.
 
-A pickle is a program for a machine with a stack, and Python's own machine builds whatever it is
-told to. So here is a machine that knows what checkpoints are made of, and makes plain containers,
-views that are not tensors yet, and records. Its memory is bounded by the number of operations, and
-it hashes nothing but text.
+A pickle is a program for a stack machine, and Python's own machine builds anything that it asks
+for. This machine knows only the parts of checkpoints, and makes plain containers, views that are
+not tensors yet, and records. The number of operations bounds its memory, and it hashes only text.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ MOST_OPERATIONS = 4_000_000
 
 
 class UnpicklingError(ValueError):
-    """A pickle is damaged, or asks for what no checkpoint needs; the message says for what."""
+    """A pickle is damaged, or asks for something that no checkpoint needs; the message names it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,21 +33,21 @@ class Named:
 
 @dataclass(eq=False, slots=True)
 class Record:
-    """What is left of an object: its state, no behaviour."""
+    """The state of an object, without its behaviour."""
 
     state: object = None
 
 
 @dataclass(eq=False, slots=True)
 class Group:
-    """What is left of a set: the list that it was made of."""
+    """A set as the list that it was made from."""
 
     items: list[Any]
 
 
 @dataclass(eq=False, slots=True)
 class Storage:
-    """Numbers that lie beside the pickle."""
+    """Numbers in a file beside the pickle."""
 
     kind: str
     """torch's name of their class, e.g. ``FloatStorage``."""
@@ -58,7 +57,7 @@ class Storage:
 
 @dataclass(eq=False, slots=True)
 class View:
-    """A tensor that is not made yet. Nothing of it has been checked."""
+    """A tensor that is not made yet, and not checked."""
 
     storage: Any
     offset: Any
@@ -67,12 +66,12 @@ class View:
 
 
 def quote(text: str) -> str:
-    """A file's text as it may stand in a message: short, and without control characters."""
+    """A file's text, safe for a message: short, and without control characters."""
     return text[:100].encode("unicode_escape").decode()
 
 
 def read_pickle(data: bytes) -> object:
-    """What a pickle holds: containers, numbers, text, records, views. Raises UnpicklingError.
+    """The content of a pickle: containers, numbers, text, records, views. Raises UnpicklingError.
 
     Dicts keep the items whose key is text.
     """
@@ -165,7 +164,7 @@ _DATA = frozenset(
         *("UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BYTEARRAY8"),
     )
 )
-"""Operations that push what they carry."""
+"""Operations that push their argument."""
 
 
 def _make_dict(items: list[Any]) -> dict[str, Any]:
@@ -272,5 +271,5 @@ _CALLS: dict[str, Callable[..., object]] = {
     ),
     lambda *_: Record(),
 )
-"""All that a checkpoint may ask to call, and what is done instead: what no tensor depends on is
-made a record."""
+"""Everything that a checkpoint may ask to call, with its replacement: a record for calls that no
+tensor depends on."""
