@@ -27,6 +27,7 @@ from export.catalog import (
     RATE_HZ,
 )
 from export.describe import Source, describe
+from export.graph.constants import find_constants
 from export.graph.trace import Traced
 from export.load.sources import Weights
 from export.manifest import FILE_NAME, Gather, Manifest, ModelFile
@@ -102,7 +103,7 @@ def write_file(
     weights, options = Weights("random, seed 0", None), Options(("fp32",), EPSILON, opset=17)
     error = {value.name: 0.0 for value in network.graph.output}
     source = Source(MODELS[name], "fp32", stage, weights, options)
-    traced = Traced(network, (), 0)
+    traced = Traced(network, tuple(find_constants(network)), 0)
     return describe(source, path, network, traced, error, halo_frames, gathers)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ from verify.bisect import command as bisect
 from verify.bisect.search import BisectError
 from verify.compare import Tolerance
 from verify.epsilon import command as epsilon
-from verify.matrix import networks, plan, signals, subjects
+from verify.matrix import contract, networks, plan, signals, subjects
 from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
 from verify.publish import notedigger, publish, release
 from verify.report.report import Report
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (
         ManifestError,
         BisectError,
+        contract.ContractError,
         RunnerError,
         launch.BrowserMissingError,
         signals.SignalError,
@@ -92,7 +94,13 @@ def _stored(args: argparse.Namespace, progress: Progress) -> Report:
 def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     manifest = Manifest.read(args.folder)
     files = subjects.choose(manifest, args.models, args.variants)
-    judged = [*signals.standard(), *(signals.load(path) for path in args.audio)]
+    contract.check(args.folder, manifest, files)
+    seed = secrets.randbelow(2**32) if args.seed is None else args.seed
+    judged = [
+        *signals.standard(),
+        signals.fresh(seed),
+        *(signals.load(path) for path in args.audio),
+    ]
     judged = list(signals.select(judged, args.signals or ["*"]))
     brief = frozenset(s.name for s in judged if s.brief) or None
     references = networks.networks_of(manifest, args.checkpoints)

@@ -55,6 +55,11 @@ def _load(entry: ModelFile, checkpoints: Path | None) -> nn.Module:
                 f"{entry.checkpoint_sha256[:12]}, found {found}; "
                 "give the folder that export was given"
             )
+        if weights.thresholds(model) != entry.thresholds:
+            raise SubjectError(
+                f"{entry.path}: thresholds are {entry.thresholds}, expected those of the weights, "
+                f"{weights.thresholds(model)}; run `make export` again"
+            )
         return load_network(model, weights.path, entry.epsilon)
     except (WeightsError, CheckpointError) as error:
         raise SubjectError(str(error)) from None

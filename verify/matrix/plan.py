@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
         help="names or patterns, e.g. silence,length-*",
     )
     which.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="make the signal random-N again; default: another one in each run",
+    )
+    which.add_argument(
         "--audio", type=Path, nargs="+", default=[], metavar="FILE", help="more music, at 44 100 Hz"
     )
     anyone = command.add_argument_group("anyone's model, instead")

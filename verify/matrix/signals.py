@@ -21,6 +21,8 @@ Waveform = npt.NDArray[np.float32]
 
 _HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
 """One frame in input samples: 512."""
+_LONG_SECONDS = 19
+"""Over 17.8 s a whole file runs in two blocks (export/graph/blocks.py), whose halos meet."""
 _LENGTH = RATE_HZ // 4
 """A quarter of a second, 22 frames: long enough for every kernel to see signal and padding."""
 
@@ -50,13 +52,31 @@ class SignalError(ValueError):
 
 
 def standard(clip: Path = EXAMPLE) -> tuple[Signal, ...]:
-    """Every signal of the default run: the bundled clip, an excerpt of it, ``edges``."""
+    """Every signal but ``fresh``: the bundled clip, longer, shorter, and ``edges``."""
     music = load(clip)
+    repeated = np.resize(music.samples, _LONG_SECONDS * RATE_HZ)
+    long = Signal("music-long", repeated, "two blocks of a whole file, and their halos", music=True)
     # A short excerpt past the attack: software WebGPU takes seconds for each frame.
     start = min(len(music.samples) // 2, RATE_HZ)
     excerpt = music.samples[start : start + _LENGTH]
     short = Signal("music-short", excerpt, "a quarter of a second of music", brief=True)
-    return (music, short, *edges())
+    return (music, long, short, *edges())
+
+
+def fresh(seed: int) -> Signal:
+    """Chords in noise whose length, pitches and loudness follow from the seed.
+
+    A runtime that answers from memory, or fails at a length or loudness that no other signal has,
+    cannot know this one.
+    """
+    random = np.random.default_rng(seed)
+    length = int(random.integers(_HOP, RATE_HZ))
+    wave = 0.05 * random.uniform(-1, 1, length)
+    for frequency_hz in 440 * 2 ** (random.uniform(-30, 30, 5) / 12):
+        wave += random.uniform(0.1, 0.4) * np.sin(2 * np.pi * _phase(length, frequency_hz))
+    wave *= 10 ** random.uniform(-2, 2)
+    why = f"chosen by this run alone; --seed {seed} makes it again"
+    return Signal(f"random-{seed}", wave.astype(np.float32), why)
 
 
 def edges() -> tuple[Signal, ...]:

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from export.catalog import RATE_HZ
+from export.graph.blocks import BLOCK_FRAMES
 from verify.matrix import signals
 
 
@@ -93,3 +94,20 @@ def test_select_by_pattern_and_refuse_what_matches_nothing() -> None:
     ]  # fmt: skip
     with pytest.raises(signals.SignalError, match="no signal is called hum; there are: silence"):
         signals.select(signals.edges(), ["hum"])
+
+
+def test_the_long_music_is_more_than_a_block_and_a_half() -> None:
+    """Fewer frames are one block, whose halo nobody sees."""
+    long = next(signal for signal in signals.standard() if signal.name == "music-long")
+    assert len(long.samples) / 512 >= 1.5 * BLOCK_FRAMES
+
+
+def test_a_fresh_signal_follows_from_its_seed_alone() -> None:
+    first, again, other = signals.fresh(1), signals.fresh(1), signals.fresh(2)
+    assert first.name == "random-1"
+    assert "--seed 1" in first.why
+    assert np.array_equal(first.samples, again.samples)
+    assert len(first.samples) != len(other.samples)
+    assert first.samples.dtype == np.float32
+    for seed in range(50):
+        assert 0 < np.abs(signals.fresh(seed).samples).max() < 1e3
