@@ -25,9 +25,9 @@ from verify.bench import command as bench
 from verify.bench import lengths, lengths_results
 from verify.bisect import command as bisect
 from verify.bisect.search import BisectError
-from verify.compare import Tolerance
+from verify.compare import LOOSE, Tolerance
 from verify.epsilon import command as epsilon
-from verify.matrix import contract, networks, plan, signals, subjects
+from verify.matrix import contract, golden, networks, plan, signals, subjects
 from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
 from verify.publish import notedigger, publish, release
 from verify.report.report import Report
@@ -65,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ) as error:
         errors.print("[bold red]error:[/]", escape(str(error)))
         return 2
+    except golden.GoldenError as error:
+        errors.print("[bold red]disagrees:[/]", escape(str(error)))
+        return 1
     except KeyboardInterrupt:
         errors.print("stopped; no report was written")
         return 130
@@ -95,6 +98,7 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     manifest = Manifest.read(args.folder)
     files = subjects.choose(manifest, args.models, args.variants)
     contract.check(args.folder, manifest, files)
+    golden.prove_networks()
     seed = secrets.randbelow(2**32) if args.seed is None else args.seed
     judged = [
         *signals.standard(),
@@ -160,6 +164,13 @@ def _tell(console: Console, folder: Path, report: Report) -> int:
     faults = [verdict for verdict in result.verdicts if verdict.status != "agrees"]
     for reason, names in report.left_out_by_reason().items():
         console.print(f"left out: {', '.join(names)} ({reason})", markup=False)
+    for row in report.promises():
+        if row["loose"]:
+            console.print(
+                f"warning: {row['variant']} {row['output']}: the tolerance {row['absolute']:g} is "
+                f"over {LOOSE} times this run's largest error, {row['measured']:.2g}",
+                markup=False,
+            )
     page = folder / "index.html"
     if result.passed:
         console.print(f"[bold green]all {total} comparisons agree[/]; {page}")

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+LOOSE = 10
+"""A tolerance over so many times the largest error measured passes more than rounding."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Tolerance:
     """The error measured and the purpose of the margin. Printed in the report."""
     relative: float = 0.0
     """Added per unit of |reference|."""
+    measured: float | None = None
+    """The largest error ever measured under it, where that is known."""
 
     def __post_init__(self) -> None:
         for field in ("absolute", "relative"):
@@ -36,6 +40,11 @@ class Tolerance:
                 raise ValueError(f"{field} tolerance is {value}; it must be finite and >= 0")
         if not self.reason.strip():
             raise ValueError("a tolerance needs a reason")
+        if self.measured is not None and self.absolute > LOOSE * self.measured:
+            raise ValueError(
+                f"absolute tolerance is {self.absolute}, over {LOOSE} times the largest error "
+                f"measured, {self.measured}; it would pass what was never right"
+            )
 
 
 @dataclass(frozen=True)

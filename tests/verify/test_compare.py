@@ -145,3 +145,9 @@ def test_half_a_complex_number_is_not_finite() -> None:
     ours = {"spectrum": np.array([1 + 1j, complex(1, np.nan)])}
     with pytest.raises(DisagreementError, match="1 of 2 elements are not finite"):
         compare(ours, {"spectrum": np.array([1 + 1j, 1])}, {"spectrum": Tolerance(1, "any")})
+
+
+def test_a_tolerance_far_above_what_was_measured_is_refused() -> None:
+    assert Tolerance(9e-6, "rounding", measured=1e-6).measured == 1e-6
+    with pytest.raises(ValueError, match="over 10 times the largest error measured"):
+        Tolerance(1.1e-5, "rounding", measured=1e-6)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,7 @@ def compute() -> dict[str, Array]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(PATH, **{name: v.astype(np.float32) for name, v in compute().items()})
+    arrays: dict[str, Any] = {name: v.astype(np.float32) for name, v in compute().items()}
+    np.savez_compressed(PATH, **arrays)
     print(f"wrote {PATH}: {PATH.stat().st_size} bytes")
     sys.exit(0)

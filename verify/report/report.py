@@ -16,6 +16,7 @@ from typing import Any
 
 import jinja2
 
+from verify.compare import LOOSE
 from verify.matrix.matrix import LeftOut, Result, Subject, Verdict
 from verify.report.junit import to_junit
 from verify.report.picture import Exhibit, exhibit
@@ -126,6 +127,8 @@ class Report:
                 }
                 row = rows.setdefault((verdict.variant, deviation.output, tolerance.reason), new)
                 row["measured"] = max(row["measured"], deviation.largest_absolute or 0.0)
+        for row in rows.values():
+            row["loose"] = row["absolute"] > LOOSE * row["measured"]
         return list(rows.values())
 
     def exhibits(self, subject: Subject) -> list[tuple[Verdict, list[Exhibit]]]:
