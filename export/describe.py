@@ -12,7 +12,7 @@ import onnx
 from onnx import TensorProto
 from onnx.inliner import inline_local_functions
 
-from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, RATE_HZ, Model
+from export.catalog import HOP_SAMPLES, LOWEST_PITCH, MODELS, NETWORK_RATE_HZ, RATE_HZ, Model
 from export.example import EXAMPLE
 from export.graph.constants import list_initializers, list_nodes
 from export.load.sources import Weights
@@ -119,13 +119,35 @@ def make_recipe(source: Source) -> str:
 
     Errors are measured on the example.
     """
-    options = source.options
+    weights = source.weights
+    return _hash_recipe(
+        source.model, source.variant, source.stage, source.options, weights.source, weights.sha256
+    )
+
+
+def has_own_recipe(entry: ModelFile) -> bool:
+    """Whether this code, with these tools and no other options, makes a file of the manifest."""
+    options = Options((entry.variant,), entry.epsilon, entry.opset)
+    model = MODELS.get(entry.model)
+    return model is not None and entry.recipe == _hash_recipe(
+        model, entry.variant, entry.stage, options, entry.weights, entry.checkpoint_sha256
+    )
+
+
+def _hash_recipe(
+    model: Model,
+    variant: Variant,
+    stage: str | None,
+    options: Options,
+    weights: str,
+    checkpoint_sha256: str | None,
+) -> str:
     parts = [
-        repr(source.model),
-        source.variant,
-        str(source.stage),
-        source.weights.source,
-        str(source.weights.sha256),
+        repr(model),
+        variant,
+        str(stage),
+        weights,
+        str(checkpoint_sha256),
         repr((options.epsilon, options.opset, options.fast)),
         *(f"{tool} {number}" for tool, number in tool_versions().items()),
     ]

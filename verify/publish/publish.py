@@ -15,6 +15,7 @@ import onnx
 from rich.console import Console
 from rich.table import Table
 
+from export.describe import has_own_recipe
 from export.example import read_example
 from export.manifest import Manifest, ModelFile
 from verify.bench import measure
@@ -111,6 +112,12 @@ def find_publishable(models: Path, report: Path) -> list[ModelFile]:
         entry = next((file for file in files if file.path == name), None)
         if entry is None:
             raise PublishError(f"{models} has no {name}; run `make export` for it")
+        if entry.variant != "fp32" or not has_own_recipe(entry):
+            # An fp16 or int8 file promises less, whatever it is called.
+            raise PublishError(
+                f"{name} is not the fp32 file that this version makes of {entry.model} with "
+                "default options; run `make export` and `make verify` again"
+            )
         found.append(entry)
     runtimes = require_passed(models, ([file] for file in found), report)
     for name in FILES:

@@ -17,7 +17,8 @@ from export.manifest import FILE_NAME, Manifest, digest_of, sha256_of
 from tests.whole_stand_in import write_models
 from verify.__main__ import main
 from verify.publish.checkout import FILES, FOLDER
-from verify.publish.gate import NEEDED
+from verify.publish.gate import NEEDED, PublishError
+from verify.publish.publish import find_publishable
 
 RUNTIMES = {"chromium-wasm": "agrees", "chromium-wasm-1.18": "agrees"}
 
@@ -316,3 +317,16 @@ def test_a_failing_second_move_takes_the_first_back(
     monkeypatch.setattr(Path, "replace", fail)
     assert publish(app, models, report) == 2
     assert {name: sha256_of(app / FOLDER / name) for name in FILES} == before
+
+
+@pytest.mark.parametrize("lie", [{"variant": "int8"}, {"variant": "fp16"}, {"recipe": "0" * 64}])
+def test_only_fp32_of_the_own_recipe_is_published(
+    lie: dict[str, str], models: Path, report: Path
+) -> None:
+    """A file that promises less was judged more mildly, so its name alone must not let it out."""
+    assert find_publishable(models, report)
+    data = json.loads((models / FILE_NAME).read_text(encoding="utf-8"))
+    data["files"][0] |= lie
+    (models / FILE_NAME).write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(PublishError, match="is not the fp32 file that this version makes"):
+        find_publishable(models, report)
