@@ -1,1 +1,1 @@
-"""How fast, how large in memory, how many bytes: measured in turns, in real browsers."""
+"""Speed, memory and bytes, measured in turns in real browsers."""

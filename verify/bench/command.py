@@ -1,6 +1,6 @@
 """The benchmark: exported files against a baseline, in turns, in real browsers. ``make bench``.
 
-It measures and judges nothing: no status depends on a time.
+It measures but does not judge: no exit status depends on a time.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ ALL_RUNTIMES = [
     "firefox-wasm",
     "chromium-webgpu",
 ]
-"""WebGPU on real hardware only; where there is none, the report says so."""
+"""WebGPU only on real hardware; if there is none, the report says so."""
 QUICK_RUNTIMES = ALL_RUNTIMES[:2]
 PEER_MODEL = "basicamt"
-"""What is run beside the peer: both give notes without timbres."""
+"""The model to compare with the peer: both give notes without timbres."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``python -m verify bench``; 0, or 1 where a file could not be run."""
+    """Run ``python -m verify bench``; 0, or 1 if a file could not be run."""
     parser = argparse.ArgumentParser(
         prog="python -m verify bench",
         description="Time exported files against a baseline, in turns, in real browsers.",
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         "--models", action=Names, nargs="+", default=["basicamt", "septimbre"], metavar="A,B"
     )
     parser.add_argument(
-        "--variants", action=Names, nargs="+", default=[], metavar="A,B", help="default: all there"
+        "--variants", action=Names, nargs="+", default=[], metavar="A,B", help="default: all"
     )
     parser.add_argument("--runtimes", action=Names, nargs="+", default=[], metavar="A,B")
     parser.add_argument("--seconds", type=float, help="of audio (default: 30)")
@@ -72,7 +72,9 @@ def main(arguments: Sequence[str]) -> int:
         help="music that the variants' notes are compared on, beside the bundled recording",
     )
     parser.add_argument("--quick", action="store_true", help="Chromium, 10 s, three rounds")
-    parser.add_argument("--fresh", action="store_true", help="measure again what is in --out")
+    parser.add_argument(
+        "--fresh", action="store_true", help="measure everything again, even if --out has it"
+    )
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     args = parser.parse_args(arguments)
     args.runtimes = args.runtimes or (QUICK_RUNTIMES if args.quick else ALL_RUNTIMES)
@@ -87,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def gather(folder: Path, more: Path | None) -> Manifest:
-    """What a folder holds, and the variants of its models that ``more`` holds beside."""
+    """A folder's manifest, with further variants of its models from the folder ``more``."""
     manifest = Manifest.read(folder)
     if more is None:
         return manifest
@@ -102,9 +104,9 @@ def gather(folder: Path, more: Path | None) -> Manifest:
 
 
 def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> Bench:
-    """Everything, one runtime after the other, written as it goes; a fault costs its part.
+    """Measure one runtime after the other, writing results at once; a failure costs its part.
 
-    What an earlier run of the same files and settings has left is not measured again.
+    Results of an earlier run with the same files and settings are not measured again.
     """
     files: dict[str, dict[str, ModelFile]] = {model: {} for model in args.models}
     for file in manifest.files:
@@ -188,7 +190,7 @@ def measure_peer(
     args: argparse.Namespace,
     console: Console,
 ) -> None:
-    """Our smallest network beside what users would pick otherwise; not in a quick run."""
+    """Our smallest network beside the usual alternative; not in a quick run."""
     ours = files.get(PEER_MODEL, {}).get(decide.REFERENCE)
     if bench.peer or ours is None:
         return

@@ -1,4 +1,4 @@
-"""Which variants are worth shipping: the rule, and the table that it makes."""
+"""The rule for which variants ship, and its table."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ VERDICTS: dict[Verdict, str] = {
 """In words."""
 REFERENCE = "fp32"
 SAME_NOTES = 0.99
-"""Note F1 against the reference's notes from which they count as the same."""
+"""Smallest note F1 against the reference's notes that counts as the same notes."""
 NOISE = 0.05
-"""Relative: by less than this, times of one file beside itself differ too."""
+"""Relative: even times of one file beside itself differ by this much."""
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """One file: what it weighs, and what it does to the notes on music."""
+    """One file: its size, and its notes on music."""
 
     model: str
     variant: str
     sha256: str
     bytes: int
     compressed_bytes: int
-    """By brotli's best, which is what a host sends."""
+    """By brotli's best level, as a host sends it."""
     f1: float
     """Note F1 against the reference's notes, over all recordings together."""
     least_f1: float
-    """On the recording that suffers most."""
+    """On the worst recording."""
     notes: int
     """Of the reference."""
     recordings: tuple[str, ...]
@@ -74,15 +74,15 @@ class Decision:
     reference_bytes: int
     """Compressed."""
     times: dict[str, float]
-    """CPU time over the reference's, by runtime; empty where nothing was timed."""
+    """CPU time over the reference's, by runtime; empty if nothing was timed."""
     verdict: Verdict
 
 
 def judge(*, f1: float, smaller: bool, times: Collection[float]) -> Literal["fit", Verdict]:
     """Whether a variant is fit to be shipped, or why it is not.
 
-    ``times`` are CPU times over the reference's, one for each runtime that it ran in. What is not
-    a number is not fit.
+    ``times`` are CPU times over the reference's, one for each runtime that it ran in. NaN is not
+    fit.
     """
     if not f1 >= SAME_NOTES:
         return "other notes"
@@ -92,7 +92,7 @@ def judge(*, f1: float, smaller: bool, times: Collection[float]) -> Literal["fit
 
 
 def decide(files: Sequence[Fidelity], timed: Iterable[Timed]) -> Iterator[Decision]:
-    """Judge every file beside the reference of its model; those without one are left out."""
+    """Judge every file beside the reference of its model; without one it is left out."""
     laps = {(row.runtime, row.model, row.name): row.ratios for row in timed}
     runtimes = list(dict.fromkeys(runtime for runtime, _, _ in laps))
     references = {file.model: file for file in files if file.variant == REFERENCE}

@@ -1,4 +1,4 @@
-"""What a variant does to the music: its notes beside fp32's, in native onnxruntime."""
+"""A variant's notes beside fp32's, in native onnxruntime."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from verify.matrix.notes import NoteError, Transcription, agree, transcribe
 from verify.runtimes.runners import NativeRunner, RunnerError
 
 BESIDE = (Path("../shared/audio"), Path("../shared/real"))
-"""Folders of music that may lie beside a checkout; what is there is used as well."""
+"""Folders of music that may be beside the checkout, and are used if they are."""
 SUFFIXES = (".wav", ".flac")
 
 
 def find_recordings(paths: Sequence[Path] = ()) -> list[Path]:
-    """The bundled recording, and those that are named, or else those that lie beside the checkout.
+    """The bundled recording, and those in ``paths``, or else those beside the checkout.
 
-    A folder stands for what it holds. RunnerError where one of ``paths`` does not exist.
+    A folder stands for its recordings. RunnerError if one of ``paths`` does not exist.
     """
     if missing := [path for path in paths if not path.exists()]:
         raise RunnerError(f"{missing[0]} does not exist; give recordings, or folders of them")
@@ -58,7 +58,7 @@ def measure(
 ) -> Iterator[Fidelity]:
     """A model's files by variant, fp32 among them, on every recording.
 
-    RunnerError where fp32 is missing, a file does not run, or there is no note to compare.
+    RunnerError if fp32 is missing, a file does not run, or there is no note to compare.
     """
     if REFERENCE not in files:
         have = ", ".join(files) or "nothing"
@@ -97,7 +97,7 @@ def _transcribe_all(
         for name, audio in music.items():
             outputs = runner.run({file.inputs[0].name: audio})
             if bad := [key for key, array in outputs.items() if not np.isfinite(array).all()]:
-                raise RunnerError(f"{file.path}: {bad[0]} of {name} is not a number")
+                raise RunnerError(f"{file.path}: {bad[0]} of {name} is not finite")
             activations = {key: outputs[key] for key in ("onset", "frame")}
             try:
                 made[name] = transcribe(activations, file.thresholds)

@@ -1,6 +1,6 @@
 """Memory and time against length: whole files, and stages over chunks. ``make lengths``.
 
-It measures and judges nothing: no status depends on a time or a size.
+It measures but does not judge: no exit status depends on a time or a size.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ CHUNK_SECONDS = 6.0
 """As in web/lib/stream/stream.js, within a tenth of a second."""
 LIB = Path(__file__).parents[2] / "web" / "lib"
 WHOLE_BYTES_PER_SECOND = {"basicamt": 1.1e6, "septimbre": 5.8e6}
-"""What a whole file takes, natively or a little more: lengths that will not fit are not tried."""
+"""Memory of a whole file, natively or a little more: lengths that would not fit are skipped."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``python -m verify lengths``; 0, or 1 where something could not be run."""
+    """Run ``python -m verify lengths``; 0, or 1 if something could not be run."""
     parser = argparse.ArgumentParser(
         prog="python -m verify lengths",
         description="Memory and time against length: whole files, and stages over chunks.",
@@ -59,7 +59,9 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(highlight=False, soft_wrap=True)
     for name in args.runtimes:
         if name != "native" and not name.startswith("chromium"):
-            raise RunnerError(f"no memory is known of {name}; take native or chromium-wasm")
+            raise RunnerError(
+                f"the memory of {name} cannot be measured; choose native or chromium-wasm"
+            )
     manifest = Manifest.read(args.folder)
     points = read(args.out)
     failures = 0
@@ -83,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def plan(args: argparse.Namespace) -> Iterator[tuple[str, str, float, Way]]:
-    """What to measure, the short before the long."""
+    """The points to measure, short lengths first."""
     for runtime in args.runtimes:
         for seconds in (60 * float(minutes) for minutes in args.minutes):
             for model in args.models:
@@ -102,7 +104,7 @@ def measure_native(runtime: str, file: Path, model: str, seconds: float, way: Wa
 
 
 def run_native(file: Path, seconds: float, way: Way) -> tuple[float, int]:
-    """CPU seconds and peak bytes of one run on the bundled music, over and over again."""
+    """CPU seconds and peak bytes of one run on the bundled music, repeated to the length."""
     samples = round(seconds * RATE_HZ)
     music = read_example(20.0)[0, 0]
     audio = np.resize(music, samples)[None, None]
@@ -116,20 +118,20 @@ def run_native(file: Path, seconds: float, way: Way) -> tuple[float, int]:
             stream = StreamRunner(runner, Manifest.read(file.parent), chunk_frames)
             stream.load(file)
             for _ in stream.stream(audio):
-                pass  # an hour's embeddings are of use to nobody at once
+                pass  # no caller needs all of an hour's embeddings at once
     return time.process_time() - start, read_memory("self")["VmHWM"] - before
 
 
 def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way) -> Point:
-    """In a page of its own; the streamed way is the library's, notes and timbres included."""
+    """In a page of its own; streamed runs are the library's, including notes and timbres."""
     samples = round(seconds * RATE_HZ)
     mounts = {"lib": LIB, "models": file.parent}
-    # Slower than twice the audio's pace is not slow any more, it hangs.
+    # Slower than half real time counts as hung.
     limit_seconds = LIMIT_SECONDS + 2 * seconds
     with Stopwatch(RUNTIMES[runtime], mounts, limit_seconds) as stopwatch:
         stopwatch.compose(samples)
         if way == "whole":
-            # The library's run begins with these too: the runtime's start, and the session's.
+            # As the library's time includes the start of the runtime and the session.
             cpu_seconds = stopwatch.load("file", file).cpu_seconds
             cpu_seconds += stopwatch.run("file", samples).cpu_seconds
         else:
@@ -139,7 +141,7 @@ def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way)
 
 
 def read_memory(process: str) -> dict[str, int]:
-    """Bytes by name from Linux's /proc; RunnerError where there is none."""
+    """Bytes by name from Linux's /proc; RunnerError without it."""
     try:
         text = Path("/proc", process, "status").read_text(encoding="ascii")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What was measured on lengths: dataclass ↔ lengths.json, and plots of it."""
+"""Results by length: dataclass ↔ lengths.json, and plots."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Key = tuple[str, str, Way, float]
 
 
 def read(folder: Path) -> dict[Key, Point]:
-    """What was measured before, so that a few points can be measured again."""
+    """Earlier results, so that single points can be measured again."""
     path = folder / FILE_NAME
     if not path.is_file():
         return {}
@@ -58,7 +58,7 @@ def write(points: dict[Key, Point], folder: Path) -> None:
 
 
 def read_plots(folder: Path) -> list[str]:
-    """What was drawn before, for the report; empty where nothing was."""
+    """Plots of an earlier run, for the report; empty if there are none."""
     return [path.read_text(encoding="utf-8") for path in sorted(folder.glob("lengths-*.svg"))]
 
 

@@ -1,7 +1,7 @@
-"""The peer that users would pick: `@spotify/basic-pitch` from npm, in turns with ours in one page.
+"""The usual alternative: `@spotify/basic-pitch` from npm, in turns with ours in one page.
 
-Its model ships inside; it runs on TensorFlow.js, whose backend that needs least CPU time here is
-taken. `peer/` is a package of its own, installed on demand: it has 300 MB.
+The package brings its model and runs it on TensorFlow.js, here on the backend that needs the least
+CPU time. `peer/` is a package of its own, installed on demand: it has 300 MB.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ class Peer:
     backend: str
     audio_seconds: float
     cpu_seconds: float
-    """The peer's, median over the rounds; of the page's process and of the one that draws."""
+    """The peer's, median over the rounds; of the page's process and the GPU process."""
     ratios: tuple[float, ...]
     """Our CPU time over the peer's in the same round."""
     trials: dict[str, str]
-    """What became of every backend on TRIAL_SECONDS: its CPU time, or why it does not run."""
+    """CPU time of every backend on TRIAL_SECONDS, or why it does not run."""
 
     @property
     def ratio(self) -> float:
@@ -60,7 +60,7 @@ class Peer:
 def measure(model: str, ours: Path) -> Peer:
     """Run the peer on each backend, then the best in turns with our file.
 
-    RunnerError where it is not installed or runs on none.
+    RunnerError if it is not installed or runs on none.
     """
     package = MODULES / NAME
     if not package.is_dir():

@@ -1,4 +1,4 @@
-"""What the benchmark measured: dataclasses ↔ bench.json, and pictures of them."""
+"""Results of the benchmark: dataclasses ↔ bench.json, and its page."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ STYLES = Path(__file__).parents[1] / "report" / "templates"
 
 @dataclass
 class Bench:
-    """Everything that was measured, and under which settings."""
+    """All results, and the settings behind them."""
 
     made: str
     settings: dict[str, str]
     """Baseline, seconds, rounds, and the SHA-256 of every file."""
     comparisons: list[Comparison] = field(default_factory=list)
     fidelity: list[Fidelity] = field(default_factory=list)
-    """What each file does to the notes."""
+    """Each file's notes beside fp32's."""
     peer: Peer | None = None
-    """None where it is not installed; ``absent`` says so."""
+    """None if it is not installed; ``absent`` says so."""
     absent: list[str] = field(default_factory=list)
-    """Runtimes that this machine has not, and why."""
+    """Runtimes that this machine lacks, and why."""
     failures: list[str] = field(default_factory=list)
 
     @property
     def decisions(self) -> list[Decision]:
-        """Which variants are worth shipping."""
+        """The verdict on each variant."""
         return list(decide(self.fidelity, self.comparisons))
 
     def holds(self, runtime: str, model: str) -> bool:
@@ -50,7 +50,7 @@ class Bench:
 
 
 def read(folder: Path) -> Bench | None:
-    """What an earlier run left in a folder; None where there is nothing that can be read."""
+    """Results of an earlier run in a folder; None if there are none that can be read."""
     try:
         data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8"))
         del data["decisions"]  # they follow from the rest
@@ -67,7 +67,7 @@ def read(folder: Path) -> Bench | None:
 
 
 def write(bench: Bench, folder: Path) -> None:
-    """Write bench.json and bench.html, each into place when it is whole."""
+    """Write bench.json and bench.html, each moved into place when complete."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([TEMPLATES, STYLES]), autoescape=True, trim_blocks=True

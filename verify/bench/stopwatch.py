@@ -1,8 +1,8 @@
 """Time in a browser: sessions side by side in one page, wall time and CPU time of each run.
 
-CPU time is that of the page's own process, all its threads, as Chromium reports it; a machine that
-is busy with other things stretches it far less than wall time. Other browsers do not report it,
-and there it is the wall time.
+CPU time is that of the page's own process, with all its threads, as Chromium reports it; a busy
+machine stretches it far less than wall time. Other browsers do not report it, and there it is the
+wall time.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ PAGE = Path(__file__).parent / "page"
 LIMIT_SECONDS = 600
 """After which one step counts as hung, by default."""
 TICK_SECONDS = 0.01
-"""Of the clock of CPU time: a shorter step may have taken none at all by it."""
+"""Resolution of the clock of CPU time, by which a shorter step may take none."""
 
 
 class Lap(NamedTuple):
-    """What a step took."""
+    """The time of a step."""
 
     wall_seconds: float
     cpu_seconds: float
 
 
 class Stopwatch(Session):
-    """Sessions by name in one page. RunnerError where a step fails, HangError at the limit."""
+    """Sessions by name in one page. RunnerError if a step fails, HangError at the limit."""
 
     page = "bench/page/bench.html"
 
@@ -49,7 +49,7 @@ class Stopwatch(Session):
         )
 
     def load(self, key: str, file: Path) -> Lap:
-        """Create a session and keep it under a name; the time is the session's alone."""
+        """Create a session and keep it under a name; the time is that of the creation only."""
         return self._time(f"load {key}", "load", key, self.server.lay(file.read_bytes()))
 
     def run(self, key: str, samples: int) -> Lap:
@@ -61,11 +61,11 @@ class Stopwatch(Session):
         return self._time(f"transcribe {samples} samples", "transcribe", model, samples)
 
     def open_peer(self, backend: str) -> Lap:
-        """Open the other transcriber on a backend; ``peers`` says what must be mounted."""
+        """Open the other transcriber on a backend; for the mounts see ``peers``."""
         return self._time(f"open the peer on {backend}", "openPeer", backend)
 
     def run_peer(self, samples: int) -> Lap:
-        """Run it on the music that ``run`` takes; its CPU time includes what draws (WebGL)."""
+        """Run it on the music of ``run``; its CPU time includes the GPU process (WebGL)."""
         return self._time(f"run the peer on {samples} samples", "runPeer", samples, gpu=True)
 
     def compose(self, samples: int) -> None:
@@ -73,7 +73,7 @@ class Stopwatch(Session):
         self.call("compose", self.limits.run, "compose", samples)
 
     def find_process(self) -> int:
-        """The page's process, Chromium's alone; its workers are threads of it."""
+        """The page's process, only in Chromium; its workers are threads of it."""
         processes = self._list_processes()
         if processes is None:
             raise RunnerError(f"{self.name}: only Chromium says which process is the page's")

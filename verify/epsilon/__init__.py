@@ -1,1 +1,1 @@
-"""Which exporter, simplifier or runtime loses a small constant."""
+"""The laboratory: which exporter, simplifier or runtime loses a small constant."""

@@ -1,8 +1,8 @@
-"""The epsilon laboratory: which stage drops or changes a small constant, live.
+"""The epsilon laboratory: which tool drops or changes a small constant, live.
 
-log(x * x + c) at x = 0 is log(c), or what became of c on the way; x * k at x = 1 is k. Both are
-asked for many constants at once of each exporter and simplifier, by running what they wrote in
-native onnxruntime; the first also of each runtime, by running a file that is known to hold them.
+log(x * x + c) at x = 0 is log(c), and x * k at x = 1 is k, unless c or k was changed on the way.
+Each exporter and simplifier gets both, for many constants at once, and native onnxruntime runs the
+resulting file; each runtime gets the first, in a file that is known to hold the constants.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ FACTORS = ("1.0000001", "1.000005", "1.00001", "1.00002")
 FILE_NAME = "epsilon.json"
 LEGEND = (
     "exact: log(c) to float32's precision. rounded: c rounded to float16. dropped: log(0) = -inf, "
-    "or the factor is 1. A number is what came instead."
+    "or the factor is 1. A number is the result instead."
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One stage or runtime."""
+    """One tool or runtime."""
 
     name: str
     cells: tuple[str, ...]
@@ -54,7 +54,7 @@ class Findings:
 
 
 def judge(values: Tensors, constants: Sequence[str], *, added: bool, half: bool) -> tuple[str, ...]:
-    """Put in words what became of each constant; ``values`` holds outputs ``c0``, ``c1`` and on."""
+    """The fate of each constant in words; ``values`` holds outputs ``c0``, ``c1`` and so on."""
     words = []
     for i, constant in enumerate(constants):
         got = float(values[f"c{i}"].reshape(-1)[0])
@@ -62,7 +62,7 @@ def judge(values: Tensors, constants: Sequence[str], *, added: bool, half: bool)
         truth = math.log(stored) if added else stored
         if got == -math.inf or (not added and got == 1):
             words.append("dropped")
-        # Half a step of float32 at 1 tells 1.0000001 from 1; a logarithm may be a few steps off.
+        # Half a float32 step separates 1.0000001 from 1; a logarithm may be a few steps off.
         elif abs(got - truth) <= (1e-5 * abs(truth) if added else 5e-8):
             words.append("exact")
         elif half and abs(got - math.log(float(np.float16(constant)))) <= 1e-2:
@@ -91,7 +91,7 @@ def write_logs(path: Path, *, half: bool) -> None:
 
 
 def build_stages() -> list[Findings]:
-    """What each exporter and simplifier leaves of the constants."""
+    """Tables of the constants that survive each exporter and simplifier."""
     tables = []
     for added, constants, title in (
         (True, ADDED, "log(x·x + c), as exported"),
@@ -120,9 +120,9 @@ def _run_native(graph: onnx.ModelProto, value: Array) -> Tensors:
 def run_stages(
     runners: Sequence[Callable[[], Runner]], told: Callable[[str], None]
 ) -> list[Findings]:
-    """What each runtime makes of log(0 + c), in float32 and in float16.
+    """Tables of log(0 + c) in each runtime, in float32 and in float16.
 
-    RunnerError where a runtime does not start; what it cannot run is a finding.
+    RunnerError if a runtime does not start; a file that it cannot run is a finding.
     """
     rows: dict[bool, list[Row]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(
         prog="python -m verify epsilon",
-        description="Which stage drops or changes a small constant, for the versions installed.",
+        description="Which tool drops or changes a small constant, for the versions installed.",
     )
     parser.add_argument(
         "--runtimes", action=plan.Names, nargs="+", default=[], help="names or patterns"
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _lines(findings: Findings) -> Iterator[str]:
-    """Print a table in words: which constants fare alike."""
+    """Print a table in words, grouping constants of equal fate."""
     yield findings.title
     for row in findings.rows:
         groups: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Exporters and simplifiers, each asked for a network that has small constants in it."""
+"""Exporters and simplifiers, each applied to a network with small constants."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import onnx
 def list_exports(
     added: bool, constants: Sequence[str]
 ) -> Iterator[tuple[str, Callable[[], onnx.ModelProto]]]:
-    """Each exporter's name and what it writes of log(x * x + c), or x * k: outputs c0, c1 and on.
+    """Each exporter by name, for log(x * x + c), or x * k: outputs c0, c1 and so on.
 
-    The input is ``audio``, (1, 1, N). What an exporter cannot do, it raises when called.
+    The input is ``audio``, (1, 1, N). An exporter that cannot do it raises when called.
     """
     import torch
     from torch import nn
@@ -74,7 +74,7 @@ def list_exports(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporters warn of their own habits; what they do is what the table shows."""
+    """Silence the exporters' warnings: the table shows what they do."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)

@@ -1,1 +1,1 @@
-"""Everything that runs a file: PyTorch, native onnxruntime, real browsers, streams."""
+"""Runners of a file: PyTorch, native onnxruntime, real browsers, streams."""

@@ -17,13 +17,13 @@ from verify.runtimes import webdriver
 from verify.runtimes.launch import BrowserMissingError, BrowserName, Installed, find
 
 WANTED: tuple[BrowserName, ...] = ("chromium", "firefox")
-"""What the matrix needs. WebKit is welcome where it is."""
+"""Browsers that the matrix needs; WebKit is used if installed."""
 _PACKAGES = {"chromium": "chromium", "firefox": "firefox-esr"}
-"""Debian's names."""
+"""Debian's package names."""
 
 
 def locate(browser: BrowserName) -> Installed:
-    """Find one browser that Playwright drives; BrowserMissingError if it is not there."""
+    """Find one browser that Playwright drives; BrowserMissingError if it is not installed."""
     return find(browser, asyncio.run(_bundled(browser)))
 
 
@@ -34,7 +34,7 @@ async def _bundled(browser: BrowserName) -> str:
 
 
 def is_installed(browser: BrowserName) -> bool:
-    """Tell whether a browser is there; WebKit may be driven by WebDriver."""
+    """Whether a browser is installed; WebKit may be driven by WebDriver."""
     try:
         locate(browser)
     except BrowserMissingError:
@@ -43,12 +43,12 @@ def is_installed(browser: BrowserName) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit status, 2 where a browser is still missing."""
+    """Run the command; its exit status, 2 if a browser is still missing."""
     parser = argparse.ArgumentParser(
         prog="python -m verify browsers",
         description="Find Chromium and Firefox, and get those that are missing.",
     )
-    parser.add_argument("--list", action="store_true", help="only say what is there")
+    parser.add_argument("--list", action="store_true", help="only list those that are installed")
     only_list = parser.parse_args(arguments).list
     console = Console(highlight=False)
     missing = _look(console)

@@ -1,4 +1,4 @@
-"""Find a browser where it is, and start it."""
+"""Find an installed browser, and start it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class BrowserMissingError(RuntimeError):
 
 
 def find(browser: BrowserName, bundled: str) -> Installed:
-    """Playwright's own build, which would lie at ``bundled``, else the system's.
+    """Playwright's own build, at ``bundled`` if installed, or else the system's.
 
     BrowserMissingError if there is neither.
     """
@@ -81,7 +81,7 @@ async def launch(
     *,
     webgpu: Literal["software", "hardware"] | None,
 ) -> Browser:
-    """Start it without a window; playwright.async_api.Error where it does not start."""
+    """Start it without a window; playwright.async_api.Error if it does not start."""
     options: dict[str, Any] = {"headless": True}
     if not installed.bundled:
         options["executable_path"] = installed.path

@@ -1,7 +1,7 @@
 """The server behind a page that runs models: scripts to read, tensors to exchange as bytes.
 
-All that it serves lies under a secret path, so that no other process of this machine reads or
-answers for the page.
+Everything is served under a secret path, so that no other process of this machine can read or
+answer for the page.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class _Exchange(Handler):
 class Loopback(FileServer):
     """Serves ``mounts``, a folder for each first part of the path below ``root``.
 
-    ``blobs`` are bytes by path, before any file. ``isolated`` sends the headers of cross-origin
-    isolation, without which WebAssembly has no threads. ``missing`` lists what was asked for and
-    is not there.
+    ``blobs`` are bytes by path, which take precedence over files. ``isolated`` sends the headers of
+    cross-origin isolation, without which WebAssembly has no threads. ``missing`` lists requested
+    paths that do not exist.
     """
 
     handler = _Exchange
@@ -63,23 +63,23 @@ class Loopback(FileServer):
 
     @property
     def url(self) -> str:
-        """Where everything lies, ending in a slash."""
+        """The address of everything, ending in a slash."""
         return self.origin + self.root
 
     def lay(self, data: bytes) -> str:
-        """Lay bytes at a new path and return it."""
+        """Put bytes at a new path and return it."""
         path = self._new_path()
         self.blobs[path] = data
         return path
 
     def expect(self) -> str:
-        """A new path to which the page may PUT bytes, once; they are in ``blobs`` then."""
+        """A new path to which the page may PUT bytes once, which then are in ``blobs``."""
         path = self._new_path()
         self.awaited.add(path)
         return path
 
     def clear(self) -> None:
-        """Forget what was laid and what was expected."""
+        """Remove all blobs and expected paths."""
         self.blobs.clear()
         self.awaited.clear()
 

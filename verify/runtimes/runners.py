@@ -1,6 +1,6 @@
-"""Runner: what takes a model file and inputs, and gives outputs. PyTorch and native onnxruntime.
+"""Runner: from a model file and inputs to outputs. PyTorch and native onnxruntime.
 
-A runner is a context manager: what it starts (a session, a browser) is gone when the block ends.
+A runner is a context manager: anything that it starts (a session, a browser) ends with the block.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class RunnerError(RuntimeError):
 
 
 class HangError(RunnerError):
-    """A time limit cut something; the message names what."""
+    """A step exceeded its time limit; the message names it."""
 
 
 class Runner(Protocol):
@@ -36,23 +36,23 @@ class Runner(Protocol):
 
     @property
     def versions(self) -> dict[str, str]:
-        """What runs, known once the block is entered, e.g. ``{"onnxruntime": "1.31.1"}``."""
+        """Versions, known once the block is entered, e.g. ``{"onnxruntime": "1.31.1"}``."""
 
     def __enter__(self) -> Self:
         """Start; RunnerError if that fails."""
 
     def __exit__(self, *exception: object) -> None:
-        """Stop whatever was started."""
+        """Stop everything that was started."""
 
     def load(self, file: Path) -> None:
-        """Make a model ready, in place of the one before; RunnerError if that fails."""
+        """Load a model in place of the last; RunnerError if that fails."""
 
     def run(self, inputs: Mapping[str, Array]) -> Tensors:
         """All outputs by name; RunnerError if that fails. After an error, ``load`` again."""
 
 
 class _InProcess:
-    """A runtime inside this process: nothing to start, nothing to stop but its model."""
+    """A runtime in this process: nothing to start, and only its model to stop."""
 
     def __init__(self, name: str, versions: dict[str, str]) -> None:
         self.name = name
@@ -113,8 +113,8 @@ class NativeRunner(_InProcess):
 class TorchRunner(_InProcess):
     """PyTorch, in float32 or in float64: the reference of truth.
 
-    ``build`` gives the network that a file was exported from, its weights loaded; it takes the
-    file's inputs, in the order in which they are given, and returns ``outputs`` in theirs.
+    ``build`` returns the network that a file was exported from, with its weights, and the names of
+    its outputs; the network takes the file's inputs in the order given.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class TorchRunner(_InProcess):
         self._build = build
 
     def load(self, file: Path) -> None:
-        """Build the network anew: weights loaded in float32, then widened, as they are in files."""
+        """Build the network again: weights loaded in float32, as in files, then widened."""
         network, outputs = self._build(file)
         self._model = (network.eval().to(self._dtype), outputs)
 
@@ -152,6 +152,6 @@ class TorchRunner(_InProcess):
 
 
 def first_line(error: BaseException) -> str:
-    """Say an exception in one line, whatever its author wrote."""
+    """An exception's message as one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:400] if lines else type(error).__name__

@@ -1,7 +1,7 @@
 """One onnxruntime-web in one page of a browser of its own: starting, calling, ending.
 
-Whatever fails, by an error, by a browser that died or by a hang that the time limit cuts, takes
-the browser down with it; ``start`` opens a fresh one, so that nothing runs on another's remains.
+Any failure ends the browser: an error, a dead browser, a hang that exceeds the time limit.
+``start`` opens a fresh one, so that nothing runs on the remains of a failure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGE = Path(__file__).parent / "page"
 
 @dataclass(frozen=True)
 class Runtime:
-    """What runs in a browser."""
+    """A browser, a version of onnxruntime-web and a backend."""
 
     name: str
     browser: BrowserName
@@ -50,7 +50,7 @@ class Limits:
 class Session:
     """A page with one onnxruntime-web, open while its block lasts.
 
-    ``mounts`` are folders that the page gets by their first part of the path, beside its own and
+    ``mounts`` are folders by the first part of their path, served beside the page's own and
     onnxruntime-web's. ``page`` is its path among them.
     """
 
@@ -70,7 +70,7 @@ class Session:
         self.runtime = runtime
         self.limits = limits or Limits()
         self.tab: Tab | None = None
-        """None where it failed: ``start`` opens another."""
+        """None after a failure: ``start`` opens another."""
         self._package = node_modules / runtime.package
         self._mounts = {"runtimes/page": PAGE, "ort": self._package / "dist", **(mounts or {})}
         self._webgpu = webgpu if runtime.backend == "webgpu" else None
@@ -95,7 +95,7 @@ class Session:
         self.server.__exit__(*exception)
 
     def start(self) -> None:
-        """Open a fresh browser; RunnerError where it or onnxruntime-web does not start."""
+        """Open a fresh browser; RunnerError if it or onnxruntime-web does not start."""
         self.server.missing.clear()
         self.tab = self._make_tab()
         with self._attempt("start the browser", self.limits.start):

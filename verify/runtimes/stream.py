@@ -1,9 +1,9 @@
 """A recording in chunks through a model's stages: the whole file's result in bounded memory.
 
 Every stage runs over chunks with its halo of frames on either side, cut off where the recording
-begins and ends. What it tells of the whole recording is gathered in float64, as its ``gathers`` in
-the manifest say. Kept are energies (252 floats a frame), activations (168) and loudness; whatever
-else a stage gives is used up chunk by chunk, and computed again where it is needed later.
+begins and ends. Its statistics of the whole recording are gathered in float64, as its ``gathers``
+in the manifest say. Energies (252 floats per frame), activations (168) and loudness are kept; other
+outputs are used chunk by chunk, and computed again where they are needed later.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Piece(NamedTuple):
 
 
 class StreamRunner:
-    """A runtime that runs a model's stages where others run its file: same inputs, same outputs.
+    """A runtime that runs a model's stages instead of its file, with the same inputs and outputs.
 
     ``chunk_frames`` is the length of a chunk without its halo; by default a third of a recording,
-    so that there is a chunk with two inner borders.
+    so that one chunk has two inner borders.
     """
 
     def __init__(self, runner: Runner, manifest: Manifest, chunk_frames: int | None = None) -> None:
@@ -113,7 +113,7 @@ class StreamRunner:
             for name, gather in level.items():
                 deviation, sounding = measure_deviation(values[name], gather)
                 values[gather.gives[0]] = np.array([deviation], values[name].dtype)
-            # What nobody needs any more goes: energies are the largest.
+            # Free values that no later stage needs: energies are the largest.
             finals = [(values.pop(name) * sounding, gather) for name, gather in final.items()]
             values = {name: value for name, value in values.items() if name in later}
             while finals:
@@ -163,7 +163,7 @@ class StreamRunner:
         return outputs
 
     def _embed(self, stage: ModelFile, values: Tensors, span: Span) -> Array:
-        """(1, 12, 84, frames): all pitches of a span, one after the other as if in time."""
+        """(1, 12, 84, frames): all pitches of a span, run one after the other as if in time."""
         maker, gather = self._find_cells()
         halo = stage.halo_frames or 0
         total = values["energy"].shape[-1]
@@ -171,7 +171,7 @@ class StreamRunner:
         features = self._run(maker, values, (first, last))[gather.of[0]]
         width = span[1] - span[0] + 2 * halo
         left = first - (span[0] - halo)
-        # What no feature fills, below the lowest pitch and beyond both ends, is the mean.
+        # Below the lowest pitch and beyond both ends, cells are the mean.
         rows = np.empty((features.shape[1], 3 * PITCHES, width), features.dtype)
         rows[:] = values["feature_mean"].reshape(-1, 1, 1)
         rows[:, 1:, left : left + last - first] = features[0, :, :-1]
@@ -182,7 +182,7 @@ class StreamRunner:
         return embedding.reshape(1, EMBEDDING_SIZE, PITCHES, width)[..., halo : width - halo]
 
     def _find_cells(self) -> tuple[ModelFile, Gather]:
-        """The stage whose output cells are cut from, and what it says of them."""
+        """The stage whose output the cells are cut from, and its entry for them."""
         return next(
             (stage, gather)
             for stage in self._stages
@@ -191,7 +191,7 @@ class StreamRunner:
         )
 
     def _read_after(self, position: int) -> set[str]:
-        """What the stages behind a position read; for cells, their maker runs once more."""
+        """Inputs of the stages after a position; for cells, their maker runs once more."""
         later = {name for one in self._stages[position + 1 :] for name in _names(one.inputs)}
         return later | set(_names(self._find_cells()[0].inputs)) if "cells" in later else later
 
@@ -208,17 +208,17 @@ def _names(tensors: Sequence[TensorInfo]) -> list[str]:
 
 
 class Moments:
-    """Mean and variance by channel of ever more frames, in float64.
+    """Mean and variance by channel of a growing number of frames, in float64.
 
-    By the update of Chan, Golub and LeVeque 1979, which is stable where E[x²] - E[x]² is not.
-    ``values`` stand behind one frame's mean where the variance is to be unbiased; else None.
+    Uses the update of Chan, Golub and LeVeque 1979, which is stable where E[x²] - E[x]² is not.
+    ``values`` is the number of values behind a frame's mean if the variance shall be unbiased.
     """
 
     def __init__(self, values: int | None) -> None:
         self._values = values
         self._frames = 0
         self.mean: npt.NDArray[Any] = np.zeros(())
-        """(1, channels) once something was added."""
+        """(1, channels) after the first ``add``."""
         self._squares: npt.NDArray[Any] = np.zeros(())
 
     def add(self, means: Array, variances: Array) -> None:
@@ -259,6 +259,6 @@ def measure_deviation(loudness: Array, gather: Gather) -> tuple[float, bool]:
 
 
 def divide_by_maximum(activation: Array, gather: Gather) -> Array:
-    """(1, 84, frames) → the same with maximum 1; all zero where nothing sounds."""
+    """(1, 84, frames) → the same with maximum 1; all zero if nothing sounds."""
     activation /= max(float(activation.max()), gather.floor)
     return activation

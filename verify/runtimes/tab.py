@@ -23,12 +23,12 @@ class TabError(RuntimeError):
 
 
 class Tab(Protocol):
-    """A page. After an error it is of no further use, and is to be closed."""
+    """A page. After an error it must be closed."""
 
     version: str
-    """The browser's, once it is open."""
+    """The browser's version, once it is open."""
     complaints: list[str]
-    """Errors in the page that nobody caught."""
+    """Uncaught errors of the page."""
 
     def open(self, url: str, limit_seconds: float) -> None:
         """Start the browser and load a page; TabError, TimeoutError, BrowserMissingError."""
@@ -76,7 +76,7 @@ class PlaywrightTab:
         return self._wait(self._page.evaluate(function, list(arguments)), limit_seconds)
 
     def list_processes(self, limit_seconds: float) -> list[dict[str, Any]] | None:
-        """The browser's processes with type, id and cpuTime in seconds; Chromium's alone."""
+        """The browser's processes with type, id and cpuTime in seconds; only in Chromium."""
         if self._devtools is None:
             return None
         answer = self._wait(self._devtools.send("SystemInfo.getProcessInfo"), limit_seconds)

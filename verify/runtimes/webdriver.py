@@ -1,7 +1,7 @@
 """A page in WebKit over W3C WebDriver: Debian's WebKitGTK under Xvfb, or Safari on a Mac.
 
-Playwright drives its own build of WebKit alone. Where that cannot be had, this is the way to the
-same engine: https://www.w3.org/TR/webdriver2/. The branch of Safari never ran.
+Playwright drives only its own build of WebKit. Where that is not available, this drives the same
+engine: https://www.w3.org/TR/webdriver2/. The code for Safari has never been run.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from verify.runtimes.launch import BrowserMissingError
 from verify.runtimes.tab import TabError
 
 PACKAGES = ("webkit2gtk-driver", "xvfb")
-"""Debian's names of what ``find`` looks for."""
+"""Debian's packages for ``find``."""
 _BROWSERS = "*/webkit2gtk-4.*/MiniBrowser"
 """In /usr/lib, by architecture and version."""
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """WebDriver's key of an element."""
 _FOR_EVER_MS = 86_400_000
-"""What the driver itself allows: limits are kept here, and a hung browser is killed."""
+"""The driver's own limit, out of the way: limits are kept here, and a hung browser is killed."""
 _CALL = """const [list, done] = arguments;
 Promise.resolve().then(() => ({function})(list)).then(
   (value) => done({{ value: value ?? null }}),
@@ -50,7 +50,7 @@ class Installed:
 
 
 def find() -> Installed:
-    """Safari's driver on a Mac, else WebKitGTK's and what it needs; BrowserMissingError if not."""
+    """Safari's driver on a Mac, else WebKitGTK's with Xvfb; BrowserMissingError without them."""
     if sys.platform == "darwin" and (safari := shutil.which("safaridriver")):
         return Installed(safari, None)
     driver = shutil.which("WebKitWebDriver")
@@ -61,7 +61,7 @@ def find() -> Installed:
 
 
 def is_installed() -> bool:
-    """Whether ``find`` finds it."""
+    """Whether ``find`` succeeds."""
     try:
         find()
     except BrowserMissingError:
@@ -79,7 +79,7 @@ class WebDriverTab:
         self._home: Path | None = None
         self._deadline = 0.0
         self._path = ""
-        """Of the session's commands."""
+        """Address of the session's commands."""
 
     def open(self, url: str, limit_seconds: float) -> None:
         """As Tab.open."""
@@ -107,7 +107,7 @@ class WebDriverTab:
         self._send("POST", "/url", {"url": url})
 
     def evaluate(self, function: str, arguments: Sequence[object], limit_seconds: float) -> Any:  # noqa: ANN401  # as Tab.evaluate
-        """As Tab.evaluate. Nothing is evaluated in the page that its policy could forbid."""
+        """As Tab.evaluate, without code that the page's policy could forbid."""
         self._deadline = time.monotonic() + limit_seconds
         script = _CALL.format(function=function)
         answer = self._send("POST", "/execute/async", {"script": script, "args": [list(arguments)]})
@@ -122,7 +122,7 @@ class WebDriverTab:
         self._send("POST", f"/element/{found[_ELEMENT]}/value", {"text": str(file)})
 
     def close(self) -> None:
-        """As Tab.close: every process that was started, and those that they started."""
+        """As Tab.close: end every process that was started, and their children."""
         for process in reversed(self._processes):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -132,7 +132,7 @@ class WebDriverTab:
             shutil.rmtree(self._home, ignore_errors=True)
 
     def _prepare_display(self) -> dict[str, str]:
-        """Start a screen that nobody sees; what WebKitGTK needs in its environment."""
+        """Start an invisible screen; return WebKitGTK's environment."""
         self._home = Path(tempfile.mkdtemp(prefix="webkit-"))
         read, write = os.pipe()
         screen = ["-screen", "0", "1280x1024x24", "-nolisten", "tcp"]
@@ -151,7 +151,7 @@ class WebDriverTab:
         }
 
     def _start(self, command: list[str], **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401  # Popen's own
-        """Start a process in a group of its own, so that ``close`` ends what it starts."""
+        """Start a process in its own group, so that ``close`` ends its children too."""
         process = subprocess.Popen(
             command,
             stdout=subprocess.DEVNULL,

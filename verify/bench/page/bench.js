@@ -42,7 +42,7 @@ async function run(key, length) {
   const seconds = await time(async () => (outputs = await session.run({ [session.inputNames[0]]: audio })));
   for (const output of Object.values(outputs)) {
     const values = /** @type {Float32Array} */ (await output.getData());
-    if (!values.every(Number.isFinite)) throw new Error(`${key}: an output is not a number`);
+    if (!values.every(Number.isFinite)) throw new Error(`${key}: an output is not finite`);
     output.dispose();
   }
   return seconds;
@@ -69,7 +69,7 @@ async function transcribe(model, length) {
         timbres: model === "septimbre" ? 3 : 1,
       },
     );
-    if (notes.length === 0) throw new Error("no note was found: nothing was measured");
+    if (notes.length === 0) throw new Error("no notes were found: nothing was measured");
   });
 }
 

@@ -31,7 +31,7 @@ export async function run(samples) {
   await network.evaluateModel(
     samples,
     (heard) => {
-      if (!heard.flat().every(Number.isFinite)) throw new Error("a frame is not a number");
+      if (!heard.flat().every(Number.isFinite)) throw new Error("a frame is not finite");
       frames += heard.length;
     },
     () => {},

@@ -3,8 +3,8 @@
  * Tensors come and go as bytes over HTTP, never as JSON numbers.
  *
  * @typedef {{ name: string, dtype: string, shape: number[], bytes: number }} Wire
- *   A tensor: numpy's name of the type, the shape, and how many bytes it has. The bytes of several
- *   lie one after the other, each filled up to a multiple of ALIGNMENT.
+ *   A tensor: numpy's name of the type, the shape, and the number of bytes. Several tensors follow
+ *   one another, each padded to a multiple of ALIGNMENT.
  * @typedef {import("onnxruntime-web").InferenceSession} Session
  * @typedef {object} Options
  * @property {string} script path of onnxruntime-web
@@ -21,9 +21,8 @@ const MOST_SESSIONS = 8;
 const SMALL = 1_000_000;
 
 /**
- * The array that holds each type. numpy and onnxruntime call the types alike.
- * float16: 1.18.0 takes nothing but a Float16Array from an engine that has one; older engines
- * have none.
+ * The array class of each type; numpy and onnxruntime use the same names.
+ * float16: in engines with Float16Array, 1.18.0 takes nothing else; older engines lack it.
  * @type {Readonly<Record<string, new (bytes: ArrayBuffer) => any>>}
  */
 const ARRAYS = Object.freeze({
@@ -54,11 +53,11 @@ let session;
  * @param {Options} given
  * @returns {Promise<Record<string, string>>} the version that onnxruntime-web says it has, and the
  *   adapter of WebGPU, if that is the backend
- * @throws {Error} where the page lacks what was asked for: threads, WebGPU, or the script
+ * @throws {Error} if the page lacks the requested threads, WebGPU or script
  */
 export async function start(given) {
   options = given;
-  // WebKit can be isolated and have no SharedArrayBuffer all the same.
+  // WebKit can be isolated and still lack SharedArrayBuffer.
   if (options.threads > 1 && !(globalThis.crossOriginIsolated && "SharedArrayBuffer" in globalThis)) {
     throw new Error("no threads: the page is not cross-origin isolated, or has no SharedArrayBuffer");
   }
@@ -100,13 +99,13 @@ function loadScript(script) {
  */
 export async function createSession(model) {
   const made = await ort.InferenceSession.create(model, { executionProviders: [options.backend] });
-  const { numThreads } = ort.env.wasm; // onnxruntime-web lowers it where it finds no threads
+  const { numThreads } = ort.env.wasm; // onnxruntime-web lowers it if it finds no threads
   if (numThreads !== options.threads) throw new Error(`${numThreads} threads, not ${options.threads}`);
   return made;
 }
 
 /**
- * Make a session the one that runs.
+ * Make a session the current one.
  *
  * @param {string} hash of its file
  * @param {string} path of its file's bytes, which are read unless its session is still open
@@ -128,7 +127,7 @@ async function load(hash, path) {
  * @param {string} path of the inputs' bytes
  * @param {string} target where the outputs' bytes go
  * @returns {Promise<Wire[]>} the outputs
- * @throws {Error} where no model is loaded, or it does not run
+ * @throws {Error} if no model is loaded, or it does not run
  */
 async function run(inputs, path, target) {
   if (!session) throw new Error("no model is loaded");
@@ -161,7 +160,7 @@ async function run(inputs, path, target) {
 
 /**
  * @param {number} bytes
- * @returns {number} how many more make a multiple of ALIGNMENT
+ * @returns {number} bytes missing to a multiple of ALIGNMENT
  */
 function padding(bytes) {
   return (ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT;
