@@ -23,7 +23,7 @@ from export.variants import PRECISIONS
 if TYPE_CHECKING:
     from export.graph.trace import Traced
 
-TOOLS = ("torch", "onnx", "onnxscript", "onnxsim", "onnxruntime", "numpy")
+TOOLS = ("torch", "onnx", "onnx_ir", "onnxscript", "onnxsim", "onnxruntime", "numpy")
 """Tools that a file's bytes depend on."""
 
 

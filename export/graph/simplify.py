@@ -10,8 +10,14 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxsim
 from onnx import TensorProto, helper, numpy_helper
+from onnx_ir.passes.common import (
+    ClearMetadataAndDocStringPass,
+    DeduplicateInitializersPass,
+    RemoveUnusedNodesPass,
+)
 
 IR_VERSION = 10
 """The newest that onnxruntime-web 1.18.0 reads."""
@@ -25,6 +31,9 @@ HARMFUL = [
     "fuse_preceding_mul_into_conv",
 ]
 """Optimisers of onnxsim that change numbers, or hide them."""
+MERGE_EQUAL = DeduplicateInitializersPass(size_limit=2**31)
+"""Its usual limit is 1024 elements."""
+DROP_UNUSED = RemoveUnusedNodesPass()
 
 
 def simplify(graph: onnx.ModelProto, stored: tuple[str, ...] = ()) -> onnx.ModelProto:
@@ -37,8 +46,7 @@ def simplify(graph: onnx.ModelProto, stored: tuple[str, ...] = ()) -> onnx.Model
     model = onnx.ModelProto()
     model.CopyFrom(graph)
     resolve_casts(model)
-    merge_equal(model)  # then what derives from them is merged too
-    drop_unused(model)
+    run_passes(model, MERGE_EQUAL, DROP_UNUSED)  # then what derives from equals is merged too
     lent = lend(model, stored)
     model, _ = onnxsim.simplify(model, skipped_optimizers=HARMFUL)
     take_back(model, lent)
@@ -65,11 +73,22 @@ def take_back(model: onnx.ModelProto, lent: list[onnx.TensorProto]) -> None:
 
 
 def tidy(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Run the passes over a model, in place, and check it."""
-    for clean in PASSES:
-        clean(model)
+    """Clean a model up, in place, and check it."""
+    store_constants(model)
+    run_passes(model, MERGE_EQUAL)
+    fix_reshapes(model)
+    drop_zero_biases(model)
+    run_passes(model, DROP_UNUSED, MERGE_EQUAL, ClearMetadataAndDocStringPass())
+    shorten_names(model)
+    strip_metadata(model)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def run_passes(model: onnx.ModelProto, *passes: ir.passes.InPlacePass) -> None:
+    """Run onnx_ir's passes over a model, in place."""
+    cleaned = ir.passes.Sequential(*passes)(ir.from_proto(model)).model
+    model.CopyFrom(ir.to_proto(cleaned))
 
 
 def resolve_casts(model: onnx.ModelProto) -> None:
@@ -113,7 +132,7 @@ def drop_zero_biases(model: onnx.ModelProto) -> None:
 
 
 def store_constants(model: onnx.ModelProto) -> None:
-    """Turn Constant nodes into initializers."""
+    """Turn Constant nodes into initializers; not those of inner graphs, as onnx_ir's pass does."""
     graph = model.graph
     for node in [node for node in graph.node if node.op_type == "Constant"]:
         tensor = node.attribute[0].t
@@ -122,39 +141,12 @@ def store_constants(model: onnx.ModelProto) -> None:
         graph.node.remove(node)
 
 
-def merge_equal(model: onnx.ModelProto) -> None:
-    """Merge equal initializers."""
-    graph = model.graph
-    kept: dict[tuple[int, tuple[int, ...], bytes], str] = {}
-    renamed: dict[str, str] = {}
-    for tensor in graph.initializer:
-        array = numpy_helper.to_array(tensor)
-        key = (tensor.data_type, tuple(tensor.dims), array.tobytes())
-        renamed[tensor.name] = kept.setdefault(key, tensor.name)
-    for node in graph.node:
-        node.input[:] = [renamed.get(name, name) for name in node.input]
-
-
-def drop_unused(model: onnx.ModelProto) -> None:
-    """Remove nodes and initializers that no output needs."""
-    graph = model.graph
-    needed = {output.name for output in graph.output}
-    for node in reversed(graph.node):
-        if needed.intersection(node.output):
-            needed.update(node.input)
-    _keep(graph.node, lambda node: bool(needed.intersection(node.output)))
-    _keep(graph.initializer, lambda tensor: tensor.name in needed)
-
-
 def strip_metadata(model: onnx.ModelProto) -> None:
-    """Remove everything from the file that does not compute, and name its dimensions."""
+    """Remove what else does not compute, and name the dimensions; nodes are clean already."""
     graph = model.graph
     for field in ("value_info", "metadata_props", "quantization_annotation"):
         graph.ClearField(field)
     graph.ClearField("doc_string")
-    for node in graph.node:
-        node.ClearField("metadata_props")
-        node.ClearField("doc_string")
     for tensor in graph.initializer:
         tensor.ClearField("doc_string")
         tensor.ClearField("metadata_props")
@@ -178,19 +170,6 @@ def shorten_names(model: onnx.ModelProto) -> None:
     for node in graph.node:
         for names in (node.input, node.output):
             names[:] = [name.removeprefix("network.") for name in names]
-
-
-PASSES: tuple[Callable[[onnx.ModelProto], None], ...] = (
-    store_constants,
-    merge_equal,
-    fix_reshapes,
-    drop_zero_biases,
-    drop_unused,
-    merge_equal,
-    drop_unused,
-    shorten_names,
-    strip_metadata,
-)
 
 
 def read_constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
