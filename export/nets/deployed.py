@@ -37,5 +37,5 @@ class Deployed(nn.Module):
 
 def divide_by_maximum(activation: Tensor, sounding: Tensor) -> Tensor:
     """(B, 84, F) → the same with maximum 1; all zero if ``sounding`` (B, 1, 1) is 0."""
-    heard = activation * sounding
-    return heard / heard.amax(dim=(1, 2), keepdim=True).clamp(min=FAINTEST)
+    audible = activation * sounding
+    return audible / audible.amax(dim=(1, 2), keepdim=True).clamp(min=FAINTEST)

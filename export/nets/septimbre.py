@@ -160,7 +160,7 @@ class SepTimbre(nn.Module):
         onset, frame = self.note_branch(stack_harmonics(level))
         return onset, frame
 
-    def hear(self, audio: Tensor) -> tuple[Tensor, Tensor]:
+    def find_harmonics(self, audio: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 1, N) samples at 22 050 Hz → harmonics (B, 8, 252, F), sounding (B, 1, 1)."""
         energy, sounding = self.energy_norm(self.cqt(audio))
         return stack_harmonics(energy), sounding.squeeze(1)
@@ -171,7 +171,7 @@ class SepTimbre(nn.Module):
 
     def forward(self, audio: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(B, 1, N) samples at 22 050 Hz → onset, frame, embedding, sounding (B, 1, 1)."""
-        harmonics, sounding = self.hear(audio)
+        harmonics, sounding = self.find_harmonics(audio)
         onset, frame = self.note_branch(harmonics)
         return onset, frame, self.encode(harmonics, sounding), sounding
 
@@ -201,4 +201,4 @@ class DeployedEncoder(DeployedNetwork):
 
     def forward(self, audio: Tensor) -> tuple[Tensor]:
         """(1, 1, N) samples at 44 100 Hz → embedding (1, 12, 84, F)."""
-        return (self.network.encode(*self.network.hear(self.halve(audio))),)
+        return (self.network.encode(*self.network.find_harmonics(self.halve(audio))),)

@@ -66,15 +66,17 @@ def test_stored_halves_are_widened_once_and_cost_no_run(
         assert (counts[0] == counts[1]) == same, level
 
 
-def test_stored_halves_change_no_node_and_no_ear(make: Callable[[Form], onnx.ModelProto]) -> None:
+def test_stored_halves_change_no_node_and_no_front_end(
+    make: Callable[[Form], onnx.ModelProto],
+) -> None:
     plain, stored = make("compact"), store_float16(make("compact"))
     nodes = [node for node in stored.graph.node if not node.name.endswith(".half/cast")]
     assert nodes == list(plain.graph.node)
-    heard = find_front_end(stored)
-    assert heard
+    front = find_front_end(stored)
+    assert front
     types = {tensor.name: tensor.data_type for tensor in stored.graph.initializer}
     for node in stored.graph.node:
-        if node.name in heard:
+        if node.name in front:
             assert all(types.get(name) != TensorProto.FLOAT16 for name in node.input), node.name
             assert node.op_type != "Cast" or not node.name.endswith(".half/cast")
     for tensor in stored.graph.initializer:
