@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 TORCH := $(shell sed -n 's/.*"torch==\([0-9.]*\)".*/\1/p' pyproject.toml)
-# A stamp lies in the folder that it speaks of, and is named by what that was set up from.
+# A stamp lies in the folder that it marks, and is named by the digest of what it was set up from.
 digest = $(firstword $(shell cat $(1) | cksum))
 READY := $(VENV)/.ready-torch-$(TORCH)-$(call digest,requirements.txt)
 NPM_READY := web/node_modules/.ready-$(call digest,web/package.json web/package-lock.json)

@@ -88,7 +88,7 @@ def timbre_cases() -> list[dict[str, Any]]:
 
 
 def many_notes_case(notes: int = 2000) -> dict[str, Any]:
-    """So many notes that the library looks at a sample first; vectors as bytes, to be scaled."""
+    """Enough notes for the library to begin with a sample; vectors as bytes, to be scaled."""
     random = np.random.default_rng(200)
     middle = random.normal(size=(4, EMBEDDING_SIZE))
     vectors = middle[random.integers(4, size=notes)]

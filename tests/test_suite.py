@@ -53,8 +53,8 @@ def test_markers_come_from_fixtures(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "."]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    told = [line for line in done.stdout.splitlines() if line.startswith("test_")]
-    assert sorted(line for line in told if "::" not in line) == [
+    printed = [line for line in done.stdout.splitlines() if line.startswith("test_")]
+    assert sorted(line for line in printed if "::" not in line) == [
         "test_export_of_all export",
         "test_export_of_its_own export",
         "test_quick",

@@ -67,8 +67,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     common.add_argument("--threads", type=_count, default=1, help="of torch (default: 1)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    told = "make the training pieces (resumes)"
-    render = commands.add_parser("render", help=told, parents=[common])
+    about = "make the training pieces (resumes)"
+    render = commands.add_parser("render", help=about, parents=[common])
     render.add_argument("--pieces", type=_count, default=700)
     render.add_argument("--workers", type=_count, default=2)
     render.set_defaults(command=run_render)
@@ -80,14 +80,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     learn.add_argument("--eps", type=float, default=None, help="default: the catalogue's")
     learn.set_defaults(command=run_learn)
 
-    told = "write export/weights from the last checkpoints"
-    bundle = commands.add_parser("ship", help=told, parents=[common])
+    about = "write export/weights from the last checkpoints"
+    bundle = commands.add_parser("ship", help=about, parents=[common])
     bundle.add_argument("--out", type=Path, default=WEIGHTS, metavar="DIR")
     bundle.add_argument("--real", type=Path, metavar="DIR", help="recordings to tune thresholds on")
     bundle.set_defaults(command=run_ship)
 
-    told = "compare with the published weights"
-    judge = commands.add_parser("evaluate", help=told, parents=[common])
+    about = "compare with the published weights"
+    judge = commands.add_parser("evaluate", help=about, parents=[common])
     judge.add_argument("--weights", type=Path, default=WEIGHTS, metavar="DIR")
     judge.add_argument("--checkpoints", type=Path, metavar="DIR", help="the published weights")
     judge.add_argument(

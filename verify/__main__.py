@@ -144,7 +144,7 @@ def _examine(progress: Progress, chosen: Sequence[Subject], plans: Sequence[Plan
     task = progress.add_task("matrix", total=total)
     begun = set()
 
-    def told(verdict: Verdict) -> None:
+    def report(verdict: Verdict) -> None:
         name = f"{verdict.runtime}: {verdict.model} {verdict.variant}"
         progress.update(task, advance=1, description=name)
         if not progress.console.is_terminal and name not in begun:
@@ -155,7 +155,7 @@ def _examine(progress: Progress, chosen: Sequence[Subject], plans: Sequence[Plan
                 f"{verdict.status}: {name} on {verdict.signal}: {verdict.message}", markup=False
             )
 
-    return examine(chosen, plans, told)
+    return examine(chosen, plans, report)
 
 
 def _tell(console: Console, folder: Path, report: Report) -> int:

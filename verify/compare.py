@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 LOOSE = 10
-"""A tolerance over so many times the largest error measured passes more than rounding."""
+"""A tolerance this many times the largest error measured would pass more than rounding."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class Deviation:
-    """How one output differs from its reference. Errors are None where nothing is comparable."""
+    """How one output differs from its reference. Errors are None if nothing is comparable."""
 
     output: str
     fault: str | None
-    """The fault in words; None where the output agrees."""
+    """The fault in words; None if the output agrees."""
     shape: tuple[int, ...]
     """Of the candidate."""
     nonfinite: int

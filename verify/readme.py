@@ -38,7 +38,7 @@ HEADINGS = {
     "| CPU time, streamed ÷ whole |",
 }
 SHOWN = (REFERENCE, "control")
-"""What the table of times has of each model; bench.html has all."""
+"""Rows of each model in the table of times; bench.html has all."""
 GLANCE = {"en": Path("README.md"), "zh": Path("README.zh.md")}
 """Where the short table stands, by language."""
 GLANCE_MODELS = ("basicamt", "septimbre")
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
 
 
 def find_figures(models: Path, report: Path) -> dict[str, Iterable[str]]:
-    """The lines of each long table whose figures lie in the folders of models and of reports."""
+    """The lines of each long table whose figures are in the folders of models and of reports."""
     tables: dict[str, Iterable[str]] = {}
     if (models / FILE_NAME).is_file():
         tables["models"] = write_models(Manifest.read(models))

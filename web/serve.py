@@ -19,7 +19,7 @@ ISOLATION = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""What gives a page WebAssembly threads, on hosts that can set headers."""
+"""Headers that give a page WebAssembly threads."""
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -107,7 +107,7 @@ class FileServer:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def find(self, path: str) -> Path | None:
-        """The file at a path, inside its mount, or None; a folder stands for its index.html."""
+        """The file at a path, inside its mount, or None; a folder means its index.html."""
         for mount, folder in self._mounts.items():
             if path.startswith(mount):
                 file = (folder / unquote(path.removeprefix(mount))).resolve()

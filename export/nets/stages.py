@@ -104,7 +104,7 @@ class Notes(Stage):
 
 
 class Encoding(Stage):
-    """What the encoder's stages share."""
+    """The common part of the encoder's stages."""
 
     network: SepTimbre
 
@@ -237,7 +237,7 @@ def run_stages(stages: dict[str, Stage], audio: Tensor) -> Values:
 
 
 def _gather(gather: Gather, *of: Tensor) -> tuple[Tensor, ...]:
-    """What a stage tells of a whole recording; the cells are those of EXAMPLE_PITCH."""
+    """A stage's statistics of a whole recording; the cells are those of EXAMPLE_PITCH."""
     match gather.kind:
         case "deviation":
             deviation, _ = measure_deviation(of[0][:, None, None])
@@ -258,7 +258,7 @@ def _gather(gather: Gather, *of: Tensor) -> tuple[Tensor, ...]:
 def measure_halo(stage: Stage, frame_samples: int, frames: int = 400) -> int:
     """How many frames to either side an output depends on, found by putting NaN into one frame.
 
-    Raises ValueError where it reaches as far as was looked, so that no halo could do.
+    Raises ValueError if it reaches the end of the search, so that no halo would do.
     """
     middle = frames // 2
     inputs = []

@@ -80,7 +80,7 @@ test("a part resampled alone is the whole's part, to the last bit", () => {
   assert.notDeepEqual(short, whole.slice(1000, 2000), "the check sees samples that are missing");
 });
 
-test("what is not a number becomes silence, and is counted", () => {
+test("samples that are not finite become silence, and are counted", () => {
   const samples = Float32Array.from([0.5, NaN, -0.75, Infinity, -Infinity, 0]);
   assert.deepEqual(sanitise(samples), { peak: 0.75, squares: 0.5 ** 2 + 0.75 ** 2, repaired: 3 });
   assert.deepEqual(Array.from(samples), [0.5, 0, -0.75, 0, 0, 0]);

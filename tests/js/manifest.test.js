@@ -21,7 +21,7 @@ test("the manifest of a folder is read", async () => {
   assert.deepEqual(asked, [`${folder}manifest.json`]);
 });
 
-test("what is no manifest is a failed download that says why", async () => {
+test("an invalid manifest is a failed download that says why", async () => {
   for (const [make, why] of [
     [() => new Response("", { status: 404 }), /the server answered 404/],
     [() => Response.json({ schema: 1 }), /its schema is 1, 2 is needed/],

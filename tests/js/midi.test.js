@@ -94,7 +94,7 @@ test("a beat stands on a multiple of the division, where it was heard", () => {
   );
 });
 
-test("an even tempo is said once, and beats that are none are refused", () => {
+test("an even tempo is said once, and invalid beats are refused", () => {
   const even = Array.from({ length: 400 }, (_, i) => 0.05 + i / 1.7);
   const { tracks } = midiFile.parseMidi(toMidi([note(0, 10, 60)], { beats: even }));
   const tempos = tracks[0].filter((event) => event.type === "setTempo");

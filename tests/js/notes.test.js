@@ -56,7 +56,7 @@ test("the activations are left as they are", () => {
   assert.deepEqual(frame, activation(one.frame));
 });
 
-test("what is not an activation is refused, and named", () => {
+test("an invalid activation is refused, and named", () => {
   const good = new Float32Array(PITCHES * 4);
   const bad = good.slice();
   bad[7] = NaN;
@@ -66,7 +66,7 @@ test("what is not an activation is refused, and named", () => {
   assert.throws(() => makeNotes(good, good, 5, thresholds), /336 values, 84 × 5/);
 });
 
-test("what is not a threshold is refused, and named", () => {
+test("an invalid threshold is refused, and named", () => {
   const none = new Float32Array(0);
   for (const [thresholds, message] of [
     [{ frame: NaN, onset: 0.3 }, /frame threshold is NaN/],

@@ -199,7 +199,7 @@ test("provisional notes come once each, in order of their ends, and are mostly t
   assert.ok(hits > 0.9 * exact.length, `${hits} of ${exact.length}`);
 });
 
-test("features are gathered across chunks, with the mean where there are none", () => {
+test("features are gathered across chunks, and padded with the mean", () => {
   const [frames, halo] = [40, 2];
   const feature = (channel, bin, t) => 1000 * channel + bin + t / 100;
   const mean = range(0, FEATURE_CHANNELS).map((channel) => -1 - channel);

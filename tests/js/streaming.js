@@ -109,7 +109,7 @@ async function runWhole(samples) {
   return whole.run({ audio: input });
 }
 
-/** Largest difference; Infinity where the lengths differ or something is not a number. */
+/** Largest difference; Infinity if the lengths differ or a value is not finite. */
 function distance(a, b) {
   if (a.length !== b.length) return Infinity;
   let largest = 0;

@@ -14,7 +14,7 @@ const read = (folder) =>
   );
 /** Without comments, whose types may name anything. */
 const code = (text) => text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
-/** What a file imports: paths below web/, or the names of packages. */
+/** Imports of a file: paths below web/, or the names of packages. */
 const imports = (path, text) =>
   [...code(text).matchAll(/from\s+"([^"]+)"/g)].map(([, target]) =>
     target.startsWith(".") ? normalize(join(dirname(path), target)) : target,
@@ -34,7 +34,7 @@ test("the library never reaches for the page, nor for the DOM", () => {
   }
 });
 
-/** What can be tested without a browser: two rooms, and the arithmetic of a third. */
+/** Files that can be tested without a browser: two rooms, and the arithmetic of a third. */
 const PURE = [...lib.keys()].filter((path) =>
   /^lib\/(notes|timbres|stream\/(chunks|embeddings|moments|progress))\b/.test(path),
 );

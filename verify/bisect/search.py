@@ -38,7 +38,7 @@ def find_bad_node(
     against: Path | None = None,
     relative: float = RELATIVE,
 ) -> BadNode | None:
-    """Search a file in an entered runner; None where every output agrees.
+    """Search a file in an entered runner; None if every output agrees.
 
     ``against`` is a good file with the same tensor names; None: this file itself. If the runtime
     stops, the node where it stops is searched for. The insides of functions and loops are searched

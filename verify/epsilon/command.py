@@ -118,7 +118,7 @@ def _run_native(graph: onnx.ModelProto, value: Array) -> Tensors:
 
 
 def run_stages(
-    runners: Sequence[Callable[[], Runner]], told: Callable[[str], None]
+    runners: Sequence[Callable[[], Runner]], progress: Callable[[str], None]
 ) -> list[Findings]:
     """Tables of log(0 + c) in each runtime, in float32 and in float16.
 
@@ -128,7 +128,7 @@ def run_stages(
     with tempfile.TemporaryDirectory() as folder:
         for make in runners:
             with make() as runner:
-                told(runner.name)
+                progress(runner.name)
                 for half, table in rows.items():
                     path = Path(folder) / f"logs{16 if half else 32}.onnx"
                     write_logs(path, half=half)
@@ -193,9 +193,9 @@ def _lines(findings: Findings) -> Iterator[str]:
         for constant, cell in zip(findings.constants, row.cells, strict=True):
             groups.setdefault(cell, []).append(constant)
         groups.pop("–", None)
-        told = "; ".join(
+        line = "; ".join(
             cell if cell.startswith("fails") else f"{cell}: {' '.join(alike)}"
             for cell, alike in groups.items()
         )
         yield f"  {row.name}"
-        yield f"    {told}"
+        yield f"    {line}"

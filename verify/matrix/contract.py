@@ -1,4 +1,4 @@
-"""What the manifest says of a file, compared with the catalogue and with the file itself."""
+"""The manifest's entry of a file, compared with the catalogue and with the file itself."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""What the networks gave when their weights were trained, so that they cannot change unseen.
+"""Outputs of the networks from when their weights were trained, so that no change goes unseen.
 
 Files are compared with the networks of this checkout. A network that computes another function
 than it was trained for is wrong in file and reference alike, and only numbers from before can show
 it. ``golden.npz`` holds some: the bundled weights in float64 on a second of the bundled music,
-every STRIDE-th value of each output. Whatever weights are judged, these are held too.
+every STRIDE-th value of each output. Whatever weights are judged, these are checked too.
 
-python -m verify.matrix.golden   writes the file again, after a change that is meant
+python -m verify.matrix.golden   writes the file again, after a change that is intended
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from verify.compare import Array, DisagreementError, Tolerance, compare
 PATH = Path(__file__).with_name("golden.npz")
 SECONDS = 1.0
 STRIDE = 97
-"""A prime, so that the values kept lie at every pitch and in every frame."""
+"""A prime, so that the values kept are from every pitch and frame."""
 MODELS_HELD = ("basicamt", "septimbre")
 """Those with bundled weights; between them they hold every layer of both networks."""
 TOLERANCE = Tolerance(1e-6, "stored in float32; float64 differs by 1e-12 between machines")

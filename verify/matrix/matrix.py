@@ -28,7 +28,7 @@ class Case:
     reference: Tensors
     tolerances: Mapping[str, Tolerance]
     notes: Transcription | None = None
-    """Of the reference; None where notes are not judged."""
+    """Of the reference; None if notes are not judged."""
     note_f1: float = 0.0
     label_agreement: float = 0.0
 

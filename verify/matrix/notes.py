@@ -67,7 +67,7 @@ class NoteError(RuntimeError):
 def transcribe(outputs: Mapping[str, Array], thresholds: Thresholds) -> Transcription:
     """Make notes from onset and frame (1, 84, F), and timbres from embedding (1, 12, 84, F).
 
-    Raises NoteError where node is missing or the library refuses the tensors.
+    Raises NoteError if node is missing or the library refuses the tensors.
     """
     node = shutil.which("node")
     if node is None:

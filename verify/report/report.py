@@ -39,7 +39,7 @@ class Cell:
     message: str
     """Of the worst signal."""
     signals: tuple[str, ...]
-    """What was run."""
+    """Signals run."""
 
     @property
     def heat(self) -> float:

@@ -26,7 +26,9 @@ class _Exchange(Handler):
             headers = {"Content-Type": "application/octet-stream"}
             self.answer(HTTPStatus.OK, loopback.blobs[path], headers)
             return
-        if loopback.find(path) is None and path != "/favicon.ico":  # asked for unbidden
+        if (
+            loopback.find(path) is None and path != "/favicon.ico"
+        ):  # browsers ask for it by themselves
             loopback.missing.append(path.removeprefix(loopback.root))
         super().do_GET()
 

@@ -23,7 +23,7 @@ class TabError(RuntimeError):
 
 
 class Tab(Protocol):
-    """A page. After an error it must be closed."""
+    """A page in a browser; after an error it must be closed."""
 
     version: str
     """The browser's version, once it is open."""

@@ -146,7 +146,7 @@ class WebDriverTab:
         return homes | {
             "DISPLAY": f":{display}",
             "GDK_BACKEND": "x11",
-            "JSC_useSharedArrayBuffer": "1",  # else there is none, though a page is isolated
+            "JSC_useSharedArrayBuffer": "1",  # missing by default, even in an isolated page
             "NO_AT_BRIDGE": "1",
         }
 

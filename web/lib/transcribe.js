@@ -55,7 +55,7 @@ import { checkThresholds, PITCHES } from "./notes/notes.js";
  * @param {Place & RunOptions & NoteOptions} options
  * @returns {Promise<Note[]>} by start and then pitch
  * @throws {TranscriptionError} whose code says what kind; `signal.reason` where it was aborted
- * @throws {RangeError} where a threshold or the number of timbres is none
+ * @throws {RangeError} if a threshold or the number of timbres is invalid
  */
 export async function transcribe(audio, options) {
   const analysis = await analyse(audio, options);
@@ -134,7 +134,7 @@ async function locate({ runtime = "ort/", model = "basicamt", backend = "wasm", 
  *   asked for first, so that the same run computes what they need
  * @returns {Promise<Analysis>} to be closed after use
  * @throws {TranscriptionError} whose code says what kind; `signal.reason` where it was aborted
- * @throws {RangeError} where a threshold or the number of timbres is none
+ * @throws {RangeError} if a threshold or the number of timbres is invalid
  */
 export async function analyse(audio, options) {
   const { timbres = 1, signal } = options;
@@ -193,7 +193,7 @@ export class Analysis {
    * that the first run was not asked for, or for those of notes far below its thresholds.
    * @param {NoteOptions & Pick<RunOptions, "onProgress" | "signal">} [options]
    * @returns {Promise<{notes: Note[], timbres: number}>}
-   * @throws {RangeError} where a threshold or the number of timbres is none
+   * @throws {RangeError} if a threshold or the number of timbres is invalid
    * @throws {TranscriptionError}
    */
   async makeNotes({ thresholds, timbres = 1, onProgress, signal } = {}) {

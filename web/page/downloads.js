@@ -1,4 +1,4 @@
-/** The notes to take home: links to files made on this machine. */
+/** Downloads of the notes: links to files made on this machine. */
 
 import { toMidi } from "../lib/notes/midi.js";
 import { element } from "./dom.js";

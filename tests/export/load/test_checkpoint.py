@@ -212,7 +212,7 @@ def test_another_models_checkpoint(network: torch.nn.Module) -> None:
 
 
 def list_ordinary_things() -> dict[str, object]:
-    """What training scripts leave beside the weights."""
+    """Other objects that training scripts store beside the weights."""
     counts: defaultdict[str, int] = defaultdict(int, steps=3)
     return {
         "losses": np.arange(6.0).reshape(2, 3),

@@ -20,7 +20,7 @@ from export.load.checkpoint import CheckpointError, load_state
 from tests.paths import ROOT
 
 SPARE_BYTES = 256 << 20
-"""What a child may take beyond what it has when torch is imported."""
+"""Memory that a child may take beyond that of importing torch."""
 SECONDS = 120
 """For all files together; a hang takes years."""
 CHILD = """
@@ -52,7 +52,7 @@ class Numbers:
 
 
 class Call:
-    """What pickles as a call, and a state that its result is to take."""
+    """An object that pickles as a call, with a state for its result."""
 
     def __init__(
         self, function: Callable[..., Any], *arguments: object, state: object = None
@@ -137,7 +137,7 @@ REFUSED = {
     "a number without end": (dump({"w": view(ONE, (2**80_000,), (0,))}), "make no sense"),
     "a negative stride": (dump({"w": view(ONE, (2,), (-1,))}), "make no sense"),
     "a negative offset": (dump({"w": view(ONE, (1,), (1,), -1)}), "make no sense"),
-    "a size that is none": (dump({"w": view(ONE, "11", "11")}), "make no sense"),
+    "an invalid size": (dump({"w": view(ONE, "11", "11")}), "make no sense"),
     "other axes in size and stride": (dump({"w": view(ONE, (1, 1), (1,))}), "make no sense"),
     "an end past the end": (dump({"w": view(ONE, (1,), (1,), 1)}), "reaches past the end"),
     "a storage that is shorter": (dump({"w": view(Numbers(2), (2,), (1,))}), "expected 8"),
@@ -145,7 +145,7 @@ REFUSED = {
         dump({"w": view(Numbers(1, "9"), (1,), (1,))}),
         "no item named",
     ),
-    "a storage that is none": (dump({"w": view({}, (1,), (1,))}), "has no storage"),
+    "an invalid storage": (dump({"w": view({}, (1,), (1,))}), "has no storage"),
     "a storage with a tuple for its name": (
         dump({"w": view(Numbers(1, ((),)), (1,), (1,))}),
         "a reference is not to a tensor's storage",
@@ -181,7 +181,7 @@ def write(path: Path, data: bytes, how: int = zipfile.ZIP_STORED) -> None:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a child with little memory says of each file; of none after one that ended it."""
+    """Messages of a child with little memory for each file, up to one that ends it."""
     folder = tmp_path_factory.mktemp("hostile")
     paths = {name: folder / f"{number}.pth" for number, name in enumerate(FILES)}
     for name, (data, _) in REFUSED.items():

@@ -80,7 +80,7 @@ def rename(file: Path, target: Path) -> None:
 def test_files_with_other_names_are_a_baseline_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As upstream's may be: the file's name is what they share. One that lacks is told."""
+    """As upstream's may have: files match by name, and a missing one is reported."""
     monkeypatch.setattr(fidelity, "BESIDE", ())
     ours, theirs, out = (tmp_path / name for name in ("ours", "theirs", "out"))
     write_models(ours)

@@ -1,4 +1,4 @@
-"""The peer beside our file: which backend is taken, and what is said where there is none."""
+"""The peer beside our file: the choice of its backend, and the words if there is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a manifest says and is not so is refused, field by field."""
+"""A manifest that does not match its file is refused, field by field."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_select_by_pattern_and_refuse_what_matches_nothing() -> None:
 
 
 def test_the_long_music_is_more_than_a_block_and_a_half() -> None:
-    """Fewer frames are one block, whose halo nobody sees."""
+    """Fewer frames are one block, whose halo cannot matter."""
     long = next(signal for signal in signals.standard() if signal.name == "music-long")
     assert len(long.samples) / 512 >= 1.5 * BLOCK_FRAMES
 

@@ -85,5 +85,5 @@ def test_the_apps_way_of_running_gives_the_same_notes(
                     for output, values in expected.items():
                         assert np.abs(found[output] - values).max() < 1e-4, (name, output)
                     ours, theirs = (transcribe(o, model.thresholds) for o in (found, expected))
-                    if theirs.notes:  # random weights may hear none
+                    if theirs.notes:  # random weights may find none
                         assert agree(ours, theirs).f1 == 1

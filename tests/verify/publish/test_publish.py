@@ -242,7 +242,7 @@ def test_a_broken_contract(
 def refused_for_space(
     capsys: pytest.CaptureFixture[str], app: Path, models: Path, report: Path
 ) -> None:
-    """Publish on a full disk: no model has changed, and nothing lies beside them."""
+    """Publish on a full disk: no model has changed, and no file is left beside them."""
     before = {name: sha256_of(app / FOLDER / name) for name in FILES}
     assert publish(app, models, report) == 2
     assert "No space left on device; nothing was changed" in capsys.readouterr().err

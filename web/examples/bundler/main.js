@@ -1,6 +1,6 @@
 // Bundled with:
 //   esbuild main.js worker=tiny-amt/worker/worker.js --bundle --format=esm --outdir=public
-// The worker must lie beside the bundle as worker.js. Beside the page lie models/ (from
+// The worker must be beside the bundle as worker.js. Beside the page are models/ (from
 // `make export`) and ort/ (the dist folder of the npm package onnxruntime-web).
 
 import { decodeFile, transcribe } from "tiny-amt";

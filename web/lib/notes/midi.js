@@ -10,7 +10,7 @@ const LONGEST_TICK_MICROSECONDS = 2000;
 const MOST_TICKS = 1e7;
 /** Channels for timbres: all but the tenth, which General MIDI keeps for drums. */
 const CHANNELS = Object.freeze([0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15]);
-/** A piano: what instrument a timbre is, nobody knows. */
+/** A piano, since a timbre's instrument is unknown. */
 const PROGRAM = 0;
 
 /** @typedef {{tick: number, bytes: number[]}} Event of a track */
@@ -26,9 +26,9 @@ const PROGRAM = 0;
  * @param {number} [options.bpm] what the file calls the tempo, where there are no `beats`
  * @param {number[]} [options.beats] seconds, 2 or more: a tempo map with these beats
  * @param {string} [options.name] of the piece
- * @param {string[]} [options.names] of the timbres; "Timbre 1" … unless told
+ * @param {string[]} [options.names] of the timbres; default: "Timbre 1" …
  * @returns {Uint8Array<ArrayBuffer>}
- * @throws {RangeError} where bpm is not in 10 … 1000, or the beats are none
+ * @throws {RangeError} if bpm is not in 10 … 1000, or the beats are invalid
  */
 export function toMidi(notes, { bpm = 120, beats, name = "Transcription", names = [] } = {}) {
   if (!(bpm >= 10 && bpm <= 1000)) {

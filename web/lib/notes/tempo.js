@@ -12,11 +12,11 @@ const MERGED_MICROSECONDS = 500;
 
 /**
  * The stretches of a piece: from 0 to its first beat, and then from beat to beat. Before the first
- * beat stand as many beats as fit there about; where none does, the first stands at 0.
+ * beat are about as many beats as fit there; if none fits, the first is at 0.
  *
  * @param {number[]} beats seconds, ascending, 2 or more
  * @returns {Stretch[]}
- * @throws {RangeError} where they are no beats
+ * @throws {RangeError} if they are invalid
  */
 export function stretchesOf(beats) {
   const micros = beats.map((seconds) => Math.round(1e6 * seconds));

@@ -55,7 +55,7 @@ export class Stages {
   }
 
   /**
-   * What a stage tells of the whole recording, by kind.
+   * A stage's statistics of the whole recording, by kind.
    * @param {string} name
    * @param {Gather["kind"]} kind
    * @returns {Gather[]}

@@ -3,7 +3,7 @@
  * network run on the whole of it at once.
  *
  * Every pass runs one stage over the recording, chunk by chunk. Which stages there are, what each
- * reads and what it tells of the whole recording stands in the manifest (export/nets/stages.py has
+ * reads and which statistics it gives are in the manifest (export/nets/stages.py has
  * the figure). Kept between passes are energies, activations, and features where embeddings are
  * wanted.
  *

@@ -49,7 +49,7 @@ export function readDense(embedding, frames) {
  * @param {Float32Array} frame PITCHES × frames, flat
  * @param {number} frames
  * @returns {Float64Array[]} EMBEDDING_SIZE values each
- * @throws {RangeError} where the lengths disagree
+ * @throws {RangeError} if the lengths disagree
  */
 export function noteEmbeddings(notes, read, frame, frames) {
   if (frame.length !== PITCHES * frames) {
@@ -77,7 +77,7 @@ export function noteEmbeddings(notes, read, frame, frames) {
  * @param {Float64Array[]} vectors of unit length or zero, one a note
  * @param {number} count timbres, 1 or more; with as many timbres as notes each has its own
  * @returns {Uint16Array} labels 0 … count − 1, numbered by first appearance
- * @throws {RangeError} where count is not a whole number of 1 or more
+ * @throws {RangeError} if count is not a whole number of 1 or more
  */
 export function clusterTimbres(vectors, count) {
   if (!(Number.isInteger(count) && count >= 1)) {

@@ -12,7 +12,7 @@ import { Stages } from "../stream/stages.js";
 import { Transcript } from "../stream/transcript.js";
 
 /**
- * @typedef {object} Needs what a run needs, whatever it is to hear
+ * @typedef {object} Needs the needs of a run, for any recording
  * @property {import("../manifest.js").StageFile[]} files
  * @property {string[] | Uint8Array<ArrayBuffer>[]} contents their URLs, or the files themselves
  * @property {import("./session.js").RuntimeFiles} runtimeFiles
@@ -41,7 +41,7 @@ import { Transcript } from "../stream/transcript.js";
  * @property {number | "auto"} timbres 1: all notes together
  */
 
-/** @typedef {{task: "stop", id: number}} StopRequest of a request that nobody waits for any more */
+/** @typedef {{task: "stop", id: number}} StopRequest ends a request that is not awaited any more */
 /** @typedef {{task: "audio", samples: Float32Array<ArrayBuffer>}} AudioPiece that was wanted */
 
 /**
