@@ -27,7 +27,7 @@ FROM = $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--wei
 
 # Both networks of the page, every browser, what breaks numbers, minutes on two cores.
 QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
-	--signals "example,music-short,random-*,silence,noise,amplitude-1e+18,nan,length-1,length-513" \
+	--signals "example,music-short,random-*,silence,noise,amplitude-1e+18,nan,*-brief,length-1,length-513" \
 	--without "*-threads,firefox-wasm-1.18,webkit-wasm-1.18"
 
 ##@ Models

@@ -29,6 +29,7 @@ from verify.compare import LOOSE, Tolerance
 from verify.epsilon import command as epsilon
 from verify.matrix import contract, golden, networks, plan, signals, subjects
 from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
+from verify.matrix.references import FOLDER
 from verify.publish import notedigger, publish, release
 from verify.report.report import Report
 from verify.runtimes import install, launch
@@ -115,7 +116,8 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     def advance(name: str) -> None:
         progress.update(task, advance=1, description=f"reference: {name}")
 
-    chosen = subjects.deployed(args.folder, files, judged, references, advance)
+    kept = None if args.fresh else FOLDER
+    chosen = subjects.deployed(args.folder, files, judged, references, advance, kept)
     chosen += subjects.streamed(args.folder, manifest, chosen)
     result = _examine(progress, chosen, plans)
     why = {signal.name: signal.why for signal in judged}

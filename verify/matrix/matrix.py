@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Literal
 
 from export.catalog import Thresholds
@@ -16,6 +18,8 @@ from verify.matrix.notes import NoteAgreement, NoteError, Transcription, agree, 
 from verify.runtimes.runners import HangError, Runner, RunnerError, Tensors
 from verify.runtimes.stream import StreamRunner
 
+SIDE_BY_SIDE = 2
+"""Runtimes that run at once: most of the time one waits for its browser."""
 Status = Literal["agrees", "disagrees", "failed", "not started"]
 
 
@@ -61,6 +65,8 @@ class Plan:
     name: str
     make: Callable[[], Runner]
     takes: Callable[[Subject, Case], bool] = lambda subject, case: True
+    alone: bool = False
+    """Whether nothing may run beside it, since it takes every core."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class Evidence:
     verdict: Verdict
     candidate: Tensors
     reference: Tensors
+    music: bool
+    """Whether notes were judged."""
 
 
 @dataclass(frozen=True)
@@ -132,39 +140,73 @@ def examine(
 ) -> Result:
     """Judge every subject in every runtime; a failure to run is a verdict too.
 
-    ``advance`` is called with each verdict.
+    ``advance`` is called with each verdict, from several threads.
     """
+    stopped = Event()
+
+    def work(plan: Plan) -> Result:
+        return _examine(subjects, plan, advance, stopped)
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        try:
+            pending = {plan.name: pool.submit(work, plan) for plan in plans if not plan.alone}
+            found = {name: one.result() for name, one in pending.items()}
+            found |= {plan.name: work(plan) for plan in plans if plan.alone}
+        except BaseException:
+            stopped.set()
+            pool.shutdown(cancel_futures=True)
+            raise
     result = Result()
     for plan in plans:
-        started = time.perf_counter()
-        work = [
-            (subject, tuple(case for case in subject.cases if plan.takes(subject, case)))
-            for subject in subjects
-        ]
-        judged = 0
-        try:
-            with plan.make() as runner:
-                for subject, cases in work:
-                    for verdict, outputs in _judge(runner, subject, cases):
-                        judged += 1
-                        result.verdicts.append(verdict)
-                        _keep_worst(result, subject, verdict, outputs)
-                        advance(verdict)
-                result.versions[plan.name] = dict(runner.versions)
-        except RunnerError as error:
-            # It never started: each of its cases is a failure of its own.
-            owed = [(subject, case) for subject, cases in work for case in cases][judged:]
-            for subject, case in owed:
-                verdict = _verdict(plan.name, subject, case, "not started", str(error))
-                result.verdicts.append(verdict)
-                advance(verdict)
-        result.seconds[plan.name] = time.perf_counter() - started
+        part = found[plan.name]
+        result.verdicts += part.verdicts
+        result.versions |= part.versions
+        result.seconds |= part.seconds
+        for name, exhibits in part.worst.items():
+            kept = result.worst.setdefault(name, [])
+            result.worst[name] = _choose_worst([*kept, *exhibits])
+    return result
+
+
+def _examine(
+    subjects: Sequence[Subject], plan: Plan, advance: Callable[[Verdict], None], stopped: Event
+) -> Result:
+    """Judge every subject in one runtime, until ``stopped``."""
+    result = Result()
+    started = time.perf_counter()
+    work = [
+        (subject, case)
+        for subject in subjects
+        for case in subject.cases
+        if plan.takes(subject, case)
+    ]
+    try:
+        with plan.make() as runner:
+            for subject in subjects:
+                cases = tuple(case for owner, case in work if owner is subject)
+                for verdict, evidence in _judge(runner, subject, cases):
+                    result.verdicts.append(verdict)
+                    if evidence:
+                        name = (subject.model, subject.variant)
+                        kept = result.worst.get(name, [])
+                        result.worst[name] = _choose_worst([*kept, evidence])
+                    advance(verdict)
+                    if stopped.is_set():
+                        return result
+            result.versions[plan.name] = dict(runner.versions)
+    except RunnerError as error:
+        # It never started: each of its cases is a failure of its own.
+        for subject, case in work[len(result.verdicts) :]:
+            verdict = _verdict(plan.name, subject, case, "not started", str(error))
+            result.verdicts.append(verdict)
+            advance(verdict)
+    result.seconds[plan.name] = time.perf_counter() - started
     return result
 
 
 def _judge(
     runner: Runner, subject: Subject, cases: Sequence[Case]
-) -> Iterator[tuple[Verdict, Tensors | None]]:
+) -> Iterator[tuple[Verdict, Evidence | None]]:
     if subject.stream is not None:
         runner = StreamRunner(runner, subject.stream)
     loaded = False
@@ -175,7 +217,7 @@ def _judge(
             continue
         try:
             if not loaded:
-                runner.load(subject.file)
+                runner.load(subject.file, subject.sha256)
                 loaded = True
             started = time.perf_counter()
             outputs = runner.run(case.inputs)
@@ -189,7 +231,8 @@ def _judge(
             yield _verdict(runner.name, subject, case, "failed", str(error)), None
         else:
             verdict = _verdict(runner.name, subject, case, "agrees", "", seconds)
-            yield _compare(verdict, subject, case, outputs), outputs
+            verdict = _compare(verdict, subject, case, outputs)
+            yield verdict, Evidence(verdict, outputs, case.reference, case.notes is not None)
 
 
 def _compare(verdict: Verdict, subject: Subject, case: Case, outputs: Tensors) -> Verdict:
@@ -233,19 +276,12 @@ def _verdict(
     )
 
 
-def _keep_worst(
-    result: Result, subject: Subject, verdict: Verdict, outputs: Tensors | None
-) -> None:
-    if outputs is None:
-        return
-    case = next(case for case in subject.cases if case.signal == verdict.signal)
-    kept = result.worst.get((subject.model, subject.variant), [])
-    candidates = [*kept, Evidence(verdict, outputs, case.reference)]
-    music = {case.signal for case in subject.cases if case.notes is not None}
-    of_music = [evidence for evidence in candidates if evidence.verdict.signal in music]
+def _choose_worst(candidates: Sequence[Evidence]) -> list[Evidence]:
+    """The music with the largest error, then the case with the largest, if it is another."""
+    music = [evidence for evidence in candidates if evidence.music]
     # max returns the first of equals: the earlier exhibit stays.
-    both = [max(some, key=_size) for some in (of_music, candidates) if some]
-    result.worst[subject.model, subject.variant] = list(dict.fromkeys(both))
+    both = [max(some, key=_size) for some in (music, candidates) if some]
+    return list(dict.fromkeys(both))
 
 
 def _size(evidence: Evidence) -> float:

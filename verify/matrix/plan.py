@@ -115,6 +115,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="after which one run counts as hung (default: %(default)s)",
     )
+    where.add_argument(
+        "--fresh", action="store_true", help="make PyTorch's references anew, keep none"
+    )
     out = command.add_argument_group("what comes out")
     out.add_argument(
         "--out",
@@ -207,8 +210,9 @@ def _plan(
     limits = replace(Limits(), run=time_limit_seconds)
     make = lambda: BrowserRunner(runtime, limits=limits, webgpu=webgpu)  # noqa: E731  # one factory a runtime
     if runtime.backend == "webgpu" and webgpu == "software":
-        return Plan(name, make, lambda subject, case: _fits_software(subject, case, brief))
-    return Plan(name, make)
+        takes = lambda subject, case: _fits_software(subject, case, brief)  # noqa: E731  # one a plan
+        return Plan(name, make, takes, alone=True)
+    return Plan(name, make, alone=runtime.threads > 1)
 
 
 def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -> bool:

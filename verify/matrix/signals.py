@@ -7,7 +7,7 @@ from formulas and a fixed seed, so that two machines compare the same samples.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -23,6 +23,7 @@ _HOP = HOP_SAMPLES * RATE_HZ // NETWORK_RATE_HZ
 """One frame in input samples: 512."""
 _LONG_SECONDS = 19
 """Over 17.8 s a whole file runs in two blocks (export/graph/blocks.py), whose halos meet."""
+_BRIEF = 8 * _HOP
 _LENGTH = RATE_HZ // 4
 """A quarter of a second, 22 frames: long enough for every kernel to see signal and padding."""
 
@@ -39,7 +40,9 @@ class Signal:
     music: bool = False
     """Notes are made and compared as well."""
     brief: bool = False
-    """Short enough for a backend that takes seconds per frame."""
+    """At most 8 frames, and telling: what software WebGPU gets, which takes seconds for each."""
+    fresh: bool = False
+    """Chosen by this run alone: its reference is of no use to another."""
 
     @property
     def seconds(self) -> float:
@@ -56,11 +59,11 @@ def standard(clip: Path = EXAMPLE) -> tuple[Signal, ...]:
     music = load(clip)
     repeated = np.resize(music.samples, _LONG_SECONDS * RATE_HZ)
     long = Signal("music-long", repeated, "two blocks of a whole file, and their halos", music=True)
-    # A short excerpt past the attack: software WebGPU takes seconds for each frame.
+    # A short excerpt past the attack.
     start = min(len(music.samples) // 2, RATE_HZ)
     excerpt = music.samples[start : start + _LENGTH]
     short = Signal("music-short", excerpt, "a quarter of a second of music", brief=True)
-    return (music, long, short, *edges())
+    return (music, long, *_split((short, *_edges())))
 
 
 def fresh(seed: int) -> Signal:
@@ -76,12 +79,26 @@ def fresh(seed: int) -> Signal:
         wave += random.uniform(0.1, 0.4) * np.sin(2 * np.pi * _phase(length, frequency_hz))
     wave *= 10 ** random.uniform(-2, 2)
     why = f"chosen by this run alone; --seed {seed} makes it again"
-    return Signal(f"random-{seed}", wave.astype(np.float32), why)
+    return Signal(f"random-{seed}", wave.astype(np.float32), why, fresh=True)
 
 
 def edges() -> tuple[Signal, ...]:
     """Every signal but the music, each half a second or less."""
-    return tuple(_edges())
+    return tuple(_split(_edges()))
+
+
+def _split(signals: Iterable[Signal]) -> Iterator[Signal]:
+    """Each signal; a brief one that is too long for that is followed by its middle, brief."""
+    for signal in signals:
+        length = len(signal.samples)
+        if not signal.brief or length <= _BRIEF:
+            yield signal
+            continue
+        middle = signal.samples[(length - _BRIEF) // 2 :][:_BRIEF]
+        yield replace(signal, brief=False)
+        yield replace(
+            signal, name=f"{signal.name}-brief", samples=middle, why=f"8 frames: {signal.why}"
+        )
 
 
 def _edges() -> Iterator[Signal]:

@@ -17,6 +17,7 @@ from export.manifest import Manifest, ModelFile, digest_of, sha256_of
 from verify.compare import Tolerance
 from verify.matrix.matrix import Case, Subject
 from verify.matrix.notes import transcribe
+from verify.matrix.references import References
 from verify.matrix.signals import Signal
 from verify.matrix.tolerances import PROMISES, tolerances
 from verify.runtimes.runners import Tensors, TorchRunner
@@ -60,31 +61,35 @@ def deployed(
     signals: Sequence[Signal],
     networks: Networks,
     advance: Callable[[str], None] = lambda name: None,
+    kept: Path | None = None,
 ) -> list[Subject]:
     """Make references and promises for exported files.
 
-    ``advance`` is called with each reference's name before it is computed. SubjectError if a file
-    is not the manifest's.
+    ``advance`` is called with each reference's name before it is computed. ``kept`` is a folder
+    for references of earlier runs. SubjectError if a file is not the manifest's.
     """
     for entry in files:
         prove_file(folder, entry)
-    references: dict[str, dict[str, Tensors]] = {}
+    made: dict[str, dict[str, Tensors]] = {}
     with TorchRunner("float64", networks) as runner:
+        references = References(runner, kept)
+        once = References(runner, None)
         for entry in files:
-            if entry.model in references:
+            if entry.model in made:
                 continue
-            runner.load(folder / entry.path)
-            references[entry.model] = {}
+            made[entry.model] = {}
             for signal in signals:
                 advance(f"{entry.model} on {signal.name}")
-                references[entry.model][signal.name] = runner.run(_inputs(entry, signal))
+                source = once if signal.fresh else references
+                outputs = source.make(folder, entry, _inputs(entry, signal))
+                made[entry.model][signal.name] = outputs
     return [
         Subject(
             entry.model,
             entry.variant,
             folder / entry.path,
             entry.sha256,
-            tuple(_case(entry, signal, references[entry.model][signal.name]) for signal in signals),
+            tuple(_case(entry, signal, made[entry.model][signal.name]) for signal in signals),
             {output.name: output.dtype for output in entry.outputs},
             entry.thresholds,
         )

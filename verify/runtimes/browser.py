@@ -6,7 +6,6 @@ a fresh one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 
 from verify.compare import Array
 from verify.runtimes.launch import BrowserName
-from verify.runtimes.runners import Tensors
+from verify.runtimes.runners import Tensors, read_file
 from verify.runtimes.session import Runtime, Session
 
 _ALIGNMENT = 8
@@ -47,13 +46,12 @@ RUNTIMES: dict[str, Runtime] = {
 class BrowserRunner(Session):
     """One runtime in one browser, behind ``runners.Runner``."""
 
-    def load(self, file: Path) -> None:
+    def load(self, file: Path, sha256: str | None = None) -> None:
         """Create a session in the page, in a fresh browser if the last step failed."""
+        content, digest = read_file(self.name, file, sha256)
         if self.tab is None:
             self.start()
-        content = file.read_bytes()
         path = self.server.lay(content)
-        digest = hashlib.sha256(content).hexdigest()
         try:
             self.call(f"load {file.name}", self.limits.load, "load", digest, path)
         finally:

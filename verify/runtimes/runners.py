@@ -5,7 +5,9 @@ A runner is a context manager: anything that it starts (a session, a browser) en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 Tensors = dict[str, Array]
+SMALL_BYTES = 1_000_000
+"""A file of fewer stays open in a runner, as do MOST_OPEN of them."""
+MOST_OPEN = 8
+SHORT = 100_000
+"""Elements of an input over which several threads take longer than one."""
 
 
 class RunnerError(RuntimeError):
@@ -44,8 +51,11 @@ class Runner(Protocol):
     def __exit__(self, *exception: object) -> None:
         """Stop everything that was started."""
 
-    def load(self, file: Path) -> None:
-        """Load a model in place of the last; RunnerError if that fails."""
+    def load(self, file: Path, sha256: str | None = None) -> None:
+        """Make a model the one that runs; small ones before it stay open, for a stream to go back.
+
+        RunnerError if that fails, or if the file is not the one of this hash, where one is given.
+        """
 
     def run(self, inputs: Mapping[str, Array]) -> Tensors:
         """All outputs by name; RunnerError if that fails. After an error, ``load`` again."""
@@ -58,12 +68,22 @@ class _InProcess:
         self.name = name
         self.versions = versions
         self._model: Any = None
+        self._open: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._model = None
+        self._open.clear()
+
+    def _choose(self, key: str, make: Callable[[], Any], *, small: bool = True) -> None:
+        """Take the model of a key, or make it and let it stay open beside other small ones."""
+        self._model = self._open.get(key)
+        if self._model is None:
+            if not small or len(self._open) == MOST_OPEN:
+                self._open.clear()
+            self._model = self._open[key] = make()
 
     def _loaded(self) -> Any:  # noqa: ANN401  # a session or a torch module, as the subclass made it
         if self._model is None:
@@ -81,18 +101,24 @@ class NativeRunner(_InProcess):
         levels = onnxruntime.GraphOptimizationLevel
         self._level = levels.ORT_DISABLE_ALL if optimization == "off" else levels.ORT_ENABLE_ALL
 
-    def load(self, file: Path) -> None:
-        """Open a session."""
+    def load(self, file: Path, sha256: str | None = None) -> None:
+        """Open a session, unless one of the same content is open."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = self._level
         options.intra_op_num_threads = 1
         options.log_severity_level = 3  # errors reach us as exceptions; warnings would be noise
-        self._model = None
+        folder = "session.model_external_initializers_file_folder_path"
+        options.add_session_config_entry(folder, str(file.parent))
+        content, digest = read_file(self.name, file, sha256)
         try:
-            self._model = onnxruntime.InferenceSession(
-                file, options, providers=["CPUExecutionProvider"]
+            self._choose(
+                digest,
+                lambda: onnxruntime.InferenceSession(
+                    content, options, providers=["CPUExecutionProvider"]
+                ),
+                small=len(content) < SMALL_BYTES,
             )
         except Exception as error:  # onnxruntime's own types share no base but this
             raise RunnerError(
@@ -128,10 +154,17 @@ class TorchRunner(_InProcess):
         self._dtype = getattr(torch, dtype)
         self._build = build
 
-    def load(self, file: Path) -> None:
-        """Build the network again: weights loaded in float32, as in files, then widened."""
-        network, outputs = self._build(file)
-        self._model = (network.eval().to(self._dtype), outputs)
+    def load(self, file: Path, sha256: str | None = None) -> None:
+        """Build the network: weights loaded in float32, as in files, then widened.
+
+        The file itself is not read, and its hash not compared.
+        """
+
+        def make() -> tuple[nn.Module, tuple[str, ...]]:
+            network, outputs = self._build(file)
+            return network.eval().to(self._dtype), outputs
+
+        self._choose(str(file), make)
 
     def run(self, inputs: Mapping[str, Array]) -> Tensors:
         """Run the network once."""
@@ -139,8 +172,9 @@ class TorchRunner(_InProcess):
 
         network, outputs = self._loaded()
         tensors = [torch.from_numpy(np.array(value)).to(self._dtype) for value in inputs.values()]
+        short = sum(value.size for value in inputs.values()) < SHORT
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), _threads(1 if short else torch.get_num_threads()):
                 values = network(*tensors)
         except (RuntimeError, TypeError) as error:  # the latter for too few inputs, or too many
             raise RunnerError(f"{self.name}: cannot run: {first_line(error)}") from None
@@ -149,6 +183,28 @@ class TorchRunner(_InProcess):
         if len(values) != len(outputs):
             raise RunnerError(f"{self.name}: gave {len(values)} outputs, expected {outputs}")
         return {name: value.numpy() for name, value in zip(outputs, values, strict=True)}
+
+
+def read_file(name: str, file: Path, sha256: str | None) -> tuple[bytes, str]:
+    """A model's bytes and their SHA-256; RunnerError by a runner's name if not the one given."""
+    content = file.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 not in (None, digest):
+        raise RunnerError(f"{name}: {file.name} has changed since it was chosen; run again")
+    return content, digest
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let PyTorch use so many threads: more than one only spin over a short signal."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def first_line(error: BaseException) -> str:

@@ -76,8 +76,11 @@ class StreamRunner:
     def __exit__(self, *exception: object) -> None:
         self._runner.__exit__(*exception)
 
-    def load(self, file: Path) -> None:
-        """Find the stages beside the whole model's file; ``run`` opens one after the other."""
+    def load(self, file: Path, sha256: str | None = None) -> None:
+        """Find the stages beside the whole model's file; ``run`` opens one after the other.
+
+        Each is compared with its own hash in the manifest, the whole file is not read.
+        """
         model = next((one.model for one in self._manifest.files if one.path == file.name), "")
         self._stages = self._manifest.find_stages(model)
         if not self._stages:
@@ -198,7 +201,7 @@ class StreamRunner:
     def _open(self, stage: ModelFile) -> Runner:
         if self._opened != stage:
             self._opened = None
-            self._runner.load(self._folder / stage.path)
+            self._runner.load(self._folder / stage.path, stage.sha256)
             self._opened = stage
         return self._runner
 

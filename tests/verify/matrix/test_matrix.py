@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from export.catalog import Thresholds
+from export.manifest import sha256_of
 from tests import tiny_models
 from verify.compare import Array, Tolerance
 from verify.matrix.matrix import Case, Plan, Result, Subject, Verdict, examine
@@ -35,7 +39,7 @@ def noise(length: int = 3000) -> Array:
 def tiny(tmp_path: Path) -> Subject:
     file = tiny_models.write(tmp_path / "tiny.onnx")
     cases = (case("silence", np.zeros(1024)), case("noise", noise()), case("short", noise(1)))
-    return Subject("tiny", "fp32", file, "0" * 64, cases, FLOAT32)
+    return Subject("tiny", "fp32", file, sha256_of(file), cases, FLOAT32)
 
 
 class Faulty(NativeRunner):
@@ -47,9 +51,9 @@ class Faulty(NativeRunner):
         self.fault = fault
         self.loads = 0
 
-    def load(self, file: Path) -> None:
+    def load(self, file: Path, sha256: str | None = None) -> None:
         self.loads += 1
-        super().load(file)
+        super().load(file, sha256)
 
     def run(self, inputs: Mapping[str, Array]) -> Tensors:
         return self.fault(super().run(inputs))
@@ -64,7 +68,8 @@ def test_a_good_file_agrees_everywhere_and_the_worst_case_is_kept(tiny: Subject)
     plans = [Plan(f"native-{o}", lambda o=o: NativeRunner(o)) for o in ("off", "full")]  # type: ignore[misc]  # mypy cannot type a lambda's default
     result = examine([tiny], plans, seen.append)
     assert result.passed
-    assert seen == result.verdicts
+    assert set(seen) == set(result.verdicts)
+    assert [v.runtime for v in result.verdicts] == [p.name for p in plans for _ in tiny.cases]
     assert {(v.runtime, v.signal) for v in seen} == {
         (plan.name, case.signal) for plan in plans for case in tiny.cases
     }
@@ -72,6 +77,47 @@ def test_a_good_file_agrees_everywhere_and_the_worst_case_is_kept(tiny: Subject)
     assert worst.verdict.in_tolerances == max(v.in_tolerances for v in seen)
     assert worst.candidate["frame"].dtype == np.float32
     assert set(result.versions) == set(result.seconds) == {"native-off", "native-full"}
+
+
+def test_a_file_that_was_exchanged_since_it_was_chosen_is_not_judged(tiny: Subject) -> None:
+    tiny.file.write_bytes(tiny.file.read_bytes() + b"\x12\x00")  # an empty producer's name
+    result = examine([tiny], [Plan("native-off", lambda: NativeRunner("off"))])
+    assert [verdict.status for verdict in result.verdicts] == ["failed"] * 3
+    assert "tiny.onnx has changed since it was chosen" in result.verdicts[0].message
+
+
+def test_two_runtimes_run_at_once_but_for_those_that_need_all_cores(tiny: Subject) -> None:
+    running, most = set(), dict.fromkeys("abcd", 0)
+
+    class Counted(NativeRunner):
+        def run(self, inputs: Mapping[str, Array]) -> Tensors:
+            running.add(self.name)
+            time.sleep(0.1)
+            most[self.name] = max(most[self.name], len(running))
+            running.discard(self.name)
+            return super().run(inputs)
+
+    def make(name: str) -> NativeRunner:
+        runner = Counted("full")
+        runner.name = name
+        return runner
+
+    plans = [Plan(name, partial(make, name), alone=name in "bd") for name in "abcd"]
+    assert examine([tiny], plans).passed
+    assert most == {"a": 2, "b": 1, "c": 2, "d": 1}
+
+
+def test_what_is_stopped_stops_every_runtime(tiny: Subject) -> None:
+    seen: list[Verdict] = []
+
+    def interrupt(verdict: Verdict) -> None:
+        seen.append(verdict)
+        raise KeyboardInterrupt
+
+    plans = [Plan(f"native-{o}", lambda o=o: NativeRunner(o)) for o in ("off", "full")]  # type: ignore[misc]  # mypy cannot type a lambda's default
+    with pytest.raises(KeyboardInterrupt):
+        examine([tiny], plans, interrupt)
+    assert len(seen) <= len(plans)
 
 
 def test_nothing_judged_has_not_passed() -> None:
@@ -106,6 +152,7 @@ def test_planted_fault_disagrees(fault: str, tiny: Subject) -> None:
 
 def test_another_checkpoint_disagrees(tiny: Subject) -> None:
     tiny_models.write(tiny.file, seed=1)
+    tiny = replace(tiny, sha256=sha256_of(tiny.file))
     result = run(tiny, NativeRunner("off"))
     statuses = {verdict.signal: verdict.status for verdict in result.verdicts}
     assert statuses == {"silence": "agrees", "noise": "disagrees", "short": "disagrees"}
@@ -114,6 +161,7 @@ def test_another_checkpoint_disagrees(tiny: Subject) -> None:
 
 def test_a_file_that_does_not_load_fails_for_every_signal_at_one_attempt(tiny: Subject) -> None:
     tiny.file.write_bytes(b"not a model")
+    tiny = replace(tiny, sha256=sha256_of(tiny.file))
     runner = Faulty(lambda outputs: outputs)
     result = run(tiny, runner)
     assert [verdict.status for verdict in result.verdicts] == ["failed"] * 3
@@ -173,7 +221,7 @@ class TestNotes:
             transcribe(outputs, THRESHOLDS),
             **promise,
         )
-        return Subject("tiny", "fp32", tiny.file, "0" * 64, (judged,), FLOAT32, THRESHOLDS)
+        return Subject("tiny", "fp32", tiny.file, tiny.sha256, (judged,), FLOAT32, THRESHOLDS)
 
     def outputs(self, notes: int = 2) -> Tensors:
         onset, frame = np.zeros((1, 84, 40), np.float32), np.zeros((1, 84, 40), np.float32)
@@ -205,7 +253,7 @@ class TestNotes:
         case = Case("music", tiny.cases[0].inputs, truth,
                     dict.fromkeys(truth, Tolerance(1, "the timbres are judged here")),
                     transcribe(truth, THRESHOLDS), note_f1=1.0, label_agreement=0.9)  # fmt: skip
-        subject = Subject("tiny", "fp32", tiny.file, "0", (case,), {}, THRESHOLDS)
+        subject = Subject("tiny", "fp32", tiny.file, tiny.sha256, (case,), {}, THRESHOLDS)
         assert run(subject, Faulty(lambda _: truth)).passed
         result = run(subject, Faulty(lambda _: play([0, 0, 1, 1, 2, 2, 3, 3])))
         assert not result.passed
@@ -216,7 +264,7 @@ class TestNotes:
         subject = self.subject(tiny)
         case = Case("music", subject.cases[0].inputs, silent, subject.cases[0].tolerances,
                     transcribe(silent, THRESHOLDS))  # fmt: skip
-        subject = Subject("tiny", "fp32", tiny.file, "0", (case,), FLOAT32, THRESHOLDS)
+        subject = Subject("tiny", "fp32", tiny.file, tiny.sha256, (case,), FLOAT32, THRESHOLDS)
         result = run(subject, Faulty(lambda _: silent))
         assert "nothing to compare" in result.verdicts[0].message
 

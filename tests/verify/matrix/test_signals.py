@@ -53,8 +53,17 @@ def test_lengths_stand_on_both_sides_of_a_frame_and_of_each_octave() -> None:
 
 def test_brief_signals_are_few_short_and_hold_the_worst() -> None:
     brief = [signal for signal in signals.edges() if signal.brief]
-    assert {"silence", "nan", "amplitude-1e+18", "length-1"} <= {signal.name for signal in brief}
-    assert sum(signal.seconds for signal in brief) < 2
+    names = {"silence-brief", "nan-brief", "impulse-brief", "amplitude-1e+18-brief", "length-1"}
+    assert names <= {signal.name for signal in brief}
+    assert all(signal.seconds <= 8 * 512 / RATE_HZ for signal in brief)
+
+
+def test_what_is_brief_still_is_what_its_name_says() -> None:
+    named = by_name()
+    assert np.isnan(named["nan-brief"].samples).sum() == 1
+    assert np.count_nonzero(named["impulse-brief"].samples) == 1
+    assert np.abs(named["amplitude-1e+18-brief"].samples).max() > 1e17
+    assert len(named["nan"].samples) > len(named["nan-brief"].samples)
 
 
 def test_the_noise_is_the_same_everywhere() -> None:
