@@ -83,7 +83,7 @@ lengths: $(READY) $(NPM_READY) browsers ## memory and time of 1 to 60 minutes, w
 	$(BIN)/python -m verify lengths --folder "$(OUT)" $(ARGS)
 
 .PHONY: browsers
-browsers: $(READY) ## find Chromium and Firefox, get those that are missing
+browsers: $(READY) ## find browsers, drive each once, get those that are missing
 	$(BIN)/python -m verify browsers
 
 ##@ Weights of our own

@@ -19,7 +19,7 @@ from verify.matrix.matrix import Case, Subject
 from verify.matrix.notes import Transcription
 from verify.matrix.plan import NAMES, plan
 from verify.matrix.subjects import SubjectError
-from verify.runtimes import install, launch
+from verify.runtimes import launch
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.runners import NativeRunner
 
@@ -242,21 +242,3 @@ class TestEpsilon:
     def test_words_for_what_came(self, value: float, word: str) -> None:
         values = {"c0": np.array([value], np.float32)}
         assert command.judge(values, ["1e-6"], added=True, half=False) == (word,)
-
-
-@pytest.mark.usefixtures("browsing")
-def test_browsers_lists_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["browsers", "--list"]) == 0
-    assert "chromium: " in capsys.readouterr().out
-
-
-def test_browsers_that_are_missing_are_got_or_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[launch.BrowserName]] = []
-
-    def nothing(browser: launch.BrowserName) -> None:
-        raise launch.BrowserMissingError(browser)
-
-    monkeypatch.setattr(install, "locate", nothing)
-    monkeypatch.setattr(install, "install", asked.append)
-    assert install.main([]) == 2
-    assert asked == [["chromium", "firefox"]]

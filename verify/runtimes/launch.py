@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from playwright.async_api import Browser, BrowserType
+
+from verify.runtimes.trial import find_fault
 
 BrowserName = Literal["chromium", "firefox", "webkit"]
 
@@ -59,20 +62,30 @@ class BrowserMissingError(RuntimeError):
 
 
 def find(browser: BrowserName, bundled: str) -> Installed:
-    """Playwright's own build, at ``bundled`` if installed, or else the system's.
+    """Find a browser that can be driven: Playwright's build, at ``bundled``, else the system's.
 
-    BrowserMissingError if there is neither.
+    BrowserMissingError if there is none; the message says why each installed one is unusable.
     """
+    faults = []
+    for installed in _list_candidates(browser, bundled):
+        fault = find_fault(installed)
+        if fault is None:
+            return installed
+        faults.append(fault)
+    raise BrowserMissingError(
+        "; ".join(faults) or f"{browser} is not installed; `make browsers` gets it"
+    )
+
+
+def _list_candidates(browser: BrowserName, bundled: str) -> Iterator[Installed]:
     if Path(bundled).is_file():
-        return Installed(browser, Path(bundled), bundled=True)
+        yield Installed(browser, Path(bundled), bundled=True)
     for command in _COMMANDS[browser]:
         if path := shutil.which(command):
-            return Installed(browser, Path(path), bundled=False)
+            yield Installed(browser, Path(path), bundled=False)
     for application in _APPLICATIONS[browser]:
         if Path(application).is_file():
-            return Installed(browser, Path(application), bundled=False)
-    get = f"playwright install {browser}" if browser == "webkit" else "make browsers"
-    raise BrowserMissingError(f"{browser} is not installed; `{get}` gets it")
+            yield Installed(browser, Path(application), bundled=False)
 
 
 async def launch(
