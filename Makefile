@@ -58,17 +58,17 @@ epsilon: $(READY) $(NPM_READY) browsers ## which exporter or runtime drops a sma
 	$(BIN)/python -m verify epsilon $(ARGS)
 
 .PHONY: publish
-publish: $(READY) $(NPM_READY) browsers ## put what `make verify` passed into NOTEDIGGER=DIR; ARGS=--dry-run shows it, ARGS=--restore undoes it
+publish: $(READY) $(NPM_READY) browsers ## put files that passed `make verify` into NOTEDIGGER=DIR; ARGS=--dry-run shows it, ARGS=--restore undoes it
 	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make publish NOTEDIGGER=DIR" >&2; exit 2; }
 	$(BIN)/python -m verify publish "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
 
 .PHONY: verify-notedigger
-verify-notedigger: $(READY) $(NPM_READY) browsers ## drive the app in NOTEDIGGER=DIR with its models and with ours, compare the notes
+verify-notedigger: $(READY) $(NPM_READY) browsers ## run the app in NOTEDIGGER=DIR with its models and with ours, and compare the notes
 	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make verify-notedigger NOTEDIGGER=DIR" >&2; exit 2; }
 	$(BIN)/python -m verify notedigger "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
 
 .PHONY: release
-release: $(READY) $(NPM_READY) ## gather what `make verify` passed, with the library and checksums, in dist/release
+release: $(READY) $(NPM_READY) ## gather files that passed `make verify`, the library and checksums in dist/release
 	$(BIN)/python -m verify release --models "$(OUT)" $(ARGS)
 
 .PHONY: bench
@@ -130,7 +130,7 @@ check: $(READY) $(NPM_READY) ## formatter, linter, type checks
 	web/node_modules/.bin/tsc --project verify
 
 .PHONY: setup
-setup: $(READY) $(NPM_READY) ## install what is pinned, and nothing else
+setup: $(READY) $(NPM_READY) ## install the pinned packages, and nothing else
 
 .PHONY: lock
 lock: $(READY) ## write requirements.txt again from pyproject.toml; ARGS=--upgrade, or ARGS="-P numpy"
@@ -138,7 +138,7 @@ lock: $(READY) ## write requirements.txt again from pyproject.toml; ARGS=--upgra
 	$(BIN)/uv pip compile --quiet $(ARGS) pyproject.toml -o requirements.txt
 
 .PHONY: clean
-clean: ## remove what was made, keep what was installed
+clean: ## remove dist and build, keep everything that was installed
 	rm -rf dist build
 
 .PHONY: help

@@ -48,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         weights = choose_weights(models, source, bool(options.models), options.baselines)
         for model in models:
             if model.name not in weights:
-                why = "--baselines makes it" if model.baseline else "there is no checkpoint for it"
-                console.print(f"left out: {model.name}, {why}")
+                why = "made with --baselines" if model.baseline else "it has no checkpoint"
+                console.print(f"left out: {model.name} ({why})")
         made = Options(tuple(options.variants), options.eps, options.opset, not options.plain)
         manifest, fresh = export(weights, made, options.out, console, force=options.force)
     except (ValueError, OSError) as error:

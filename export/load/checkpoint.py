@@ -86,7 +86,7 @@ def _some(names: list[str]) -> str:
 
 
 def _read_archive(path: Path) -> State:
-    advice = "expected what torch.save writes (torch ≥ 1.6), or .safetensors"
+    advice = "expected a file of torch.save (torch ≥ 1.6), or .safetensors"
     try:
         with Archive(path) as archive:
             return archive.make_tensors(_collect(archive.root))

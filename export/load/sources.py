@@ -89,7 +89,9 @@ Source = Callable[[Model], Weights | None]
 def from_folder(folder: Path) -> Source:
     """Take ``{checkpoint}.pth``, ``.pt`` or ``.safetensors`` from a folder."""
     if not folder.is_dir():
-        raise WeightsError(f"{folder} is not a folder; give one that holds basicamt.pth or so")
+        raise WeightsError(
+            f"{folder} is not a folder; give one with checkpoints, such as basicamt.pth"
+        )
 
     def find(model: Model) -> Weights | None:
         for suffix in SUFFIXES:

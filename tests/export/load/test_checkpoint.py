@@ -152,7 +152,7 @@ def test_not_a_checkpoint(kind: str, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=expected) as caught:
         load_state(tmp_path / "a.pth")
     assert "\n" not in str(caught.value)
-    assert "expected what torch.save writes" in str(caught.value)
+    assert "expected a file of torch.save" in str(caught.value)
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.999])
