@@ -142,7 +142,7 @@ def store_constants(model: onnx.ModelProto) -> None:
 
 
 def strip_metadata(model: onnx.ModelProto) -> None:
-    """Remove what else does not compute, and name the dimensions; nodes are clean already."""
+    """Remove all else that does not compute, and name the dimensions; nodes are clean already."""
     graph = model.graph
     for field in ("value_info", "metadata_props", "quantization_annotation"):
         graph.ClearField(field)

@@ -22,7 +22,7 @@ from export.graph.constants import (
 from export.manifest import FILE_NAME, Manifest, ModelFile, TensorInfo, Variant
 
 SMALL = 1e-3
-"""Up to which an added constant or a floor guards against zero, so the manifest must list it."""
+"""Largest addend or floor that is a guard against zero, which the manifest must list."""
 _GUARD = re.compile(r"(add|scale|floor|ceiling|compare|epsilon) (\S+) in (.+)")
 _MARKS: dict[Variant, frozenset[int]] = {
     "fp32": frozenset(),
@@ -33,11 +33,11 @@ _MARKS: dict[Variant, frozenset[int]] = {
 
 
 class ContractError(ValueError):
-    """The manifest states what does not hold; the message says what, and what to do."""
+    """The manifest contradicts the catalogue or a file; the message says how, and what to do."""
 
 
 def check(folder: Path, manifest: Manifest, files: Sequence[ModelFile]) -> None:
-    """Hold these whole files and their models' stages against what the manifest says of them.
+    """Check the manifest's entries of these whole files, and of their models' stages.
 
     Raises ContractError. The weights and thresholds are checked where the weights are loaded
     (``networks``), the bytes where a file is judged (``subjects``).

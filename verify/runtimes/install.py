@@ -125,7 +125,7 @@ def _install_packages(browsers: Sequence[BrowserName]) -> None:
     if not shutil.which("apt-get"):
         return
     prefix = [] if os.geteuid() == 0 else ["sudo"]
-    # Old lists offer old browsers, which Playwright may not be able to drive.
+    # Outdated package lists offer old browsers, which Playwright may not be able to drive.
     subprocess.run([*prefix, "apt-get", "update"], check=False)
     for browser in browsers:
         command = [*prefix, "apt-get", "install", "--yes", *_PACKAGES[browser]]

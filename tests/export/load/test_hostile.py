@@ -1,4 +1,4 @@
-"""Crafted checkpoints, each in few bytes: none hangs, crashes, or takes memory it does not have."""
+"""Crafted checkpoints of few bytes: none hangs, crashes, or takes more memory than it should."""
 
 from __future__ import annotations
 
