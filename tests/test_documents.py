@@ -16,7 +16,7 @@ from verify.matrix import plan
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("export/*/*.md")])
 MOST_LINES = 120
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?:\]\(|src=\")([^)\"\s]+)[)\"]")
 COMMAND = re.compile(
     r"(?:^|`)(?:\S*/bin/)?(python -m (?:export|verify|train)\b[^`#\n]*)", re.MULTILINE
 )
