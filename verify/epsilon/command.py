@@ -139,7 +139,7 @@ def run_stages(
                     except RunnerError as error:
                         reason = str(error).removeprefix(f"{runner.name}: ")[:90]
                         cells = (f"fails: {reason}",) + ("–",) * (len(ADDED) - 1)
-                    versions = [v for k, v in runner.versions.items() if k != "adapter"]
+                    versions = [v for k, v in runner.versions.items() if not k.startswith(("adapter", "nodes"))]
                     table.append(Row(f"{runner.name} ({', '.join(versions)})", cells))
     return [
         Findings("log(0 + c), as run, float32", ADDED, tuple(rows[False])),

@@ -53,9 +53,11 @@ class BrowserRunner(Session):
             self.start()
         path = self.server.lay(content)
         try:
-            self.call(f"load {file.name}", self.limits.load, "load", digest, path)
+            nodes = self.call(f"load {file.name}", self.limits.load, "load", digest, path)
         finally:
             self.server.clear()
+        if nodes:
+            self.versions[f"nodes of {file.name}"] = nodes
 
     def run(self, inputs: Mapping[str, Array]) -> Tensors:
         """Run the page's session once."""

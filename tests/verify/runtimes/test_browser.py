@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from tests import tiny_models
 from verify.compare import Array, DisagreementError, Tolerance, compare
@@ -78,6 +80,7 @@ def test_runtime_agrees_with_numpy_for_several_models_and_lengths(
         assert runner.versions["onnxruntime-web"].startswith("1.18" if "1.18" in name else "1.30")
         assert runner.versions[RUNTIMES[name].browser]
         assert ("adapter" in runner.versions) == ("webgpu" in name)
+        assert ("nodes of tiny.onnx" in runner.versions) == ("webgpu" in name)
 
 
 def test_nan_and_infinity_travel_as_they_are(tmp_path: Path) -> None:
@@ -254,6 +257,43 @@ def test_threads_that_are_not_there_are_named(tiny: Path, tmp_path: Path) -> Non
     runner = BrowserRunner(RUNTIMES["chromium-threads"], mounts=page)
     with pytest.raises(RunnerError, match=r"no threads: .* has no SharedArrayBuffer"), runner:
         pass
+
+
+def test_webgpu_that_runs_on_the_cpu_is_refused(tiny: Path, tmp_path: Path) -> None:
+    page = _page(tmp_path / "page", "({ start, load, run })")
+    script = page["runtimes/page"] / "run.js"
+    text = script.read_text()
+    assert "executionProviders: [backend], logSeverityLevel" in text
+    script.write_text(text.replace("[backend], logSeverityLevel", '["wasm"], logSeverityLevel'))
+    with (
+        BrowserRunner(RUNTIMES["chromium-webgpu"], mounts=page) as runner,
+        pytest.raises(RunnerError, match=r"no node is on the GPU: \d+ on CPUExecutionProvider"),
+    ):
+        runner.load(tiny)
+
+
+def test_a_convolution_on_the_cpu_is_refused(tmp_path: Path) -> None:
+    """WebGPU has no convolution of integers; other nodes of this file it takes."""
+    audio = helper.make_tensor_value_info("audio", TensorProto.FLOAT, [1, 1, "samples"])
+    nodes = [
+        helper.make_node("Abs", ["audio"], ["positive"], "positive"),
+        helper.make_node("Cast", ["positive"], ["whole"], "whole", to=TensorProto.UINT8),
+        helper.make_node("ConvInteger", ["whole", "kernel"], ["made"], "conv"),
+        helper.make_node("Cast", ["made"], ["onset"], "wide", to=TensorProto.FLOAT),
+    ]
+    kernel = numpy_helper.from_array(np.ones((1, 1, 3), np.uint8), "kernel")
+    onset = helper.make_tensor_value_info("onset", TensorProto.FLOAT, [1, 1, "frames"])
+    graph = helper.make_graph(nodes, "g", [audio], [onset], [kernel])
+    file = tmp_path / "whole.onnx"
+    opsets = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), file)
+    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
+        runner.load(file)
+    with (
+        BrowserRunner(RUNTIMES["chromium-webgpu"]) as runner,
+        pytest.raises(RunnerError, match="conv is not on the GPU"),
+    ):
+        runner.load(file)
 
 
 def test_sessions_stay_open_and_are_told_apart_by_their_content(tiny: Path, tmp_path: Path) -> None:

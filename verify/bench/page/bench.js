@@ -24,7 +24,7 @@ async function time(work) {
 async function load(key, path) {
   const model = await fetchBytes(path);
   await sessions[key]?.release();
-  return time(async () => (sessions[key] = await createSession(model)));
+  return time(async () => (sessions[key] = (await createSession(model)).session));
 }
 
 /**

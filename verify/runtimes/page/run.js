@@ -19,6 +19,7 @@ const ALIGNMENT = 8;
 const MOST_SESSIONS = 8;
 /** Bytes of a file whose session stays open. */
 const SMALL = 1_000_000;
+const CPU = "CPUExecutionProvider";
 
 /**
  * The array class of each type; numpy and onnxruntime use the same names.
@@ -44,10 +45,12 @@ const ARRAYS = Object.freeze({
 export let ort;
 /** @type {Options} */
 let options;
-/** @type {Map<string, Session>} by the hash of their file */
+/** @type {Map<string, { session: Session, nodes: string }>} by the hash of their file */
 const sessions = new Map();
 /** @type {Session | undefined} */
 let session;
+/** @type {string[]} what was written to the console, on WebGPU */
+const log = [];
 
 /**
  * @param {Options} given
@@ -68,6 +71,9 @@ export async function start(given) {
     if (!adapter) throw new Error("WebGPU has no adapter here");
     const { vendor, architecture, description } = adapter.info ?? {};
     about.adapter = [vendor, architecture, description].filter(Boolean).join(" ") || "unnamed";
+    // Only onnxruntime's log says where a node runs; it keeps the console's functions for itself.
+    const collect = (/** @type {unknown[]} */ ...parts) => void log.push(parts.join(" "));
+    Object.assign(console, { log: collect, info: collect, warn: collect, error: collect });
   }
   if (options.script.endsWith(".mjs")) {
     ort = await import(options.script);
@@ -95,13 +101,46 @@ function loadScript(script) {
 
 /**
  * @param {ArrayBuffer} model
- * @returns {Promise<Session>}
+ * @returns {Promise<{ session: Session, nodes: string }>} nodes: on WebGPU, how many run where
+ * @throws {Error} if it would run otherwise than it was asked to: fewer threads, on the CPU
  */
 export async function createSession(model) {
-  const made = await ort.InferenceSession.create(model, { executionProviders: [options.backend] });
+  const { backend, threads } = options;
+  const create = ort.InferenceSession.create.bind(ort.InferenceSession);
+  if (backend === "webgpu") {
+    log.length = 0;
+    const made = await create(model, { executionProviders: [backend], logSeverityLevel: 0 });
+    return { session: made, nodes: checkPlacement(log) };
+  }
+  const made = await create(model, { executionProviders: [backend] });
   const { numThreads } = ort.env.wasm; // onnxruntime-web lowers it if it finds no threads
-  if (numThreads !== options.threads) throw new Error(`${numThreads} threads, not ${options.threads}`);
-  return made;
+  if (numThreads !== threads) throw new Error(`${numThreads} threads, not ${threads}`);
+  return { session: made, nodes: "" };
+}
+
+/**
+ * @param {string[]} lines of onnxruntime's log
+ * @returns {string} how many nodes each provider runs
+ * @throws {Error} if a convolution runs on the CPU, or everything does
+ */
+function checkPlacement(lines) {
+  /** @type {Record<string, number>} */
+  const counts = {};
+  let provider = "";
+  for (const line of lines) {
+    const head = line.match(/placed on \[(\w+)\]\. Number of nodes: (\d+)/);
+    if (head) {
+      provider = head[1];
+      counts[provider] = Number(head[2]);
+    }
+    const node = line.match(/VerifyEachNodeIsAssignedToAnEp\]\s+(\w+) \((.*)\)/);
+    if (node?.[1].includes("Conv") && provider === CPU) throw new Error(`${node[2]} is not on the GPU`);
+  }
+  const nodes = Object.entries(counts).map(([name, count]) => `${count} on ${name}`).join(", ");
+  if (Object.keys(counts).every((name) => name === CPU)) {
+    throw new Error(`no node is on the GPU: ${nodes || "the log does not say"}`);
+  }
+  return nodes;
 }
 
 /**
@@ -109,17 +148,21 @@ export async function createSession(model) {
  *
  * @param {string} hash of its file
  * @param {string} path of its file's bytes, which are read unless its session is still open
+ * @returns {Promise<string>} on WebGPU, how many nodes run where
  */
 async function load(hash, path) {
-  session = sessions.get(hash);
-  if (session) return;
+  const open = sessions.get(hash);
+  session = open?.session;
+  if (open) return open.nodes;
   const model = await fetchBytes(path);
   if (model.byteLength > SMALL || sessions.size === MOST_SESSIONS) {
-    for (const open of sessions.values()) await open.release();
+    for (const other of sessions.values()) await other.session.release();
     sessions.clear();
   }
-  session = await createSession(model);
-  sessions.set(hash, session);
+  const made = await createSession(model);
+  sessions.set(hash, made);
+  session = made.session;
+  return made.nodes;
 }
 
 /**
@@ -140,7 +183,7 @@ async function run(inputs, path, target) {
     feeds[name] = new ort.Tensor(/** @type {any} */ (dtype), values, shape);
     start += bytes + padding(bytes);
   }
-  const outputs = await session.run(feeds);
+  const outputs = await session.run(feeds, { logSeverityLevel: 3 });
   /** @type {Wire[]} */
   const wires = [];
   const parts = [];
