@@ -219,7 +219,7 @@ class TestEpsilon:
 
     @pytest.mark.usefixtures("exporting")
     def test_the_optimising_exporter_drops_and_ours_keeps(self) -> None:
-        added, factors = command.build_stages()
+        added, factors = command.ask_exporters()
         cells = {row.name.partition(",")[0]: row.cells for row in added.rows}
         ours = cells["this project's export"]
         assert set(ours) == {"exact"}
@@ -231,7 +231,7 @@ class TestEpsilon:
         )  # fmt: skip
 
     def test_native_keeps_float32_and_loses_what_float16_cannot_hold(self) -> None:
-        single, half = command.run_stages([lambda: NativeRunner("full")], lambda name: None)
+        single, half = command.ask_runtimes([lambda: NativeRunner("full")], lambda name: None)
         assert set(single.rows[0].cells) == {"exact"}
         words = dict(zip(half.constants, half.rows[0].cells, strict=True))
         assert (words["6e-8"], words["1.01e-8"]) == ("rounded", "dropped")

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import jinja2
 import numpy as np
 
 from verify.bench.results import TEMPLATES
+from verify.report.render import render
 
 FILE_NAME = "lengths.json"
 Way = Literal["whole", "streamed"]
@@ -64,18 +64,19 @@ def read_plots(folder: Path) -> list[str]:
 
 def draw(points: Sequence[Point], quantity: str) -> str:
     """An SVG: minutes of audio to the right, gigabytes or minutes of work upwards."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
     lines: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for point in points:
         value = point.peak_bytes / 1e9 if quantity == "memory" else point.cpu_seconds / 60
         lines.setdefault((point.model, point.way), []).append((point.audio_seconds / 60, value))
     highest = max(value for line in lines.values() for _, value in line)
     longest = max(minutes for line in lines.values() for minutes, _ in line)
-    return environment.get_template("lengths.svg").render(
-        lines=lines, quantity=quantity, top=round_up(highest), end=round_up(longest)
+    return render(
+        "lengths.svg",
+        TEMPLATES,
+        lines=lines,
+        quantity=quantity,
+        top=round_up(highest),
+        end=round_up(longest),
     )
 
 

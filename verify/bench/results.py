@@ -7,15 +7,13 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import jinja2
-
 from verify.bench.decide import SAME_NOTES, VERDICTS, Decision, Fidelity, decide
 from verify.bench.measure import Comparison
 from verify.bench.peers import Peer
+from verify.report.render import render
 
 FILE_NAME = "bench.json"
 TEMPLATES = Path(__file__).parent / "templates"
-STYLES = Path(__file__).parents[1] / "report" / "templates"
 
 
 @dataclass
@@ -69,10 +67,9 @@ def read(folder: Path) -> Bench | None:
 def write(bench: Bench, folder: Path) -> None:
     """Write bench.json and bench.html, each moved into place when complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([TEMPLATES, STYLES]), autoescape=True, trim_blocks=True
-    )
-    page = environment.get_template("bench.html").render(
+    page = render(
+        "bench.html",
+        TEMPLATES,
         bench=bench,
         runtimes=list(dict.fromkeys(row.runtime for row in bench.comparisons)),
         same_notes=SAME_NOTES,

@@ -90,7 +90,7 @@ def write_logs(path: Path, *, half: bool) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def build_stages() -> list[Findings]:
+def ask_exporters() -> list[Findings]:
     """Tables of the constants that survive each exporter and simplifier."""
     tables = []
     for added, constants, title in (
@@ -111,13 +111,13 @@ def build_stages() -> list[Findings]:
 
 def _run_native(graph: onnx.ModelProto, value: Array) -> Tensors:
     with tempfile.TemporaryDirectory() as folder, NativeRunner("off") as runner:
-        path = Path(folder) / "stage.onnx"
+        path = Path(folder) / "exported.onnx"
         path.write_bytes(graph.SerializeToString())
         runner.load(path)
         return runner.run({"audio": value})
 
 
-def run_stages(
+def ask_runtimes(
     runners: Sequence[Callable[[], Runner]], progress: Callable[[str], None]
 ) -> list[Findings]:
     """Tables of log(0 + c) in each runtime, in float32 and in float16.
@@ -139,7 +139,11 @@ def run_stages(
                     except RunnerError as error:
                         reason = str(error).removeprefix(f"{runner.name}: ")[:90]
                         cells = (f"fails: {reason}",) + ("–",) * (len(ADDED) - 1)
-                    versions = [v for k, v in runner.versions.items() if not k.startswith(("adapter", "nodes"))]
+                    versions = [
+                        v
+                        for k, v in runner.versions.items()
+                        if not k.startswith(("adapter", "nodes"))
+                    ]
                     table.append(Row(f"{runner.name} ({', '.join(versions)})", cells))
     return [
         Findings("log(0 + c), as run, float32", ADDED, tuple(rows[False])),
@@ -172,8 +176,8 @@ def main(arguments: Sequence[str]) -> int:
         installed=install.is_installed, brief=None, time_limit_seconds=120, webgpu="software",
     )  # fmt: skip
     with console.status("exporters") as status:
-        tables = build_stages()
-        tables += run_stages([plan.make for plan in plans], status.update)
+        tables = ask_exporters()
+        tables += ask_runtimes([plan.make for plan in plans], status.update)
     for findings in tables:
         console.print("\n".join(_lines(findings)), markup=False)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -14,15 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from verify.compare import LOOSE
 from verify.matrix.matrix import LeftOut, Result, Subject, Verdict
 from verify.report.junit import to_junit
 from verify.report.picture import Exhibit, exhibit
+from verify.report.render import render
 
 SCHEMA = 1
-TEMPLATES = Path(__file__).parent / "templates"
 _WORDS = {"agrees": 0, "disagrees": 3, "failed": 2, "not started": 1}
 """The higher, the worse: a cell has the worst status of its signals."""
 
@@ -191,18 +189,12 @@ class Report:
 
     def to_html(self) -> str:
         """One page that needs no other file."""
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["times"] = _times
-        return environment.get_template("report.html").render(
+        return render(
+            "report.html",
             report=self,
             now=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             faults=[v for v in self.result.verdicts if v.status != "agrees"],
+            times=_times,
         )
 
     def write(self, folder: Path) -> None:
