@@ -46,7 +46,7 @@ def test_what_is_half_written_is_measured_again(tmp_path: Path) -> None:
 
 def test_the_readme_gets_what_was_measured(tmp_path: Path) -> None:
     assert find_figures(tmp_path, tmp_path) == {}
-    bench = Bench("2026-01-01T00:00+00:00", {})
+    bench = Bench("2026-01-01T00:00+00:00", {"baseline": "plain", "rounds": "3"})
     bench.comparisons += [
         Comparison("chromium-wasm", "basicamt", name, 1, 0.1, 2.0, (0.5, 0.4, 0.6), 30.0)
         for name in ("baseline", "fp32")
