@@ -28,6 +28,7 @@ from verify.bisect.search import BisectError
 from verify.compare import LOOSE, Tolerance
 from verify.epsilon import command as epsilon
 from verify.matrix import contract, golden, networks, plan, signals, subjects
+from verify.matrix.kept import FILE_NAME, KeptVerdicts
 from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
 from verify.matrix.references import FOLDER
 from verify.publish import notedigger, publish, release
@@ -119,7 +120,9 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     kept = None if args.fresh else FOLDER
     chosen = subjects.deployed(args.folder, files, judged, references, advance, kept)
     chosen += subjects.streamed(args.folder, manifest, chosen)
-    result = _examine(progress, chosen, plans)
+    result = _examine(
+        progress, chosen, plans, None if args.fresh else KeptVerdicts(args.out / FILE_NAME)
+    )
     why = {signal.name: signal.why for signal in judged}
     plots = lengths_results.read_plots(args.out)
     return Report(chosen, result, left_out, why, _epsilon(args.out), _versions(), plots)
@@ -139,7 +142,12 @@ def _plan(
     )
 
 
-def _examine(progress: Progress, chosen: Sequence[Subject], plans: Sequence[Plan]) -> Result:
+def _examine(
+    progress: Progress,
+    chosen: Sequence[Subject],
+    plans: Sequence[Plan],
+    memory: KeptVerdicts | None = None,
+) -> Result:
     total = sum(
         plan.takes(subject, case) for plan in plans for subject in chosen for case in subject.cases
     )
@@ -157,7 +165,7 @@ def _examine(progress: Progress, chosen: Sequence[Subject], plans: Sequence[Plan
                 f"{verdict.status}: {name} on {verdict.signal}: {verdict.message}", markup=False
             )
 
-    return examine(chosen, plans, report)
+    return examine(chosen, plans, report, memory)
 
 
 def _tell(console: Console, folder: Path, report: Report) -> int:
@@ -174,6 +182,8 @@ def _tell(console: Console, folder: Path, report: Report) -> int:
                 markup=False,
             )
     page = folder / "index.html"
+    if kept := sum(verdict.kept for verdict in result.verdicts):
+        console.print(f"{kept} kept, {total - kept} judged; --fresh judges all")
     if result.passed:
         console.print(f"[bold green]all {total} comparisons agree[/]; {page}")
         return 0

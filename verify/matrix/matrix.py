@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import Literal
+from typing import Literal, Protocol
 
 from export.catalog import Thresholds
 from export.manifest import Manifest
 from verify.compare import Deviation, DisagreementError, Tolerance, compare
 from verify.matrix.notes import NoteAgreement, NoteError, Transcription, agree, transcribe
-from verify.runtimes.runners import HangError, Runner, RunnerError, Tensors
+from verify.runtimes.runners import HangError, Runner, RunnerError, Tensors, hash_tensors
 from verify.runtimes.stream import StreamRunner
 
 SIDE_BY_SIDE = 2
@@ -67,6 +67,8 @@ class Plan:
     takes: Callable[[Subject, Case], bool] = lambda subject, case: True
     alone: bool = False
     """Whether nothing may run beside it, since it takes every core."""
+    identity: str | None = None
+    """What runs, with versions; None if it is not known, so that no verdict is kept."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ class Verdict:
     notes: NoteAgreement | None = None
     seconds: float = 0.0
     """Of the run alone, not of loading."""
+    digest: str = ""
+    """Hash of the outputs: equal where they are equal bit for bit."""
+    kept: bool = False
+    """Whether it is an earlier run's, of the same file in the same runtime on the same signal."""
 
     @property
     def in_tolerances(self) -> float:
@@ -133,19 +139,31 @@ class Result:
         return bool(self.verdicts) and all(v.status == "agrees" for v in self.verdicts)
 
 
+class Memory(Protocol):
+    """Verdicts of earlier runs."""
+
+    def find(self, plan: Plan, subject: Subject, case: Case) -> Verdict | None:
+        """The verdict that still holds; None if the case must be judged."""
+
+    def keep(self, plan: Plan, subject: Subject, case: Case, verdict: Verdict) -> None:
+        """Remember a verdict."""
+
+
 def examine(
     subjects: Sequence[Subject],
     plans: Sequence[Plan],
     advance: Callable[[Verdict], None] = lambda verdict: None,
+    memory: Memory | None = None,
 ) -> Result:
     """Judge every subject in every runtime; a failure to run is a verdict too.
 
-    ``advance`` is called with each verdict, from several threads.
+    ``advance`` is called with each verdict, from several threads. What ``memory`` holds is not
+    judged again; a runtime that has nothing else to do is not started.
     """
     stopped = Event()
 
     def work(plan: Plan) -> Result:
-        return _examine(subjects, plan, advance, stopped)
+        return _examine(subjects, plan, advance, stopped, memory)
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
@@ -169,39 +187,62 @@ def examine(
 
 
 def _examine(
-    subjects: Sequence[Subject], plan: Plan, advance: Callable[[Verdict], None], stopped: Event
+    subjects: Sequence[Subject],
+    plan: Plan,
+    advance: Callable[[Verdict], None],
+    stopped: Event,
+    memory: Memory | None,
 ) -> Result:
     """Judge every subject in one runtime, until ``stopped``."""
     result = Result()
     started = time.perf_counter()
-    work = [
-        (subject, case)
-        for subject in subjects
-        for case in subject.cases
-        if plan.takes(subject, case)
-    ]
+    owed: list[tuple[Subject, Case]] = []
+    for subject in subjects:
+        for case in subject.cases:
+            if not plan.takes(subject, case):
+                continue
+            if memory and (verdict := memory.find(plan, subject, case)):
+                result.verdicts.append(verdict)
+                advance(verdict)
+            else:
+                owed.append((subject, case))
+    before = len(result.verdicts)
     try:
-        with plan.make() as runner:
-            for subject in subjects:
-                cases = tuple(case for owner, case in work if owner is subject)
-                for verdict, evidence in _judge(runner, subject, cases):
-                    result.verdicts.append(verdict)
-                    if evidence:
-                        name = (subject.model, subject.variant)
-                        kept = result.worst.get(name, [])
-                        result.worst[name] = _choose_worst([*kept, evidence])
+        if owed:
+            with plan.make() as runner:
+                for verdict in _run(runner, plan, owed, memory, result):
                     advance(verdict)
                     if stopped.is_set():
                         return result
-            result.versions[plan.name] = dict(runner.versions)
+                result.versions[plan.name] = dict(runner.versions)
     except RunnerError as error:
         # It never started: each of its cases is a failure of its own.
-        for subject, case in work[len(result.verdicts) :]:
+        for subject, case in owed[len(result.verdicts) - before :]:
             verdict = _verdict(plan.name, subject, case, "not started", str(error))
             result.verdicts.append(verdict)
             advance(verdict)
     result.seconds[plan.name] = time.perf_counter() - started
     return result
+
+
+def _run(
+    runner: Runner,
+    plan: Plan,
+    owed: Sequence[tuple[Subject, Case]],
+    memory: Memory | None,
+    result: Result,
+) -> Iterator[Verdict]:
+    """Judge these cases, subject by subject; add verdicts and the worst evidence to the result."""
+    for subject in dict.fromkeys(subject for subject, _ in owed):
+        cases = [case for owner, case in owed if owner is subject]
+        for case, (verdict, evidence) in zip(cases, _judge(runner, subject, cases), strict=True):
+            result.verdicts.append(verdict)
+            if memory:
+                memory.keep(plan, subject, case, verdict)
+            if evidence:
+                name = (subject.model, subject.variant)
+                result.worst[name] = _choose_worst([*result.worst.get(name, []), evidence])
+            yield verdict
 
 
 def _judge(
@@ -231,6 +272,7 @@ def _judge(
             yield _verdict(runner.name, subject, case, "failed", str(error)), None
         else:
             verdict = _verdict(runner.name, subject, case, "agrees", "", seconds)
+            verdict = replace(verdict, digest=hash_tensors(outputs))
             verdict = _compare(verdict, subject, case, outputs)
             yield verdict, Evidence(verdict, outputs, case.reference, case.notes is not None)
 

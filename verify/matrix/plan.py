@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from verify.matrix.kept import hash_code
 from verify.matrix.matrix import Case, LeftOut, Plan, Subject
+from verify.matrix.references import CODE as NETWORK_CODE
 from verify.matrix.subjects import Networks, SubjectError
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
-from verify.runtimes.launch import BrowserName
+from verify.runtimes.install import locate_any
+from verify.runtimes.launch import BrowserMissingError, BrowserName
 from verify.runtimes.runners import NativeRunner, TorchRunner
-from verify.runtimes.session import Limits
+from verify.runtimes.session import NODE_MODULES, Limits, Runtime
+from verify.runtimes.trial import identify
 
 _UNLESS_ASKED = {
     "firefox-webgpu": "Firefox has no software WebGPU adapter; name it on a machine with a GPU",
@@ -116,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
         help="after which one run counts as hung (default: %(default)s)",
     )
     where.add_argument(
-        "--fresh", action="store_true", help="make PyTorch's references anew, keep none"
+        "--fresh", action="store_true", help="judge everything again, from new references"
     )
     out = command.add_argument_group("what comes out")
     out.add_argument(
@@ -199,20 +206,36 @@ def _plan(
     time_limit_seconds: float,
     webgpu: Literal["software", "hardware"],
 ) -> Plan:
+    native = f"onnxruntime {version('onnxruntime')}"
     if name == "torch-float32" and networks is not None:
         # The network is the same behind every variant.
-        return Plan(name, lambda: TorchRunner("float32", networks), _fp32_only)
+        make_torch = lambda: TorchRunner("float32", networks)  # noqa: E731  # as below
+        torch = f"torch {version('torch')} {hash_code(NETWORK_CODE)}"
+        return Plan(name, make_torch, _fp32_only, identity=torch)
     if name == "native-off":
-        return Plan(name, lambda: NativeRunner("off"))
+        return Plan(name, lambda: NativeRunner("off"), identity=native)
     if name == "native-full":
-        return Plan(name, lambda: NativeRunner("full"))
+        return Plan(name, lambda: NativeRunner("full"), identity=native)
     runtime = RUNTIMES[name]
     limits = replace(Limits(), run=time_limit_seconds)
     make = lambda: BrowserRunner(runtime, limits=limits, webgpu=webgpu)  # noqa: E731  # one factory a runtime
+    identity = _identify(runtime, webgpu)
     if runtime.backend == "webgpu" and webgpu == "software":
         takes = lambda subject, case: _fits_software(subject, case, brief)  # noqa: E731  # one a plan
-        return Plan(name, make, takes, alone=True)
-    return Plan(name, make, alone=runtime.threads > 1)
+        return Plan(name, make, takes, alone=True, identity=identity)
+    return Plan(name, make, alone=runtime.threads > 1, identity=identity)
+
+
+def _identify(runtime: Runtime, webgpu: str) -> str | None:
+    """The browser and the package that it runs; None if either is missing."""
+    try:
+        browser = identify(locate_any(runtime.browser))
+        package = NODE_MODULES / runtime.package
+        script = (package / "dist" / runtime.script).read_bytes()
+        stated = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
+    except (BrowserMissingError, OSError):
+        return None
+    return f"{browser} {runtime} {webgpu} {stated} {hashlib.sha256(script).hexdigest()}"
 
 
 def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -> bool:

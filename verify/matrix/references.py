@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from export.manifest import ModelFile
-from verify.runtimes.runners import Tensors, TorchRunner
+from verify.runtimes.runners import Tensors, TorchRunner, hash_tensors
 
 FOLDER = Path("dist/references")
 _EXPORT = Path(__file__).parents[2] / "export"
@@ -53,8 +53,7 @@ def _key(entry: ModelFile, inputs: Tensors) -> str:
     digest.update(repr((weights, names, version("torch"), version("numpy"))).encode())
     for path in CODE:
         digest.update(path.read_bytes())
-    for name, value in inputs.items():
-        digest.update(repr((name, value.dtype.name, value.shape)).encode() + value.tobytes())
+    digest.update(hash_tensors(inputs).encode())
     return digest.hexdigest()
 
 

@@ -21,6 +21,7 @@ from verify.report.picture import Exhibit, exhibit
 from verify.report.render import render
 
 SCHEMA = 1
+BROWSERS = ("chromium", "firefox", "webkit")
 _WORDS = {"agrees": 0, "disagrees": 3, "failed": 2, "not started": 1}
 """The higher, the worse: a cell has the worst status of its signals."""
 
@@ -38,6 +39,8 @@ class Cell:
     """Of the worst signal."""
     signals: tuple[str, ...]
     """Signals run."""
+    identical: bool | None
+    """Whether every output equals the first browser's bit for bit; None if it has none."""
 
     @property
     def heat(self) -> float:
@@ -99,7 +102,16 @@ class Report:
             max(verdict.in_tolerances for verdict in verdicts),
             worst.message,
             tuple(verdict.signal for verdict in verdicts),
+            self._is_identical(subject, verdicts),
         )
+
+    def _is_identical(self, subject: Subject, verdicts: Sequence[Verdict]) -> bool | None:
+        first = next((name for name in self.runtimes if name.startswith(BROWSERS)), None)
+        if first is None:
+            return None
+        digests = {one.signal: one.digest for one in self.verdicts(subject, first)}
+        both = [one for one in verdicts if digests.get(one.signal)]
+        return all(one.digest == digests[one.signal] for one in both) if both else None
 
     def table(self, subject: Subject) -> dict[str, dict[str, Verdict]]:
         """Verdicts of one file by signal and runtime."""

@@ -211,3 +211,11 @@ def first_line(error: BaseException) -> str:
     """An exception's message as one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:400] if lines else type(error).__name__
+
+
+def hash_tensors(tensors: Tensors) -> str:
+    """SHA-256 over names, dtypes, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, value in tensors.items():
+        digest.update(repr((name, value.dtype.name, value.shape)).encode() + value.tobytes())
+    return digest.hexdigest()

@@ -34,21 +34,27 @@ def find_fault(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> st
     Success is remembered by path, version, modification time and Playwright's version. A failure
     is not: its cause may be gone the next time.
     """
-    told = read_version(installed.path, limit_seconds)
-    stat = installed.path.stat()
-    key = f"{installed.path} {told} {stat.st_mtime_ns} playwright {version('playwright')}"
+    key = identify(installed, limit_seconds)
     if key in _recall():
         return None
     fault = _try(installed, limit_seconds)
     if fault is None:
         _remember(key)
         return None
+    told = read_version(installed.path, limit_seconds)
     needed = read_made_for(installed.browser)
     return (
         f"{installed.path} ({told or 'version unknown'}) cannot be driven: {fault}; "
         f"Playwright {version('playwright')} is made for {installed.browser} {needed}; "
         "`make browsers` gets another"
     )
+
+
+def identify(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> str:
+    """What distinguishes one installed browser, and what drives it, from any other."""
+    told = read_version(installed.path, limit_seconds)
+    time_ns = installed.path.stat().st_mtime_ns
+    return f"{installed.path} {told} {time_ns} playwright {version('playwright')}"
 
 
 @functools.cache
