@@ -176,7 +176,7 @@ def plan(
     for name in NAMES:
         asked = any(fnmatchcase(name, pattern) for pattern in wanted)
         if any(fnmatchcase(name, pattern) for pattern in without):
-            left_out.append(LeftOut(name, "left out with --without"))
+            left_out.append(LeftOut(name, "excluded by --without"))
         elif wanted and not asked:
             left_out.append(LeftOut(name, "not asked for"))
         elif name == "torch-float32" and networks is None:
@@ -190,7 +190,7 @@ def plan(
         else:
             plans.append(_plan(name, networks, brief, time_limit_seconds, webgpu))
             if name.endswith("webgpu") and webgpu == "software":
-                left_out.append(LeftOut(f"{name}, streamed but for music", _STREAMED_REASON))
+                left_out.append(LeftOut(f"{name}, streamed, all but music", _STREAMED_REASON))
                 if brief is not None:
                     reason = "a software adapter takes seconds per frame: short signals only"
                     left_out.append(LeftOut(f"{name}, long signals", reason))
