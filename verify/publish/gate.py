@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from export.manifest import ModelFile, digest_of, sha256_of
+from verify.matrix.kept import hash_code
 
 NEEDED = frozenset(("example", "silence"))
 """Signals that every file must have been judged on: music, and silence, which once gave NaN."""
@@ -70,10 +71,14 @@ def _find_runtimes(
 
 
 def read_report(path: Path) -> dict[str, dict[str, Judged]]:
-    """Results of the report by SHA-256 and runtime."""
+    """Results of the report by SHA-256 and runtime.
+
+    PublishError where it is not a report, or where the code that runs and compares has changed.
+    """
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return {
+        code = data["code"]
+        judged = {
             file["sha256"]: {
                 name: Judged(cell["status"], frozenset(cell["signals"]))
                 for name, cell in file["runtimes"].items()
@@ -84,3 +89,6 @@ def read_report(path: Path) -> dict[str, dict[str, Judged]]:
         raise PublishError(f"{path} does not exist; run `make verify` first") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PublishError(f"{path} is not a report ({error}); run `make verify`") from None
+    if code != hash_code():
+        raise PublishError(f"{path} is of other code than this; run `make verify` again")
+    return judged

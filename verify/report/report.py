@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from verify.compare import LOOSE
+from verify.matrix.kept import hash_code
 from verify.matrix.matrix import LeftOut, Result, Subject, Verdict
 from verify.report.junit import to_junit
 from verify.report.picture import Exhibit, exhibit
@@ -171,6 +172,7 @@ class Report:
             )
         data = {
             "schema": SCHEMA,
+            "code": hash_code(),
             "passed": self.result.passed,
             "files": files,
             "left_out": [asdict(entry) for entry in self.left_out],

@@ -16,6 +16,7 @@ import pytest
 from export.manifest import FILE_NAME, Manifest, digest_of, sha256_of
 from tests.whole_stand_in import write_models
 from verify.__main__ import main
+from verify.matrix.kept import hash_code
 from verify.publish.checkout import FILES, FOLDER
 from verify.publish.gate import NEEDED, PublishError
 from verify.publish.publish import find_publishable
@@ -43,7 +44,9 @@ def write_report(
     digests |= {sha256_of(models / name) for name in FILES}
     files = [{"sha256": digest, "runtimes": cells} for digest in digests]
     folder.mkdir(exist_ok=True)
-    (folder / "report.json").write_text(json.dumps({"files": files}), encoding="utf-8")
+    (folder / "report.json").write_text(
+        json.dumps({"code": hash_code(), "files": files}), encoding="utf-8"
+    )
     return folder
 
 
@@ -161,6 +164,14 @@ def test_an_older_report(
     old = text.replace(sha256_of(models / FILES[1]), "0" * 64)
     (report / "report.json").write_text(old, encoding="utf-8")
     assert "run `make verify` again" in refused(capsys, app, models, report)
+
+
+def test_a_report_of_other_code(
+    app: Path, models: Path, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (report / "report.json").read_text(encoding="utf-8")
+    (report / "report.json").write_text(text.replace(hash_code(), "0" * 64), encoding="utf-8")
+    assert "is of other code than this; run `make verify`" in refused(capsys, app, models, report)
 
 
 def test_no_report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tarfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from export.manifest import Manifest
 from tests.verify.publish.test_publish import RUNTIMES, write_report
 from tests.whole_stand_in import write_models_and_stages
 from verify.__main__ import main
+from verify.matrix.kept import hash_code
 from verify.publish.checkout import FILES, FOLDER
 
 
@@ -67,7 +69,7 @@ def test_what_did_not_pass_is_not_released(
     elif fault == "stage changed":
         (models / Manifest.read(models).find_stages("septimbre")[-1].path).write_bytes(b"other")
     elif fault == "unjudged":
-        (report / "report.json").write_text('{"files": []}', encoding="utf-8")
+        (report / "report.json").write_text(json.dumps({"code": hash_code(), "files": []}))
     elif fault == "no runtime":
         write_report(report, models, {})
     elif fault == "no music":
