@@ -20,7 +20,7 @@ CODE = (
     _EXPORT / "catalog.py",
     _EXPORT.parent / "verify" / "runtimes" / "runners.py",
 )
-"""What says what a network computes."""
+"""Files that determine what a network computes."""
 
 
 class References:
