@@ -130,7 +130,7 @@ def write_models(manifest: Manifest) -> Iterator[str]:
 
 
 def write_times(bench: Bench) -> Iterator[str]:
-    """The default files beside the baseline, and beside the peer: a column for each runtime."""
+    """The default files against the baseline, and against the peer: a column for each runtime."""
     rows = [row for row in bench.comparisons if row.name in SHOWN]
     where = [row.runtime for row in rows] + ([bench.peer.runtime] if bench.peer else [])
     runtimes = list(dict.fromkeys(where))

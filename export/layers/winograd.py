@@ -38,7 +38,7 @@ POINTS = {
     8: (Fraction(1), Fraction(2), Fraction(1, 2)),
     10: (Fraction(1, 2), Fraction(3, 4), Fraction(4, 3), Fraction(3)),
 }
-"""Points beside 0 and ∞ for n values; each stands for itself and its negative."""
+"""Points other than 0 and ∞ for n values; each stands for itself and its negative."""
 OUTPUTS = 6
 """m: outputs of a tile. It divides the 252 bins that the networks read."""
 

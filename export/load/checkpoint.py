@@ -21,7 +21,7 @@ from export.load.unpickle import Group, Record, UnpicklingError, View, quote
 State = dict[str, Tensor]
 SUFFIXES = (".pth", ".pt", ".safetensors")
 WRAPPERS = ("state_dict", "model_state_dict", "model")
-"""Keys under which training scripts commonly store the state dict beside other things."""
+"""Keys under which training scripts commonly store the state dict along with other things."""
 LONGEST_NAME = 500
 """Most characters of a tensor's name, which also limits the depth of nested modules."""
 
@@ -99,7 +99,7 @@ def _read_archive(path: Path) -> State:
 
 
 _ZIP_ERRORS = (KeyError, RuntimeError, ValueError, EOFError, zlib.error)
-"""Exceptions of zipfile, beside its own, for archives that are damaged or encrypted."""
+"""Exceptions of zipfile, besides its own, for archives that are damaged or encrypted."""
 
 
 def _recognise(path: Path) -> str:

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="music that the variants' notes are compared on, beside the bundled recording",
+        help="music that the variants' notes are compared on, in addition to the bundled recording",
     )
     parser.add_argument("--quick", action="store_true", help="Chromium, 10 s, three rounds")
     parser.add_argument(
@@ -138,7 +138,7 @@ def measure_runtime(
     args: argparse.Namespace,
     console: Console,
 ) -> None:
-    """Each model's files beside its baseline; a runtime that does not start is absent."""
+    """Each model's files against its baseline; a runtime that does not start is absent."""
     missing = [model for model in files if not bench.holds(runtime, model)]
     try:
         with Stopwatch(RUNTIMES[runtime]):
@@ -190,7 +190,7 @@ def measure_peer(
     args: argparse.Namespace,
     console: Console,
 ) -> None:
-    """Our smallest network beside the usual alternative; not in a quick run."""
+    """Our smallest network against the usual alternative; not in a quick run."""
     ours = files.get(PEER_MODEL, {}).get(decide.REFERENCE)
     if bench.peer or ours is None:
         return

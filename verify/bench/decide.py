@@ -22,7 +22,7 @@ REFERENCE = "fp32"
 SAME_NOTES = 0.99
 """Smallest note F1 against the reference's notes that counts as the same notes."""
 NOISE = 0.05
-"""Relative: even times of one file beside itself differ by this much."""
+"""Relative: even times of one file run twice differ by this much."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def judge(*, f1: float, smaller: bool, times: Collection[float]) -> Literal["fit
 
 
 def decide(files: Sequence[Fidelity], timed: Iterable[Timed]) -> Iterator[Decision]:
-    """Judge every file beside the reference of its model; without one it is left out."""
+    """Judge every file against the reference of its model; without one it is left out."""
     laps = {(row.runtime, row.model, row.name): row.ratios for row in timed}
     runtimes = list(dict.fromkeys(runtime for runtime, _, _ in laps))
     references = {file.model: file for file in files if file.variant == REFERENCE}

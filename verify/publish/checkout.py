@@ -21,7 +21,7 @@ FOLDER = Path("dataProcess") / "AI"
 FILES = ("basicamt_44100.onnx", "septimbre_44100.onnx")
 """The models that the app loads, by the names that its scripts know."""
 LANDMARKS = (FOLDER, FOLDER / "dist" / "bundle.min.js")
-"""Files by which a noteDigger checkout is recognised, beside its models."""
+"""Files by which a noteDigger checkout is recognised, besides its models."""
 BACKUP = "tiny-amt"
 """Folder in .git that holds the files that were replaced."""
 

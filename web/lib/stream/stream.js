@@ -56,7 +56,7 @@ export class Stream {
     this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
     this._chunkFrames = chunkFrames;
     this._energies = new ChunkedRows(BINS, this.frames, chunkFrames);
-    /** @type {Values} inputs of stages beside the energies: one number, or one per group */
+    /** @type {Values} inputs of stages besides the energies: one number, or one per group */
     this._whole = {};
     /** @type {Embeddings | null} */
     this._embeddings = null;
