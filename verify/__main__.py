@@ -111,14 +111,26 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     brief = frozenset(s.name for s in judged if s.brief) or None
     references = networks.networks_of(manifest, args.checkpoints)
     plans, left_out = _plan(args, references, brief)
-    models = {entry.model for entry in files}
-    task = progress.add_task("reference", total=len(models) * len(judged))
+    models = {entry.model: entry for entry in files}
+    given = {
+        name: subjects.choose_signals(entry, judged, thorough=args.thorough)
+        for name, entry in models.items()
+    }
+    left_out += [
+        LeftOut(f"{name}, long signals", "random weights; --thorough judges them on all")
+        for name, chosen_signals in given.items()
+        if len(chosen_signals) < len(judged)
+    ]
+    total = sum(map(len, given.values()))
+    task = progress.add_task("reference", total=total)
 
     def advance(name: str) -> None:
         progress.update(task, advance=1, description=f"reference: {name}")
 
     kept = None if args.fresh else FOLDER
-    chosen = subjects.deployed(args.folder, files, judged, references, advance, kept)
+    chosen = subjects.deployed(
+        args.folder, files, judged, references, advance, kept, thorough=args.thorough
+    )
     chosen += subjects.streamed(args.folder, manifest, chosen)
     result = _examine(
         progress, chosen, plans, None if args.fresh else KeptVerdicts(args.out / FILE_NAME)

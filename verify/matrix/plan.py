@@ -123,6 +123,11 @@ def parser() -> argparse.ArgumentParser:
         help="after which one run counts as hung (default: %(default)s)",
     )
     where.add_argument(
+        "--thorough",
+        action="store_true",
+        help="networks with random weights on all signals, not on brief ones only",
+    )
+    where.add_argument(
         "--fresh", action="store_true", help="judge everything again, from new references"
     )
     out = command.add_argument_group("what comes out")

@@ -62,11 +62,14 @@ def deployed(
     networks: Networks,
     advance: Callable[[str], None] = lambda name: None,
     kept: Path | None = None,
+    *,
+    thorough: bool = True,
 ) -> list[Subject]:
     """Make references and promises for exported files.
 
     ``advance`` is called with each reference's name before it is computed. ``kept`` is a folder
-    for references of earlier runs. SubjectError if a file is not the manifest's.
+    for references of earlier runs. Unless ``thorough``, random weights get brief signals only.
+    SubjectError if a file is not the manifest's.
     """
     for entry in files:
         prove_file(folder, entry)
@@ -78,7 +81,7 @@ def deployed(
             if entry.model in made:
                 continue
             made[entry.model] = {}
-            for signal in signals:
+            for signal in choose_signals(entry, signals, thorough=thorough):
                 advance(f"{entry.model} on {signal.name}")
                 source = once if signal.fresh else references
                 outputs = source.make(folder, entry, _inputs(entry, signal))
@@ -89,12 +92,26 @@ def deployed(
             entry.variant,
             folder / entry.path,
             entry.sha256,
-            tuple(_case(entry, signal, made[entry.model][signal.name]) for signal in signals),
+            tuple(
+                _case(entry, signal, made[entry.model][signal.name])
+                for signal in choose_signals(entry, signals, thorough=thorough)
+            ),
             {output.name: output.dtype for output in entry.outputs},
             entry.thresholds,
         )
         for entry in files
     ]
+
+
+def choose_signals(
+    entry: ModelFile, signals: Sequence[Signal], *, thorough: bool
+) -> Sequence[Signal]:
+    """The signals for a file: for random weights, in a run that is not thorough, brief ones.
+
+    Their networks take half of the time of all, and nobody uses the weights.
+    """
+    brief = [signal for signal in signals if signal.brief]
+    return signals if thorough or entry.checkpoint_sha256 or not brief else brief
 
 
 def streamed(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> list[Subject]:

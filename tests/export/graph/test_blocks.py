@@ -19,6 +19,8 @@ from export.graph.constants import list_nodes
 from export.graph.simplify import simplify
 from export.graph.trace import trace
 from tests.conftest import make_music
+from verify.matrix import signals
+from verify.matrix.tolerances import PROMISES
 
 pytestmark = pytest.mark.usefixtures("exporting")
 
@@ -91,6 +93,26 @@ def test_a_halo_too_short_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compare(network, split_into_blocks(network, BLOCK), 200) > TOLERANCE
     with pytest.raises(prove.NumberError, match="basicamt: in blocks onset: leaves the tolerance"):
         prove.prove_blocks(network, MODELS["basicamt"], make_music(6.0))
+
+
+def test_the_matrix_sees_a_shipped_file_without_halo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its signals only the long music has a second block; without it all would be green."""
+    network = write_fast("basicamt")
+    monkeypatch.setattr(regions, "measure_halo", lambda *parts: 0)
+    faulty = split_into_blocks(network)
+    monkeypatch.undo()
+    off = {
+        signal.name
+        for signal in signals.standard()
+        if signal.music or signal.name == "noise"
+        for audio in [signal.samples[None, None]]
+        if max(
+            float(np.abs(found - expected).max())
+            for expected, found in zip(run(network, audio), run(faulty, audio), strict=True)
+        )
+        > PROMISES["fp32"].activation.absolute
+    }
+    assert off == {"music-long"}
 
 
 @pytest.mark.parametrize("operator", ["LSTM", "Softmax", "CumSum", "InstanceNormalization"])

@@ -16,7 +16,7 @@ from tests import tiny_models
 from verify.matrix import networks
 from verify.matrix.matrix import Plan, examine
 from verify.matrix.signals import edges, select, standard
-from verify.matrix.subjects import SubjectError, choose, deployed
+from verify.matrix.subjects import SubjectError, choose, choose_signals, deployed
 from verify.runtimes.runners import NativeRunner
 
 SIGNALS = select(edges(), ["silence", "noise", "length-513"])
@@ -156,3 +156,13 @@ def test_the_default_signals_begin_with_music_and_a_brief_part_of_it() -> None:
     assert rest[0].name == "music-short-brief"
     assert rest[0].brief
     assert len(rest) == 1 + len(edges())
+
+
+def test_random_weights_get_brief_signals_unless_the_run_is_thorough(entry: ModelFile) -> None:
+    signals = standard()
+    brief = choose_signals(entry, signals, thorough=False)
+    assert 0 < len(brief) < len(signals)
+    assert all(signal.brief for signal in brief)
+    assert choose_signals(entry, signals, thorough=True) == signals
+    trained = replace(entry, checkpoint_sha256="0" * 64)
+    assert choose_signals(trained, signals, thorough=False) == signals
