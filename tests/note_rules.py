@@ -1,12 +1,13 @@
 """The note and timbre rules written out as literally as possible: slow, plain, an oracle.
 
-Not a second implementation to ship: `web/lib/notes/notes.js` and `web/lib/timbres/timbres.js`
-are compared with it through the files that `make_note_oracles.py` writes.
+Not a second implementation to ship: `web/lib/notes/*.js` and `web/lib/timbres/timbres.js`
+are compared with it, through the files that `make_note_oracles.py` writes or in place.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +90,43 @@ def make_notes(onset: Activation, frame: Activation, thresholds: Thresholds) -> 
         t, row = (int(i) for i in np.argwhere(energy.max() == energy.T)[0])
         take(row, walk(row, t, -1) + 1, walk(row, t, 1))
     return sorted(notes, key=lambda note: (note.start_frame, note.pitch))
+
+
+def describe(note: Note, onset: Activation, frame: Activation) -> list[float]:
+    """What the classifier of overtones reads of a note."""
+    row, start, end = note.pitch - LOWEST_PITCH, note.start_frame, note.end_frame
+    begun = slice(max(0, start - 3), start + 4)
+    before = frame[row, max(0, start - 10) : start]
+    told = [
+        note.velocity,
+        frame[row, start:end].max(),
+        onset[row, begun].max(),
+        np.log(end - start),
+        row / len(frame),
+        frame.max(axis=0)[start:end].mean(dtype=np.float64),
+        frame.sum(axis=0, dtype=np.float64)[start:end].mean(),
+        onset[:, begun].max(),
+        before.mean(dtype=np.float64) if start else 0.0,
+        before.min() if start else 0.0,
+        onset[row, max(0, start - 25) : max(0, start - 4)].max(initial=0),
+        frame[row, start : min(end, start + 12)].mean(dtype=np.float64),
+        frame[row, max(start, end - 6) : end].mean(dtype=np.float64),
+        onset[row, end : end + 10].max(initial=0),
+    ]
+    for interval in (-28, -24, -19, -12, -1, 1, 12, 19, 24):
+        there = 0 <= row + interval < len(frame)
+        told.append(frame[row + interval, start:end].mean(dtype=np.float64) if there else 0.0)
+        told.append(onset[row + interval, begun].max() if there else 0.0)
+    return [float(value) for value in told]
+
+
+def certainty(features: NDArray[np.float64], weights: dict[str, Any]) -> NDArray[np.float64]:
+    """(notes, features) → the probability that each note is one."""
+    x = (features - weights["MEAN"]) / weights["SCALE"]
+    hidden, output = np.array(weights["HIDDEN"]), np.array(weights["OUTPUT"])
+    units = np.maximum(0, x @ hidden[:, :-1].T + hidden[:, -1])
+    made: NDArray[np.float64] = 1 / (1 + np.exp(-(units @ output[:-1] + output[-1])))
+    return made
 
 
 def seconds(frame: int) -> float:

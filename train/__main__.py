@@ -38,6 +38,15 @@ TASKS: dict[str, tuple[Recipe, float, int]] = {
 }
 """Recipe, peak learning rate and steps of each part."""
 
+OVERTONES = "overtones"
+"""What `learn` also trains: the classifier of the library's notes."""
+OVERTONE_PIECES = 80
+COLUMNS: dict[str, dict[str, object]] = {
+    "F1": {},
+    "F1, overtones kept": {"keepOvertones": True},
+}
+"""What `listen` compares, as options of the library."""
+
 console = Console(stderr=True, highlight=False)
 
 
@@ -74,11 +83,28 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     render.set_defaults(command=run_render)
 
     learn = commands.add_parser("learn", help="train one part (resumes)", parents=[common])
-    learn.add_argument("task", choices=TASKS)
+    learn.add_argument("task", choices=[*TASKS, OVERTONES])
+    learn.add_argument(
+        "--models",
+        type=Path,
+        nargs="+",
+        default=[Path("dist/models")],
+        metavar="DIR",
+        help="what makes the notes that overtones are told from; the first one's count most",
+    )
     learn.add_argument("--pieces", type=_count, default=700)
     learn.add_argument("--steps", type=_count, default=None)
     learn.add_argument("--eps", type=float, default=None, help="default: the catalogue's")
     learn.set_defaults(command=run_learn)
+
+    about = "judge the library's notes: a table by piece"
+    listen = commands.add_parser("listen", help=about, parents=[common])
+    listen.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
+    listen.add_argument("--model", default="basicamt", help="default: basicamt")
+    listen.add_argument("--real", type=Path, nargs="+", default=[], metavar="DIR")
+    listen.add_argument("--pieces", type=_count, default=12, help="rendered ones")
+    listen.add_argument("--readme", type=Path, metavar="FILE", help="write the table there too")
+    listen.set_defaults(command=run_listen)
 
     about = "write export/weights from the last checkpoints"
     bundle = commands.add_parser("ship", help=about, parents=[common])
@@ -127,6 +153,8 @@ def run_render(options: argparse.Namespace) -> None:
 
 def run_learn(options: argparse.Namespace) -> None:
     """Train one part, saving every 100 steps."""
+    if options.task == OVERTONES:
+        return run_learn_overtones(options)
     recipe, rate, steps = TASKS[options.task]
     if options.eps is not None:
         recipe = replace(recipe, epsilon=options.eps)
@@ -161,6 +189,22 @@ def run_learn(options: argparse.Namespace) -> None:
             if step % SAVE_EVERY == 0:
                 trainer.save(checkpoint)
         trainer.save(checkpoint)
+
+
+def run_learn_overtones(options: argparse.Namespace) -> None:
+    """Train the classifier of the library's notes; minutes, most of them for the networks."""
+    from train.judge.pieces import render_choosing
+    from train.learn.overtones import WEIGHTS_FILE, choose_keep, collect, fit, write_weights
+    from train.music.stems import Studio
+
+    _require_fonts("fluid", "musescore", "csound")
+    console.print("rendering the pieces that choose")
+    pieces = list(render_choosing(Studio(fetch_salamander(options.cache)), OVERTONE_PIECES))
+    found = [one for models in options.models for one in collect(pieces, models, options.cache)]
+    keep, means = choose_keep(found)
+    console.print(f"note F1 of pieces left out, by probability: {means}")
+    write_weights(fit([one for many in found for one in many]), keep, WEIGHTS_FILE)
+    console.print(f"kept from {keep} on; wrote {WEIGHTS_FILE}")
 
 
 def _trained_branch(checkpoint: Path) -> NoteBranch:
@@ -211,6 +255,25 @@ def run_evaluate(options: argparse.Namespace) -> None:
     beside.replace(options.out)
     print_notes(notes)
     print_timbres(timbres)
+
+
+def run_listen(options: argparse.Namespace) -> None:
+    """Judge the library on pieces that chose nothing; print the table, or write it."""
+    from train.judge.listen import fill_readme, hear, score, write_table
+    from train.judge.pieces import read_recordings, render_judging
+    from train.music.stems import Studio
+
+    _require_fonts("timgm")
+    pieces = [piece for folder in options.real for piece in read_recordings(folder)]
+    pieces += render_judging(Studio(None), options.pieces)
+    heard = {
+        name: hear(pieces, options.models, options.cache, options.model, chosen)
+        for name, chosen in COLUMNS.items()
+    }
+    lines = list(write_table(score(pieces, heard)))
+    print("\n".join(lines))
+    if options.readme:
+        fill_readme(options.readme, lines)
 
 
 def _require_fonts(*names: str) -> None:

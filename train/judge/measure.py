@@ -33,8 +33,11 @@ class Activation:
     frame: NDArray[np.float32]
 
 
-def note_f1(found: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
-    """F1 of onsets within 50 ms at the right pitch, offsets ignored (mir_eval)."""
+def note_f1(found: NDArray[np.float64], truth: NDArray[np.float64], offsets: bool = False) -> float:
+    """F1 of onsets within 50 ms at the right pitch (mir_eval); ``found`` counts in frames.
+
+    Ends are ignored, or, with ``offsets``, within 50 ms or a fifth of the note's length.
+    """
     truth = truth[(truth[:, 2] >= LOWEST_PITCH) & (truth[:, 2] < LOWEST_PITCH + PITCHES)]
     if len(found) == 0 or len(truth) == 0:
         return 0.0
@@ -44,7 +47,7 @@ def note_f1(found: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
         found[:, :2] * FRAME_SECONDS,
         mir_eval.util.midi_to_hz(found[:, 2]),
         onset_tolerance=ONSET_TOLERANCE_SECONDS,
-        offset_ratio=None,
+        offset_ratio=0.2 if offsets else None,
     )
     return float(f1)
 

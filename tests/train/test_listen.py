@@ -1,0 +1,78 @@
+"""The table of what a listener gets, with the library's own JavaScript on stand-in models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.catalog import RATE_HZ
+from tests.stand_in import TUNE, make_tune, write_models
+from train.judge.listen import Heard, fill_readme, hear, rows, score, write_table
+from train.judge.measure import note_f1
+from train.judge.pieces import Piece
+from train.music.doubled import INTERVALS, write_doubled
+from train.music.scores import Note
+
+SCORE = np.array([(start, end, pitch) for start, end, pitch, _ in TUNE], float)
+PIECE = Piece("a tune", "made", make_tune(), RATE_HZ, SCORE)
+
+
+def test_the_library_is_heard_and_remembered(tmp_path: Path) -> None:
+    models = write_models(tmp_path / "models")
+    options = {"keepOvertones": True}
+    (first,) = hear([PIECE], models, tmp_path, options=options)
+    kept = list((tmp_path / "answers").iterdir())
+    assert kept
+    (again,) = hear([PIECE], models, tmp_path, options=options)
+    assert list((tmp_path / "answers").iterdir()) == kept
+    np.testing.assert_array_equal(first.notes, again.notes)
+    (row,) = score(
+        [PIECE], {"F1": [first], "late": [Heard(first.notes + np.array([0.2, 0.2, 0]), {})]}
+    )
+    assert row.scores["F1"] == row.scores["F1, offsets"] == 1
+    assert row.scores["late"] == 0, "the score sees notes that come late"
+    lines = list(write_table([row]))
+    assert lines[-1].startswith("| a tune | 12 | 1.000 | 1.000 | 0.000 |")
+    with pytest.raises(RuntimeError, match="the library failed"):
+        hear([PIECE], tmp_path, tmp_path)
+
+
+def test_offsets_count_where_they_are_asked_for() -> None:
+    found = np.array([[0, 43, 60], [86, 129, 64]], float)
+    truth = rows([{"start": 0, "end": 0.5, "pitch": 60}, {"start": 1, "end": 1.9, "pitch": 64}])
+    assert note_f1(found, truth) == 1
+    assert note_f1(found, truth, offsets=True) == 0.5
+
+
+def test_nothing_is_not_scored_and_a_table_needs_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing to score"):
+        score([], {"F1": []})
+    path = tmp_path / "README.md"
+    path.write_text("a\n<!-- listen -->\nold\n<!-- end -->\nz\n")
+    fill_readme(path, ["new"])
+    assert path.read_text() == "a\n<!-- listen -->\nnew\n<!-- end -->\nz\n"
+    path.write_text("a\n")
+    with pytest.raises(ValueError, match="no <!-- listen -->"):
+        fill_readme(path, ["new"])
+
+
+def count_doublings(notes: list[Note]) -> int:
+    """Pairs that begin together at the interval of which there are most."""
+    apart = [
+        b.pitch - a.pitch
+        for a in notes
+        for b in notes
+        if abs(a.start_seconds - b.start_seconds) < 0.04
+    ]
+    return max(apart.count(interval) for interval in INTERVALS)
+
+
+def test_doubled_pieces_double_their_line() -> None:
+    for seed in range(4):
+        notes = write_doubled(np.random.default_rng(seed), 20.0)
+        assert count_doublings(notes) > 0.3 * len(notes)
+        apart = [replace(note, start_seconds=0.1 * i) for i, note in enumerate(notes)]
+        assert count_doublings(apart) == 0, "the check sees notes that begin apart"

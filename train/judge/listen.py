@@ -1,0 +1,137 @@
+"""``make listen``: what a listener gets, by piece: the library's JavaScript, run through node.
+
+The network's answers are kept in a cache, so that a change of what follows is judged in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.judge.decode import FRAME_SECONDS
+from train.judge.measure import note_f1
+from train.judge.pieces import Piece
+
+SCRIPT = Path(__file__).with_suffix(".js")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the library made of a piece."""
+
+    notes: NDArray[np.float64]
+    """Rows of start, end (seconds), MIDI pitch."""
+    answer: Mapping[str, Any]
+    """All that the node side told."""
+
+
+def hear(
+    pieces: Sequence[Piece],
+    models: Path,
+    cache: Path,
+    model: str = "basicamt",
+    options: Mapping[str, object] | None = None,
+) -> list[Heard]:
+    """Each piece as the library transcribes it with ``options``, those of ``transcribe``.
+
+    Raises RuntimeError where node is missing or the library refuses.
+    """
+    node = shutil.which("node")
+    if node is None:
+        raise RuntimeError("node is not installed; the library runs in Node >= 20")
+    folder = cache / "waves"
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = []
+    for piece in pieces:
+        path = folder / f"{piece.name}.f32"
+        path.write_bytes(piece.wave.tobytes())
+        asked.append({"samples": str(path.resolve()), "rateHz": piece.rate_hz})
+    request = {
+        "models": str(models.resolve()),
+        "model": model,
+        "cache": str((cache / "answers").resolve()),
+        "options": options or {},
+        "pieces": asked,
+    }
+    done = subprocess.run(
+        [node, SCRIPT], input=json.dumps(request), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"the library failed: {done.stderr.strip()[-400:]}")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    if len(answers) != len(pieces):
+        raise RuntimeError(f"{len(answers)} answers to {len(pieces)} pieces")
+    return [Heard(rows(answer["notes"]), answer) for answer in answers]
+
+
+def rows(notes: Iterable[Mapping[str, float]]) -> NDArray[np.float64]:
+    """The library's notes as rows of start, end (seconds), pitch."""
+    table = [(note["start"], note["end"], note["pitch"]) for note in notes]
+    return np.array(table, np.float64).reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One piece's scores, by column."""
+
+    group: str
+    name: str
+    notes: int
+    """Of the score."""
+    scores: Mapping[str, float]
+
+
+def score(pieces: Sequence[Piece], heard: Mapping[str, Sequence[Heard]]) -> list[Row]:
+    """Onset-only F1, and F1 with offsets, of each piece under each of ``heard``'s names.
+
+    Raises ValueError where there is nothing to score.
+    """
+    if not pieces or not heard:
+        raise ValueError("nothing to score: no piece was heard")
+    table = []
+    for i, piece in enumerate(pieces):
+        scores = {}
+        for name, answers in heard.items():
+            found = answers[i].notes / [FRAME_SECONDS, FRAME_SECONDS, 1]
+            scores[name] = note_f1(found, piece.notes)
+            scores[f"{name}, offsets"] = note_f1(found, piece.notes, offsets=True)
+        table.append(Row(piece.group, piece.name, len(piece.notes), scores))
+    return table
+
+
+def write_table(table: Sequence[Row]) -> Iterator[str]:
+    """The scores in Markdown: each group's mean, then its pieces."""
+    columns = list(table[0].scores)
+    yield "| piece | notes | " + " | ".join(columns) + " |"
+    yield "| --- |" + " ---: |" * (len(columns) + 1)
+    for group in dict.fromkeys(row.group for row in table):
+        members = [row for row in table if row.group == group]
+        means = [float(np.mean([row.scores[name] for row in members])) for name in columns]
+        total = sum(row.notes for row in members)
+        yield _line(f"**{group}, mean of {len(members)}**", total, means)
+        for row in members:
+            yield _line(row.name, row.notes, [row.scores[name] for name in columns])
+
+
+def fill_readme(path: Path, lines: Iterable[str]) -> None:
+    """Put the table between ``<!-- listen -->`` and ``<!-- end -->``; ValueError without them."""
+    block = re.compile(r"(<!-- listen -->\n).*?(<!-- end -->)", re.DOTALL)
+    text = path.read_text(encoding="utf-8")
+    if not block.search(text):
+        raise ValueError(f"{path} has no <!-- listen --> … <!-- end --> to write the table between")
+    table = "\n".join(lines)
+    text = block.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
+    path.write_text(text, encoding="utf-8")
+
+
+def _line(name: str, notes: int, scores: Iterable[float]) -> str:
+    return f"| {name} | {notes} | " + " | ".join(f"{value:.3f}" for value in scores) + " |"

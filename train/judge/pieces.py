@@ -1,0 +1,90 @@
+"""What is listened to: pieces that choose parameters, and others that judge the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from train.judge.evaluate import read_midi
+from train.music.doubled import write_doubled
+from train.music.rooms import degrade
+from train.music.sampled import FONTS, Soundfont
+from train.music.stems import PIECE_SECONDS, Stem, Studio
+from train.music.tones import RATE_HZ
+
+FIRST_UNTRAINED = 1000
+"""Pieces of the training split from here on no network was trained on."""
+DOUBLED_PROGRAMS = (0, 1, 0, 6, 46, 0, 24, 48)
+"""General MIDI programs of the doubled pieces: pianos, harpsichord, harp, guitar, strings."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A recording and its notes."""
+
+    name: str
+    group: str
+    wave: NDArray[np.float32]
+    """Mono."""
+    rate_hz: int
+    notes: NDArray[np.float64]
+    """Rows of start, end (seconds), MIDI pitch."""
+    timbres: int = 1
+
+
+def read_recordings(folder: Path) -> Iterator[Piece]:
+    """Recordings (.flac, .wav) with notes of the same stem beside them (.tsv or .mid)."""
+    for path in sorted([*folder.glob("*.flac"), *folder.glob("*.wav")]):
+        wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        if path.with_suffix(".tsv").exists():
+            notes = np.loadtxt(path.with_suffix(".tsv"), skiprows=1, ndmin=2)
+        else:
+            notes = read_midi(path.with_suffix(".mid"))
+        yield Piece(path.stem, folder.name, wave.mean(1).astype(np.float32), rate, notes)
+
+
+def render_choosing(studio: Studio, count: int) -> Iterator[Piece]:
+    """Pieces of training and validation soundfonts: ``count``, a quarter of them doubled."""
+    for index in range(count - count // 4):
+        piece = _join(studio.record("train", FIRST_UNTRAINED + index, piano_share=0.7), index)
+        yield Piece(f"train-{index}", "choosing", *piece)
+    fonts = [Soundfont(FONTS[name]) for name in ("fluid", "musescore", "csound")]
+    for index in range(count // 4):
+        yield _double(fonts[index % 3], index, "choosing", salt=20)
+
+
+def render_judging(studio: Studio, count: int) -> Iterator[Piece]:
+    """Pieces of the test soundfont: ``count`` clean, the same in a live room, and doubled ones."""
+    for index in range(count):
+        wave, rate, notes, timbres = _join(studio.record("test", index), index)
+        yield Piece(f"test-{index}", "rendered", wave, rate, notes, timbres)
+        poor = degrade(wave, np.random.default_rng([7, index]))
+        yield Piece(f"test-{index}-poor", "degraded", poor, rate, notes, timbres)
+    font = Soundfont(FONTS["timgm"])
+    for index in range(max(1, count // 2)):
+        yield _double(font, index, "doubled", salt=21)
+
+
+def _join(
+    stems: list[Stem], index: int
+) -> tuple[NDArray[np.float32], int, NDArray[np.float64], int]:
+    wave = np.sum([s.wave for s in stems], axis=0)
+    wave = (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
+    rows = [(n.start_seconds, n.end_seconds, n.pitch) for s in stems for n in s.notes]
+    notes = np.array(sorted(rows), np.float64).reshape(-1, 3)
+    return wave, RATE_HZ, notes, len(stems)
+
+
+def _double(font: Soundfont, index: int, group: str, salt: int) -> Piece:
+    rng = np.random.default_rng([salt, index])
+    notes = write_doubled(rng, PIECE_SECONDS)
+    program = DOUBLED_PROGRAMS[index % len(DOUBLED_PROGRAMS)]
+    wave = font.play(program, notes, PIECE_SECONDS)
+    wave = (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
+    rows = np.array([(n.start_seconds, n.end_seconds, n.pitch) for n in notes], np.float64)
+    return Piece(f"{group}-doubled-{index}", group, wave, RATE_HZ, rows)
