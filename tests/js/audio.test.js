@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { gainFor, Listener, mixToMono, sanitise } from "../../web/lib/audio/audio.js";
+import { gainFor, Listener, sanitise } from "../../web/lib/audio/audio.js";
+import { mixToMono } from "../../web/lib/audio/mix.js";
 import { Resampler } from "../../web/lib/audio/resample.js";
 
 const tone = (hz, rateHz, seconds) =>
@@ -130,18 +131,42 @@ test("no sample of a recording is left out at another rate", () => {
   }
 });
 
+/** Channels as a browser decodes them. */
+const bufferOf = (...channels) => ({
+  length: channels[0].length,
+  numberOfChannels: channels.length,
+  copyFromChannel: (target, c, start) =>
+    target.set(channels[c].subarray(start, start + target.length)),
+});
+
 test("channels are mixed by their mean; a copy is made of one", () => {
-  const channels = [new Float32Array(9).fill(1), new Float32Array(9).fill(-0.5)];
+  const channels = [new Float32Array(9).fill(1), new Float32Array(9).fill(0.5)];
   channels[0][4] = 2;
-  const buffer = {
-    length: 9,
-    numberOfChannels: 2,
-    copyFromChannel: (target, c, start) =>
-      target.set(channels[c].subarray(start, start + target.length)),
-  };
-  assert.deepEqual(Array.from(mixToMono(buffer, 3, 6)), [0.25, 0.75, 0.25]);
+  assert.deepEqual(Array.from(mixToMono(bufferOf(...channels), 3, 6)), [0.75, 1.25, 0.75]);
   const samples = Float32Array.of(1, 2, 3);
   const copy = mixToMono({ samples, rateHz: 44100 }, 1, 3);
   copy[0] = 9;
   assert.deepEqual(Array.from(samples), [1, 2, 3]);
+  const one = tone(997, 44100, 1);
+  assert.deepEqual(mixToMono(bufferOf(one), 0, 44100), one);
+  assert.deepEqual(mixToMono(bufferOf(one, one.slice()), 0, 44100), one);
+});
+
+test("channels that cancel each other do not, whatever part is asked for", () => {
+  const left = tone(440, 44100, 1);
+  const right = left.map((x, i) => -0.9 * x + 0.05 * Math.sin(i / 7));
+  right[5] = NaN;
+  for (const channels of [[left, right], [left, right, left], [left, left, right]]) {
+    const mixed = mixToMono(bufferOf(...channels), 20000, 30000);
+    assert.ok(levelDb(mixed) > -2, `${levelDb(mixed)} dB`);
+  }
+  const mean = left.map((x, i) => (x + right[i]) / 2);
+  assert.ok(levelDb(mean.slice(20000, 30000)) < -20, "the check sees channels that cancel");
+});
+
+test("what two channels do not share leaves them as they are", () => {
+  const [left, right] = [tone(440, 44100, 1), tone(660, 44100, 1)];
+  const aside = right.map((x, i) => x - 0.2 * left[i]);
+  const mixed = mixToMono(bufferOf(left, aside), 0, 44100);
+  assert.deepEqual(mixed, left.map((x, i) => Math.fround(x + aside[i]) / 2));
 });

@@ -36,7 +36,7 @@ test("the library never reaches for the page, nor for the DOM", () => {
 
 /** Files that can be tested without a browser: two rooms, and the arithmetic of a third. */
 const PURE = [...lib.keys()].filter((path) =>
-  /^lib\/(notes|timbres|stream\/(chunks|embeddings|moments|progress))\b/.test(path),
+  /^lib\/(notes|timbres|stream\/(chunks|embeddings|moments|noise|progress|tuning))\b/.test(path),
 );
 
 test("notes, timbres, MIDI and the arithmetic of streaming are pure", () => {

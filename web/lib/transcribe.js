@@ -36,6 +36,8 @@ import { checkThresholds, PITCHES } from "./notes/notes.js";
  * @property {string} [model] "basicamt" (notes) or "septimbre" (notes by timbre)
  * @property {import("./worker/session.js").Backend} [backend]
  * @property {number} [threads]
+ * @property {"auto" | number} [tuning] how sharp the recording is, in cents; it is corrected.
+ *   Default: "auto", which measures it, and corrects nothing where it is not clear
  * @property {(progress: import("./worker/worker.js").Progress) => void} [onProgress]
  * @property {(notes: Note[]) => void} [onNotes] called with notes as they are found, each once;
  *   they are provisional, and the result replaces them
@@ -45,6 +47,8 @@ import { checkThresholds, PITCHES } from "./notes/notes.js";
 /**
  * @typedef {object} NoteOptions
  * @property {Partial<import("./notes/notes.js").Thresholds>} [thresholds] default: the model's own
+ * @property {boolean} [keepOvertones] whether to keep the notes that are probably none: overtones
+ *   of others, echoes, pieces; default: false
  * @property {number | "auto"} [timbres] 1: all notes together
  */
 
@@ -137,7 +141,10 @@ async function locate({ runtime = "ort/", model = "basicamt", backend = "wasm", 
  * @throws {RangeError} if a threshold or the number of timbres is invalid
  */
 export async function analyse(audio, options) {
-  const { timbres = 1, signal } = options;
+  const { timbres = 1, keepOvertones = false, tuning = "auto", signal } = options;
+  if (tuning !== "auto" && !(Math.abs(tuning) <= 1200)) {
+    throw new RangeError(`tuning is ${tuning}; give "auto" or cents from -1200 to 1200`);
+  }
   signal?.throwIfAborted();
   const recording = describe(audio);
   const needs = await locate(options);
@@ -149,15 +156,17 @@ export async function analyse(audio, options) {
     recording,
     ...needs,
     thresholds: checkThresholds({ ...own, ...options.thresholds }),
+    keepOvertones,
     separate: timbres !== 1,
+    tuning,
   };
   signal?.throwIfAborted();
   const client = takeWorker(options);
   client.audio = audio;
   try {
-    const { map, facts } = await client.ask(request, options);
+    const { map, secondsPerFrame, facts } = await client.ask(request, options);
     const separable = files.some(({ stage }) => stage === "embed");
-    return new Analysis(client, { map, facts, thresholds: own, separable });
+    return new Analysis(client, { map, secondsPerFrame, facts, thresholds: own, separable });
   } catch (error) {
     // A running network gets no messages: ending its worker stops it at once.
     client.close();
@@ -171,16 +180,19 @@ export class Analysis {
    * @param {WorkerClient} client whose worker has the recording
    * @param {object} known
    * @param {Uint8Array} known.map
+   * @param {number} known.secondsPerFrame
    * @param {import("./worker/worker.js").RunFacts} known.facts
    * @param {Required<import("./notes/notes.js").Thresholds>} known.thresholds
    * @param {boolean} known.separable
    */
-  constructor(client, { map, facts, thresholds, separable }) {
+  constructor(client, { map, secondsPerFrame, facts, thresholds, separable }) {
     this._client = client;
     /** The frame activation, PITCHES × frames, 255 for 1: enough for a picture. */
     this.map = map;
     /** Frames of the activations; 0 if the recording is silent. */
     this.frames = map.length / PITCHES;
+    /** From one frame to the next. */
+    this.secondsPerFrame = secondsPerFrame;
     this.facts = facts;
     /** The model's own thresholds. */
     this.thresholds = thresholds;
@@ -196,7 +208,7 @@ export class Analysis {
    * @throws {RangeError} if a threshold or the number of timbres is invalid
    * @throws {TranscriptionError}
    */
-  async makeNotes({ thresholds, timbres = 1, onProgress, signal } = {}) {
+  async makeNotes({ thresholds, keepOvertones = false, timbres = 1, onProgress, signal } = {}) {
     if (timbres !== "auto" && !(Number.isInteger(timbres) && timbres >= 1)) {
       throw new RangeError(`timbres is ${timbres}; give "auto" or a whole number, 1 or more`);
     }
@@ -204,6 +216,7 @@ export class Analysis {
     const request = {
       task: "notes",
       thresholds: checkThresholds({ ...this.thresholds, ...thresholds }),
+      keepOvertones,
       timbres,
     };
     return this._client.ask(request, { onProgress, signal });

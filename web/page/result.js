@@ -66,7 +66,7 @@ export function showNotes(result, analysis) {
     if (section.classList.contains("provisional") && !steered) roll.reveal(0);
     open(false);
   }
-  roll.setMap(analysis.map, analysis.frames);
+  roll.setMap(analysis.map, analysis.frames, analysis.secondsPerFrame);
   showWords();
 }
 

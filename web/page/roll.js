@@ -32,6 +32,7 @@ export class Roll {
     this._muted = new Set();
     this._map = new ActivationMap();
     this._mapShown = false;
+    this._secondsPerFrame = SECONDS_PER_FRAME;
     this._queued = false;
     this._paint = readColours();
     this._map.setColour(this._paint.ink);
@@ -91,8 +92,10 @@ export class Roll {
   /**
    * @param {Uint8Array} activation PITCHES × frames, 255 for 1
    * @param {number} frames
+   * @param {number} secondsPerFrame
    */
-  setMap(activation, frames) {
+  setMap(activation, frames, secondsPerFrame) {
+    this._secondsPerFrame = secondsPerFrame;
     this._map.open(activation, frames);
     this.redraw();
   }
@@ -200,8 +203,8 @@ export class Roll {
     }
     if (this._mapShown) {
       this._map.draw(context, {
-        start: scrollLeft / this._scale / SECONDS_PER_FRAME,
-        end: (scrollLeft + width) / this._scale / SECONDS_PER_FRAME,
+        start: scrollLeft / this._scale / this._secondsPerFrame,
+        end: (scrollLeft + width) / this._scale / this._secondsPerFrame,
         low: this._low - LOWEST_PITCH,
         high: this._high - LOWEST_PITCH,
         top: RULER_PIXELS,

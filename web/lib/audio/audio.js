@@ -25,25 +25,6 @@ const PIECE_SAMPLES = 1 << 20;
  */
 
 /**
- * The mean of the channels, from one sample to another.
- * @param {Audio} audio
- * @param {number} from
- * @param {number} to exclusive
- * @returns {Float32Array<ArrayBuffer>} a copy
- */
-export function mixToMono(audio, from, to) {
-  if ("samples" in audio) return audio.samples.slice(from, to);
-  const mono = new Float32Array(to - from);
-  const part = new Float32Array(to - from);
-  for (let c = 0; c < audio.numberOfChannels; c++) {
-    audio.copyFromChannel(part, c, from);
-    for (let i = 0; i < mono.length; i++) mono[i] += part[i];
-  }
-  for (let i = 0; i < mono.length; i++) mono[i] /= audio.numberOfChannels;
-  return mono;
-}
-
-/**
  * Set samples that are not finite to zero, in place, and measure the level.
  * @param {Float32Array} samples
  * @returns {{peak: number, squares: number, repaired: number}} largest |sample|; sum of squares;
@@ -88,16 +69,18 @@ export class Listener {
       repaired += found.repaired;
     }
     const rms = Math.sqrt(squares / Math.max(1, source.length));
-    return new Listener(source, resampler, { silent: peak < SILENCE, rms, repaired });
+    return new Listener(source, rateHz, resampler, { silent: peak < SILENCE, rms, repaired });
   }
 
   /**
    * @param {Source} source
+   * @param {number} rateHz
    * @param {Resampler} resampler
    * @param {{silent: boolean, rms: number, repaired: number}} found
    */
-  constructor(source, resampler, { silent, rms, repaired }) {
+  constructor(source, rateHz, resampler, { silent, rms, repaired }) {
     this._source = source;
+    this._rateHz = rateHz;
     this._resampler = resampler;
     this._gain = gainFor(rms);
     /** Whether the recording is silent. */
@@ -108,6 +91,23 @@ export class Listener {
     this.length = resampler.lengthOf(source.length);
     /** Of the recording. */
     this.seconds = source.length / source.rateHz;
+    /** How sharp the recording is taken to be; it is heard as if it were not. */
+    this.cents = 0;
+  }
+
+  /** How much longer the recording is heard than it was. */
+  get stretch() {
+    return this._resampler.stretch;
+  }
+
+  /**
+   * Hear the recording as if it were not sharp.
+   * @param {number} cents that it is; below 0 where it is flat
+   */
+  tune(cents) {
+    this._resampler = new Resampler(this._source.rateHz, this._rateHz, cents);
+    this.length = this._resampler.lengthOf(this._source.length);
+    this.cents = cents;
   }
 
   /**

@@ -11,6 +11,8 @@ const ZEROS = 32;
 const BETA = 10;
 /** Middle of the transition band, as a part of the lower Nyquist frequency. */
 const ROLL_OFF = 0.9;
+/** Phases of a ratio that is no ratio of rates: it is met to a thousandth of a cent. */
+const MOST_PHASES = 2048;
 
 /**
  * From one rate to another. Flat to 0.8 of the lower Nyquist frequency; aliases are at least 80 dB
@@ -20,9 +22,10 @@ export class Resampler {
   /**
    * @param {number} fromHz whole number
    * @param {number} toHz whole number
+   * @param {number} [cents] how sharp the recording is: it comes out lower, and longer, by so much
    * @throws {TranscriptionError} "audio", if a rate is invalid
    */
-  constructor(fromHz, toHz) {
+  constructor(fromHz, toHz, cents = 0) {
     for (const rate of [fromHz, toHz]) {
       if (!(Number.isInteger(rate) && rate >= 1000 && rate <= 768000)) {
         throw new TranscriptionError(
@@ -34,6 +37,12 @@ export class Resampler {
     const divisor = greatestCommonDivisor(fromHz, toHz);
     this._up = toHz / divisor;
     this._down = fromHz / divisor;
+    if (cents !== 0) {
+      const [up, down] = approximate((toHz / fromHz) * 2 ** (cents / 1200), MOST_PHASES);
+      Object.assign(this, { _up: up, _down: down });
+    }
+    /** How much longer the recording comes out than it was. */
+    this.stretch = (this._up * fromHz) / (this._down * toHz);
     const cutoff = Math.min(1, toHz / fromHz) * ROLL_OFF;
     /** Input samples that are read on either side; 0 if the rates are equal. */
     this._half = this._up === this._down ? 0 : Math.ceil(ZEROS / cutoff);
@@ -126,6 +135,25 @@ function bessel(x) {
     sum += term;
   }
   return sum;
+}
+
+/**
+ * The fraction nearest to a ratio among the convergents of its continued fraction.
+ * @param {number} ratio
+ * @param {number} most largest numerator
+ * @returns {[number, number]} numerator, denominator
+ */
+function approximate(ratio, most) {
+  let [before, now] = [
+    [0, 1],
+    [1, 0],
+  ];
+  for (let rest = ratio; ; rest = 1 / (rest - Math.floor(rest))) {
+    const whole = Math.floor(rest);
+    const next = [whole * now[0] + before[0], whole * now[1] + before[1]];
+    if (!(next[0] <= most)) return [now[0], now[1]];
+    [before, now] = [now, next];
+  }
 }
 
 /**

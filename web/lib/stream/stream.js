@@ -18,6 +18,8 @@ import { BINS, Embeddings } from "./embeddings.js";
 import { Moments } from "./moments.js";
 import { PITCHES } from "../notes/notes.js";
 import { ProvisionalNotes } from "../notes/provisional.js";
+import { Noise } from "./noise.js";
+import { Tuning } from "./tuning.js";
 
 /**
  * @typedef {object} Activations
@@ -51,15 +53,25 @@ export class Stream {
     this._stages = stages;
     this._listener = listener;
     this._onChunk = onChunk;
-    this._samples = Math.max(SHORTEST_SAMPLES, listener.length);
-    /** Frames of the recording. */
-    this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
     this._chunkFrames = chunkFrames;
-    this._energies = new ChunkedRows(BINS, this.frames, chunkFrames);
+    this._samples = 0;
+    /** Frames of the recording. */
+    this.frames = 0;
+    this._energies = new ChunkedRows(BINS, 0, chunkFrames);
+    /** Whether the recording is noise or hum, and nothing else; known where that was asked. */
+    this.isNoise = false;
+    this._begin();
     /** @type {Values} inputs of stages besides the energies: one number, or one per group */
     this._whole = {};
     /** @type {Embeddings | null} */
     this._embeddings = null;
+  }
+
+  /** Take the recording as the listener hears it now. */
+  _begin() {
+    this._samples = Math.max(SHORTEST_SAMPLES, this._listener.length);
+    this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
+    this._energies = new ChunkedRows(BINS, this.frames, this._chunkFrames);
   }
 
   /** The embeddings that are kept. */
@@ -73,16 +85,21 @@ export class Stream {
    * @param {boolean} options.keep whether embeddings follow: the energies stay
    * @param {Required<import("../notes/notes.js").Thresholds>} options.thresholds of provisional notes
    * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional
+   * @param {"auto" | number} [options.tuning] how sharp the recording is, in cents; "auto": as it
+   *   sounds, which takes the first pass twice where that is not 0
+   * @param {boolean} [options.skipNoise] whether nothing is to be heard in noise
    * @returns {Promise<Activations>}
    * @throws {import("../errors.js").TranscriptionError}
    */
-  async listen({ keep, thresholds, onNotes }) {
+  async listen({ keep, thresholds, onNotes, tuning = 0, skipNoise = false }) {
+    if (typeof tuning === "number") this._tune(tuning);
+    const changes = await this._measureDeviation(tuning === "auto", skipNoise);
     const { frames } = this;
     const size = PITCHES * frames;
     const activations = { onset: new Float32Array(size), frame: new Float32Array(size), frames };
-    if (!(await this._measureDeviation())) {
+    if (!changes || this.isNoise) {
       this._energies.dropBefore(Infinity);
-      return activations; // no frame differs from another: no notes
+      return activations; // no frame differs from another, or all is noise: no notes
     }
     const maxima = { onset: 0, frame: 0 };
     for (const { of, floor } of this._stages.gathersOf("notes", "maximum")) {
@@ -138,22 +155,41 @@ export class Stream {
   }
 
   /**
-   * Energies of the whole recording, and the deviation of their sums.
+   * Energies of the whole recording, in tune, and the deviation of their sums.
+   * @param {boolean} attune whether the recording is to be brought into tune
+   * @param {boolean} doubt whether it may be noise
    * @returns {Promise<boolean>} whether there is any
    */
-  async _measureDeviation() {
+  async _measureDeviation(attune, doubt) {
     const [{ of, gives, floor, relative_floor }] = this._stages.gathersOf("ears", "deviation");
     const moments = new Moments(1);
+    const heard = new Tuning();
+    const noise = new Noise();
     let largest = floor;
     await this._hear(this._chunks("ears"), ({ start, end, from, to }, outputs) => {
       const loudness = outputs[of[0]];
+      const { energy } = outputs;
       moments.add(loudness, null, to - from, start - from, end - from);
+      if (attune || doubt) heard.add(energy, to - from, start - from, end - from);
+      if (doubt) noise.add(energy, to - from, start - from, end - from);
       for (let t = start - from; t < end - from; t++) largest = Math.max(largest, loudness[t]);
     });
     const deviation = Math.sqrt(moments.unbiasedVariances()[0]);
+    this.isNoise = doubt && noise.isAll(heard.clarity, deviation / moments.means[0]);
+    if (attune && !this.isNoise && heard.correction !== 0) {
+      this._tune(heard.correction);
+      return this._measureDeviation(false, false);
+    }
     const least = relative_floor * largest;
     this._whole[gives[0]] = Float32Array.of(Math.max(deviation, least));
     return deviation > least;
+  }
+
+  /** @param {number} cents how sharp the recording is */
+  _tune(cents) {
+    if (cents === this._listener.cents) return;
+    this._listener.tune(cents);
+    this._begin();
   }
 
   /**

@@ -9,7 +9,8 @@
  */
 
 import { TranscriptionError } from "../errors.js";
-import { makeNotes } from "../notes/notes.js";
+import { makeNotes, SECONDS_PER_FRAME } from "../notes/notes.js";
+import { dropOvertones } from "../notes/overtones.js";
 import { Progress } from "./progress.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
 import { STAGE_COSTS } from "./stages.js";
@@ -45,23 +46,31 @@ export class Transcript {
    * Run the network.
    * @param {object} options
    * @param {Thresholds} options.thresholds that notes will be made with
+   * @param {boolean} options.keepOvertones
    * @param {boolean} options.separate whether their timbres will be asked for
+   * @param {"auto" | number} options.tuning how sharp the recording is, in cents
    * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
    * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional ones
    * @returns {Promise<Uint8Array<ArrayBuffer>>} frame activation, PITCHES × frames, 255 for 1;
    *   empty for silence
    * @throws {TranscriptionError}
    */
-  async listen({ thresholds, separate, onProgress, onNotes }) {
+  async listen({ thresholds, keepOvertones, separate, tuning, onProgress, onNotes }) {
     const encode = separate && this._separable;
     const passes = encode ? [...NOTE_PASSES, ...timbrePasses(this._stages)] : NOTE_PASSES;
     await onProgress(0);
     // Silence is answered without the network.
     if (this._listener.silent) return new Uint8Array(0);
     this._reportTo(onProgress, passes);
-    this._activations = await this._stream.listen({ keep: encode, thresholds, onNotes });
+    this._activations = await this._stream.listen({
+      keep: encode,
+      thresholds,
+      onNotes,
+      tuning,
+      skipNoise: true,
+    });
     if (encode) {
-      const notes = this._find(thresholds);
+      const notes = this._find(thresholds, keepOvertones);
       await this._stream.encode(merge([...this._inAdvance(thresholds), ...notes.map(spanOf)]));
     }
     await onProgress(1);
@@ -74,13 +83,14 @@ export class Transcript {
   /**
    * @param {object} options
    * @param {Thresholds} options.thresholds
+   * @param {boolean} options.keepOvertones
    * @param {number | "auto"} options.timbres 1: all notes together
    * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
    * @returns {Promise<{notes: import("../notes/notes.js").FrameNote[], labels: Uint16Array, count: number}>}
    * @throws {TranscriptionError}
    */
-  async makeNotes({ thresholds, timbres, onProgress }) {
-    const notes = this._find(thresholds);
+  async makeNotes({ thresholds, keepOvertones, timbres, onProgress }) {
+    const notes = this._find(thresholds, keepOvertones);
     if (timbres === 1 || notes.length === 0) {
       return { notes, labels: new Uint16Array(notes.length), count: 1 };
     }
@@ -102,10 +112,26 @@ export class Transcript {
     return { notes, labels: clusterTimbres(vectors, count), count };
   }
 
-  /** @param {Thresholds} thresholds */
-  _find(thresholds) {
+  /** Seconds of the recording from one frame to the next; a tuning other than 0 changes them. */
+  get secondsPerFrame() {
+    return SECONDS_PER_FRAME / this._listener.stretch;
+  }
+
+  /** Whether the recording is noise or hum, and nothing else. */
+  get isNoise() {
+    return this._stream.isNoise;
+  }
+
+  /** What the network made of the recording. */
+  get activations() {
+    return this._activations;
+  }
+
+  /** @param {Thresholds} thresholds @param {boolean} keepOvertones */
+  _find(thresholds, keepOvertones) {
     const { onset, frame, frames } = this._activations;
-    return makeNotes(onset, frame, frames, thresholds);
+    const notes = makeNotes(onset, frame, frames, thresholds);
+    return keepOvertones ? notes : dropOvertones(notes, onset, frame, frames);
   }
 
   /**

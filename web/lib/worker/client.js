@@ -1,6 +1,6 @@
 /** The page's side of the library's worker. */
 
-import { mixToMono } from "../audio/audio.js";
+import { mixToMono } from "../audio/mix.js";
 import { TranscriptionError } from "../errors.js";
 
 /** @typedef {import("./worker.js").RunRequest} RunRequest */

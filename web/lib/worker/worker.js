@@ -6,7 +6,6 @@
 import { Listener } from "../audio/audio.js";
 import { checkHash, download } from "./download.js";
 import { messageOf, TranscriptionError } from "../errors.js";
-import { SECONDS_PER_FRAME } from "../notes/notes.js";
 import { chooseBackend, Engine, RUNTIME_FILES } from "./session.js";
 import { Stages } from "../stream/stages.js";
 import { Transcript } from "../stream/transcript.js";
@@ -28,7 +27,9 @@ import { Transcript } from "../stream/transcript.js";
  * @property {number} id
  * @property {{length: number, rateHz: number}} recording whose samples are requested piece by piece
  * @property {Required<import("../notes/notes.js").Thresholds>} thresholds that notes will be made with
+ * @property {boolean} keepOvertones
  * @property {boolean} separate whether their timbres will be asked for
+ * @property {"auto" | number} tuning how sharp the recording is, in cents
  */
 
 /** @typedef {Needs & Hearing} RunRequest */
@@ -38,6 +39,7 @@ import { Transcript } from "../stream/transcript.js";
  * @property {"notes"} task
  * @property {number} id
  * @property {Required<import("../notes/notes.js").Thresholds>} thresholds
+ * @property {boolean} keepOvertones
  * @property {number | "auto"} timbres 1: all notes together
  */
 
@@ -62,6 +64,8 @@ import { Transcript } from "../stream/transcript.js";
  * @property {number} audioSeconds
  * @property {number} computeSeconds from audio to activations, sessions included, downloads not
  * @property {number} repairedSamples that were NaN or infinite
+ * @property {boolean} mostlyNoise whether it is noise, hum or clicks, so that no notes are looked for
+ * @property {number} tuningCents how sharp the recording was taken to be, and corrected; below 0: flat
  */
 
 /** Milliseconds between two reports of a download. */
@@ -140,17 +144,20 @@ async function makeReady({ files, contents, runtimeFiles, backend, threads }) {
 
 /** @param {RunRequest} request */
 async function run(request) {
-  const { id, files, thresholds, separate } = request;
+  const { id, files, thresholds, keepOvertones, separate, tuning } = request;
   const listener = await Listener.of({ ...request.recording, read: askForAudio }, files[0].rate_hz);
   const { engine, contents } = await getReady(request);
   const stages = new Stages(engine, files, contents);
   const startedMs = performance.now();
-  transcript = new Transcript(stages, listener);
-  const map = await transcript.listen({
+  const made = new Transcript(stages, listener);
+  transcript = made;
+  const map = await made.listen({
     thresholds,
+    keepOvertones,
     separate,
+    tuning,
     onProgress: progressOf(id, listener.seconds),
-    onNotes: (notes) => reply({ id, notes: notes.map((note) => inSeconds(note, 0)) }),
+    onNotes: (notes) => reply({ id, notes: notes.map((note) => inSeconds(note, 0, made.secondsPerFrame)) }),
   });
   /** @type {RunFacts} */
   const facts = {
@@ -163,26 +170,32 @@ async function run(request) {
     audioSeconds: listener.seconds,
     computeSeconds: (performance.now() - startedMs) / 1000,
     repairedSamples: listener.repaired,
+    mostlyNoise: made.isNoise,
+    tuningCents: listener.cents,
   };
-  reply({ id, result: { map, facts } }, [map.buffer]);
+  const { secondsPerFrame } = made;
+  reply({ id, result: { map, secondsPerFrame, facts } }, [map.buffer]);
 }
 
 /** @param {NotesRequest} request */
-async function makeNotes({ id, thresholds, timbres }) {
+async function makeNotes({ id, thresholds, keepOvertones, timbres }) {
   if (!transcript) throw new TranscriptionError("model", "no recording was given");
   const onProgress = progressOf(id, transcript.seconds);
-  const { notes, labels, count } = await transcript.makeNotes({ thresholds, timbres, onProgress });
-  const timed = notes.map((note, i) => inSeconds(note, labels[i]));
+  const made = await transcript.makeNotes({ thresholds, keepOvertones, timbres, onProgress });
+  const { notes, labels, count } = made;
+  const { secondsPerFrame } = transcript;
+  const timed = notes.map((note, i) => inSeconds(note, labels[i], secondsPerFrame));
   reply({ id, result: { notes: timed, timbres: count } });
 }
 
 /**
  * @param {import("../notes/notes.js").FrameNote} note
  * @param {number} timbre
+ * @param {number} secondsPerFrame
  * @returns {import("../transcribe.js").Note}
  */
-function inSeconds({ startFrame, endFrame, pitch, velocity }, timbre) {
-  const [start, end] = [startFrame * SECONDS_PER_FRAME, endFrame * SECONDS_PER_FRAME];
+function inSeconds({ startFrame, endFrame, pitch, velocity }, timbre, secondsPerFrame) {
+  const [start, end] = [startFrame * secondsPerFrame, endFrame * secondsPerFrame];
   return { start, end, pitch, velocity, timbre };
 }
 
