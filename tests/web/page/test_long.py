@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.page_driver import PageDriver
+from tests.patience import wait_until
 from tests.stand_in import write_tune
 from web.serve import SiteServer
 
@@ -45,17 +46,21 @@ def test_ten_minutes_and_ten_thousand_notes(
             page.click("#zoom-in")
         scroller = page.locator("#scroller")
         scroller.evaluate("(one) => { one.scrollLeft = one.scrollWidth / 2; }")
-        page.wait_for_timeout(300)
         # The drawing shows notes where it was scrolled to: the timbre's colour is on the sheet.
-        coloured = page.locator("#sheet").evaluate("""(sheet) => {
-            const { data } = sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height);
-            let count = 0;
-            for (let i = 0; i < data.length; i += 4) count += data[i] + 60 < data[i + 1];
-            return count;
-        }""")
-        assert coloured > 5_000
+        wait_until(lambda: count_coloured(page) > 5_000, lambda: page.wait_for_timeout(50))
         before = len(driver.notes)
         driver.set_slider("frame-threshold", 0.9)
         page.wait_for_selector(f"#summary:not(:has-text('{before} notes'))")
         assert 0 < len(driver.notes) < before
         assert driver.complaints == []
+
+
+def count_coloured(page: Page) -> int:
+    """Pixels of the sheet with the first timbre's colour."""
+    count: int = page.locator("#sheet").evaluate("""(sheet) => {
+        const { data } = sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height);
+        let count = 0;
+        for (let i = 0; i < data.length; i += 4) count += data[i] + 60 < data[i + 1];
+        return count;
+    }""")
+    return count
