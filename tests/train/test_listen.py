@@ -10,14 +10,14 @@ import pytest
 
 from export.catalog import RATE_HZ
 from tests.stand_in import TUNE, make_tune, write_models
-from train.judge.listen import Heard, fill_readme, hear, rows, score, write_table
+from train.judge.listen import BEATS, Heard, fill_readme, hear, rows, score, write_table
 from train.judge.measure import note_f1
 from train.judge.pieces import Piece
 from train.music.doubled import INTERVALS, write_doubled
 from train.music.scores import Note
 
 SCORE = np.array([(start, end, pitch) for start, end, pitch, _ in TUNE], float)
-PIECE = Piece("a tune", "made", make_tune(), RATE_HZ, SCORE)
+PIECE = Piece("a tune", "made", make_tune(), RATE_HZ, SCORE, beats=SCORE[:, 0])
 
 
 def test_the_library_is_heard_and_remembered(tmp_path: Path) -> None:
@@ -34,6 +34,11 @@ def test_the_library_is_heard_and_remembered(tmp_path: Path) -> None:
     )
     assert row.scores["F1"] == row.scores["F1, offsets"] == 1
     assert row.scores["late"] == 0, "the score sees notes that come late"
+    assert row.scores[BEATS] == 1
+    (off,) = score([replace(PIECE, beats=SCORE[:, 0] + 0.2)], {"F1": [first]})
+    assert off.scores[BEATS] == 0, "the score sees beats that come late"
+    (none,) = score([replace(PIECE, beats=None)], {"F1": [first]})
+    assert list(write_table([row, none]))[-1].endswith(" | – |")
     lines = list(write_table([row]))
     assert lines[-1].startswith("| a tune | 12 | 1.000 | 1.000 | 0.000 |")
     with pytest.raises(RuntimeError, match="the library failed"):

@@ -4,7 +4,7 @@
  *
  * Request: { models: folder, model, cache: folder, options: what `transcribe` takes,
  *            pieces: [{ samples: path of float32 bytes, rateHz }] }
- * Answer:  { notes: [{ start, end, pitch, velocity, timbre }], timbres, tuningCents, noise,
+ * Answer:  { notes: [{ start, end, pitch, velocity, timbre }], timbres, tuningCents, noise, beats,
  *            features: what `dropOvertones` judges the notes by, where options.describe is set }
  *
  * What the network's first stages compute is kept in `cache`, under a hash of file and inputs, so
@@ -18,6 +18,7 @@ import { join, resolve } from "node:path";
 import * as runtime from "../../web/node_modules/onnxruntime-web/dist/ort.node.min.mjs";
 import { Listener } from "../../web/lib/audio/audio.js";
 import { findStages, thresholdsOf } from "../../web/lib/manifest.js";
+import { trackBeats } from "../../web/lib/notes/beats.js";
 import { checkThresholds } from "../../web/lib/notes/notes.js";
 import { describeNotes } from "../../web/lib/notes/overtones.js";
 import { Stages } from "../../web/lib/stream/stages.js";
@@ -136,6 +137,7 @@ for (const { samples, rateHz } of pieces) {
     timbre: labels[i],
   }));
   const { isNoise: noise } = transcript;
-  const told = { notes: timed, timbres: count, tuningCents: listener.cents, noise, features };
+  const { times: beats } = trackBeats(timed);
+  const told = { notes: timed, timbres: count, tuningCents: listener.cents, noise, beats, features };
   console.log(JSON.stringify(told));
 }

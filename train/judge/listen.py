@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mir_eval
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ from train.judge.decode import FRAME_SECONDS
 from train.judge.measure import note_f1
 from train.judge.pieces import Piece
 
+BEATS = "beats"
 SCRIPT = Path(__file__).with_suffix(".js")
 
 
@@ -93,33 +95,40 @@ class Row:
 def score(pieces: Sequence[Piece], heard: Mapping[str, Sequence[Heard]]) -> list[Row]:
     """Onset-only F1, and F1 with offsets, of each piece under each of ``heard``'s names.
 
+    Beats that are known are scored by mir_eval's F-measure (within 70 ms), under the first name.
+
     Raises ValueError where there is nothing to score.
     """
     if not pieces or not heard:
         raise ValueError("nothing to score: no piece was heard")
     table = []
     for i, piece in enumerate(pieces):
-        scores = {}
+        scores: dict[str, float] = {}
         for name, answers in heard.items():
             found = answers[i].notes / [FRAME_SECONDS, FRAME_SECONDS, 1]
             scores[name] = note_f1(found, piece.notes)
             scores[f"{name}, offsets"] = note_f1(found, piece.notes, offsets=True)
+        if piece.beats is not None:
+            beats = np.array(next(iter(heard.values()))[i].answer["beats"])
+            scores[BEATS] = float(mir_eval.beat.f_measure(piece.beats, beats))
         table.append(Row(piece.group, piece.name, len(piece.notes), scores))
     return table
 
 
 def write_table(table: Sequence[Row]) -> Iterator[str]:
     """The scores in Markdown: each group's mean, then its pieces."""
-    columns = list(table[0].scores)
+    columns = list(dict.fromkeys(name for row in table for name in row.scores))
     yield "| piece | notes | " + " | ".join(columns) + " |"
     yield "| --- |" + " ---: |" * (len(columns) + 1)
     for group in dict.fromkeys(row.group for row in table):
         members = [row for row in table if row.group == group]
-        means = [float(np.mean([row.scores[name] for row in members])) for name in columns]
+        means = [
+            float(np.mean([row.scores.get(name, np.nan) for row in members])) for name in columns
+        ]
         total = sum(row.notes for row in members)
         yield _line(f"**{group}, mean of {len(members)}**", total, means)
         for row in members:
-            yield _line(row.name, row.notes, [row.scores[name] for name in columns])
+            yield _line(row.name, row.notes, [row.scores.get(name, np.nan) for name in columns])
 
 
 def fill_readme(path: Path, lines: Iterable[str]) -> None:
@@ -134,4 +143,5 @@ def fill_readme(path: Path, lines: Iterable[str]) -> None:
 
 
 def _line(name: str, notes: int, scores: Iterable[float]) -> str:
-    return f"| {name} | {notes} | " + " | ".join(f"{value:.3f}" for value in scores) + " |"
+    cells = ("–" if np.isnan(value) else f"{value:.3f}" for value in scores)
+    return f"| {name} | {notes} | " + " | ".join(cells) + " |"

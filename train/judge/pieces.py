@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from train.judge.evaluate import read_midi
 from train.music.doubled import write_doubled
 from train.music.rooms import degrade
-from train.music.sampled import FONTS, Soundfont
+from train.music.sampled import FONTS, PIANOS, Soundfont
+from train.music.scores import Clock, write_piano
 from train.music.stems import PIECE_SECONDS, Stem, Studio
 from train.music.tones import RATE_HZ
 
 FIRST_UNTRAINED = 1000
 """Pieces of the training split from here on no network was trained on."""
+RUBATO = 0.06
+"""How far a beat departs from the last, as a deviation."""
 DOUBLED_PROGRAMS = (0, 1, 0, 6, 46, 0, 24, 48)
 """General MIDI programs of the doubled pieces: pianos, harpsichord, harp, guitar, strings."""
 
@@ -35,6 +38,8 @@ class Piece:
     notes: NDArray[np.float64]
     """Rows of start, end (seconds), MIDI pitch."""
     timbres: int = 1
+    beats: NDArray[np.float64] | None = None
+    """Seconds; None where nobody knows them."""
 
 
 def read_recordings(folder: Path) -> Iterator[Piece]:
@@ -68,6 +73,22 @@ def render_judging(studio: Studio, count: int) -> Iterator[Piece]:
     font = Soundfont(FONTS["timgm"])
     for index in range(max(1, count // 2)):
         yield _double(font, index, "doubled", salt=21)
+    yield from render_beats(font, count)
+
+
+def render_beats(font: Soundfont, count: int) -> Iterator[Piece]:
+    """Piano pieces whose beats are known: ``count`` of one tempo, as many with rubato."""
+    for group, sway in (("steady", 0.0), ("rubato", RUBATO)):
+        for index in range(count):
+            rng = np.random.default_rng([22, index, round(100 * sway)])
+            clock = Clock(rng, 60 / np.exp(rng.uniform(np.log(60), np.log(160))), sway)
+            notes = write_piano(rng, PIECE_SECONDS, bool(rng.random() < 0.5), clock)
+            wave = font.play(int(rng.choice(PIANOS)), notes, PIECE_SECONDS)
+            wave = (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
+            rows = np.array([(n.start_seconds, n.end_seconds, n.pitch) for n in notes], np.float64)
+            played = clock.beats(float(rows[:, 0].max()) + 0.1)
+            beats = played[played >= rows[0, 0] - 0.1]
+            yield Piece(f"{group}-{index}", group, wave, RATE_HZ, rows, beats=beats)
 
 
 def _join(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from train.music.hands import FREE, PLAIN, Section
 from train.music.harmony import Key, Range, draw_step, draw_voicing, within
@@ -34,7 +35,10 @@ class Note:
 
 
 def write_piano(
-    rng: np.random.Generator, duration_seconds: float, plain: bool = False
+    rng: np.random.Generator,
+    duration_seconds: float,
+    plain: bool = False,
+    clock: Clock | None = None,
 ) -> list[Note]:
     """A piece for two hands that fills ``duration_seconds``; notes sorted by start.
 
@@ -43,7 +47,7 @@ def write_piano(
     struck together in the middle of the keyboard, short notes, little pedal.
     """
     key = Key.draw(rng)
-    clock = _Clock(rng, 60 / np.exp(rng.uniform(np.log(45), np.log(170))))
+    clock = clock or Clock(rng, 60 / np.exp(rng.uniform(np.log(45), np.log(170))))
     beats = int(rng.choice([2, 3, 4, 4, 6]))
     keys: list[Keystroke] = []
     pedals: list[tuple[float, float]] = []
@@ -72,11 +76,14 @@ def write_piano(
 
 
 def write_ensemble(
-    rng: np.random.Generator, duration_seconds: float, ranges: Sequence[Range]
+    rng: np.random.Generator,
+    duration_seconds: float,
+    ranges: Sequence[Range],
+    clock: Clock | None = None,
 ) -> list[list[Note]]:
     """One part for each of ``ranges``, over a common harmony and beat; parts may be polyphonic."""
     key = Key.draw(rng)
-    clock = _Clock(rng, 60 / np.exp(rng.uniform(np.log(50), np.log(160))))
+    clock = clock or Clock(rng, 60 / np.exp(rng.uniform(np.log(50), np.log(160))))
     bars = [
         key.chord(int(rng.integers(7)), rng.random() < 0.3)
         for _ in range(int(duration_seconds / clock.beat_seconds / 4) + 12)
@@ -84,22 +91,32 @@ def write_ensemble(
     return [_write_part(rng, clock, key, bars, r, duration_seconds) for r in ranges]
 
 
-class _Clock:
-    """Beats to seconds, with a tempo that breathes."""
+class Clock:
+    """Beats to seconds, with a tempo that breathes.
 
-    def __init__(self, rng: np.random.Generator, beat_seconds: float) -> None:
+    ``sway`` is how far a beat departs from the last, as a deviation; it is drawn when None.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, beat_seconds: float, sway: float | None = None
+    ) -> None:
         self.beat_seconds = beat_seconds
-        steps = rng.normal(0, rng.uniform(0, 0.06), 4096)
+        steps = rng.normal(0, rng.uniform(0, 0.06) if sway is None else sway, 4096)
         smooth = np.convolve(steps, np.ones(6) / 2.5, "same")
         self._times = np.concatenate([[0.0], np.cumsum(beat_seconds * np.exp(smooth))])
 
+    def beats(self, duration_seconds: float) -> NDArray[np.float64]:
+        """When the beats of so many seconds are."""
+        return self._times[self._times < duration_seconds]
+
     def at(self, beat: float) -> float:
+        """When a beat, or a part of one, is."""
         return float(np.interp(beat, np.arange(len(self._times)), self._times))
 
 
 def _write_part(
     rng: np.random.Generator,
-    clock: _Clock,
+    clock: Clock,
     key: Key,
     bars: list[list[int]],
     span: Range,
