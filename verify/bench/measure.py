@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,7 +54,10 @@ def compare(
             file.stat().st_size,
             loads[name].cpu_seconds,
             statistics.median(cpu[name]),
-            tuple(a / b for a, b in zip(cpu[name], cpu["baseline"], strict=True)),
+            # 0 s is less than a tick of the browser's clock.
+            tuple(
+                a / b if b else math.nan for a, b in zip(cpu[name], cpu["baseline"], strict=True)
+            ),
             seconds,
         )
         for name, file in contestants.items()

@@ -99,7 +99,7 @@ def test_files_with_other_names_are_a_baseline_too(
     bench = read(out)
     assert bench is not None
     assert [row.name for row in bench.comparisons] == ["baseline", "control", "fp32"]
-    assert all(row.ratio > 0 for row in bench.comparisons)
+    assert all(len(row.ratios) == 1 for row in bench.comparisons)
     assert len(bench.failures) == 1
     assert "septimbre_44100.onnx is not there" in bench.failures[0]
     assert [row.verdict for row in bench.decisions] == ["reference", "reference"]
