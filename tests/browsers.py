@@ -12,8 +12,6 @@ from playwright.sync_api import Browser, Error, sync_playwright
 
 from verify.runtimes.launch import _QUIET, BrowserMissingError, BrowserName, find
 
-BROWSERS: tuple[BrowserName, ...] = ("chromium", "firefox")
-
 
 @contextmanager
 def open_browser(name: BrowserName) -> Iterator[Browser]:
