@@ -39,13 +39,13 @@ TASKS: dict[str, tuple[Recipe, float, int]] = {
 """Recipe, peak learning rate and steps of each part."""
 
 OVERTONES = "overtones"
-"""What `learn` also trains: the classifier of the library's notes."""
+"""The task of `learn` for the classifier of the library's notes."""
 OVERTONE_PIECES = 80
 COLUMNS: dict[str, dict[str, object]] = {
     "F1": {},
     "F1, overtones kept": {"keepOvertones": True},
 }
-"""What `listen` compares, as options of the library."""
+"""Options of the library that `listen` compares."""
 
 console = Console(stderr=True, highlight=False)
 
@@ -90,7 +90,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         nargs="+",
         default=[Path("dist/models")],
         metavar="DIR",
-        help="what makes the notes that overtones are told from; the first one's count most",
+        help="models whose notes the classifier learns from; those of the first count most",
     )
     learn.add_argument("--pieces", type=_count, default=700)
     learn.add_argument("--steps", type=_count, default=None)

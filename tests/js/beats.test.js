@@ -81,7 +81,7 @@ test("notes snap to the nearest part of a beat, whatever the tempo does", () => 
   assert.ok(Math.abs(third.start - 1.2) < 1e-9 && Math.abs(third.end - 1.4) < 1e-9);
 });
 
-test("nothing moves before the recording; grids that are none are refused", () => {
+test("nothing moves before the recording; invalid grids are refused", () => {
   const [early] = snapToGrid([note(0.01, 0.1)], [0.3, 0.8], 2);
   assert.ok(early.start >= 0 && early.end > early.start);
   assert.throws(() => snapToGrid([], [1], 2), RangeError);

@@ -39,7 +39,7 @@ test("noise of any colour and level has one contrast, and is noise", () => {
   }
 });
 
-test("a click, and nothing at all, is noise; tones that glide are none", () => {
+test("a click, and nothing at all, is noise; gliding tones are not", () => {
   assert.ok(hear((bin, frame) => (frame === 30 ? bin : 0)).isAll(0, 8));
   assert.ok(hear(() => 0).isAll(0, NaN));
   const glide = hear((bin, frame) => 1e-7 + peak(bin, 80 + frame) + peak(bin, 116 + frame));
@@ -47,7 +47,7 @@ test("a click, and nothing at all, is noise; tones that glide are none", () => {
   assert.ok(!glide.isAll(0.02, 0.1));
 });
 
-test("mains hum is noise while it is steady; a steady tone is none", () => {
+test("mains hum is noise while it is steady; a steady tone is not", () => {
   for (const hz of [50, 60]) {
     const partials = [1, 2, 3, 4].map((n) => 36 * Math.log2((n * hz) / 32.07955284));
     const hum = hear((bin) =>

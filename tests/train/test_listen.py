@@ -1,4 +1,4 @@
-"""The table of what a listener gets, with the library's own JavaScript on stand-in models."""
+"""The table of scores by piece, with the library's own JavaScript on stand-in models."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_nothing_is_not_scored_and_a_table_needs_its_place(tmp_path: Path) -> No
 
 
 def count_doublings(notes: list[Note]) -> int:
-    """Pairs that begin together at the interval of which there are most."""
+    """Number of pairs that begin together, at the most frequent interval."""
     apart = [
         b.pitch - a.pitch
         for a in notes

@@ -1,4 +1,4 @@
-"""The classifier of overtones, as node runs it, against its rules written out."""
+"""The classifier of overtones in node, compared with its rules written out."""
 
 from __future__ import annotations
 

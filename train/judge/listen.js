@@ -2,13 +2,13 @@
  * The node side of train/judge/listen.py: the library that the browser runs, from samples to notes.
  * Reads a request from standard input and answers with one line of JSON for each piece, in order.
  *
- * Request: { models: folder, model, cache: folder, options: what `transcribe` takes,
+ * Request: { models: folder, model, cache: folder, options: those of `transcribe`,
  *            pieces: [{ samples: path of float32 bytes, rateHz }] }
  * Answer:  { notes: [{ start, end, pitch, velocity, timbre }], timbres, tuningCents, noise, beats,
- *            features: what `dropOvertones` judges the notes by, where options.describe is set }
+ *            features: those that `dropOvertones` judges by, if options.describe is set }
  *
- * What the network's first stages compute is kept in `cache`, under a hash of file and inputs, so
- * that only what has changed is computed again.
+ * Results of the network's first stages are kept in `cache`, under a hash of file and inputs, so
+ * that only changed ones are computed again.
  */
 
 import { createHash } from "node:crypto";
@@ -30,7 +30,7 @@ runtime.env.logLevel = "error";
 /** Outputs of the other stages would fill a disk. */
 const KEPT = ["energy", "onset"];
 
-/** Sessions that remember what they were asked before. */
+/** Sessions that remember earlier results. */
 class RememberingEngine {
   /** @param {string} folder */
   constructor(folder) {
@@ -67,7 +67,7 @@ class RememberingEngine {
     if (existsSync(path)) return unpack(readFileSync(path));
     const outputs = await (await start()).run(feeds);
     if (KEPT.some((name) => name in outputs)) {
-      const own = `${path}.${process.pid}`; // others may be at the same
+      const own = `${path}.${process.pid}`; // another process may write the same
       writeFileSync(own, pack(outputs));
       renameSync(own, path);
     }

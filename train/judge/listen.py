@@ -1,6 +1,6 @@
-"""``make listen``: what a listener gets, by piece: the library's JavaScript, run through node.
+"""``make listen``: scores of the library's notes by piece, made by its JavaScript in node.
 
-The network's answers are kept in a cache, so that a change of what follows is judged in seconds.
+The network's outputs are kept in a cache, so that a change after the network is judged in seconds.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ SCRIPT = Path(__file__).with_suffix(".js")
 
 @dataclass(frozen=True)
 class Heard:
-    """What the library made of a piece."""
+    """The library's transcription of a piece."""
 
     notes: NDArray[np.float64]
     """Rows of start, end (seconds), MIDI pitch."""
     answer: Mapping[str, Any]
-    """All that the node side told."""
+    """The whole answer of the node side."""
 
 
 def hear(
@@ -43,9 +43,9 @@ def hear(
     model: str = "basicamt",
     options: Mapping[str, object] | None = None,
 ) -> list[Heard]:
-    """Each piece as the library transcribes it with ``options``, those of ``transcribe``.
+    """Each piece, transcribed by the library with ``options``, those of ``transcribe``.
 
-    Raises RuntimeError where node is missing or the library refuses.
+    Raises RuntimeError if node is missing or the library fails.
     """
     node = shutil.which("node")
     if node is None:
@@ -93,11 +93,11 @@ class Row:
 
 
 def score(pieces: Sequence[Piece], heard: Mapping[str, Sequence[Heard]]) -> list[Row]:
-    """Onset-only F1, and F1 with offsets, of each piece under each of ``heard``'s names.
+    """Onset-only F1, and F1 with offsets, of each piece for each name in ``heard``.
 
-    Beats that are known are scored by mir_eval's F-measure (within 70 ms), under the first name.
+    Known beats are scored by mir_eval's F-measure (within 70 ms), for the first name.
 
-    Raises ValueError where there is nothing to score.
+    Raises ValueError if there is nothing to score.
     """
     if not pieces or not heard:
         raise ValueError("nothing to score: no piece was heard")

@@ -1,4 +1,4 @@
-"""What is listened to: pieces that choose parameters, and others that judge the result."""
+"""Pieces for the library's notes: some choose parameters, others judge the result."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from train.music.stems import PIECE_SECONDS, Stem, Studio
 from train.music.tones import RATE_HZ
 
 FIRST_UNTRAINED = 1000
-"""Pieces of the training split from here on no network was trained on."""
+"""Index from which on pieces of the training split were not used to train a network."""
 RUBATO = 0.06
-"""How far a beat departs from the last, as a deviation."""
+"""Standard deviation of a beat from the last."""
 DOUBLED_PROGRAMS = (0, 1, 0, 6, 46, 0, 24, 48)
 """General MIDI programs of the doubled pieces: pianos, harpsichord, harp, guitar, strings."""
 
@@ -39,7 +39,7 @@ class Piece:
     """Rows of start, end (seconds), MIDI pitch."""
     timbres: int = 1
     beats: NDArray[np.float64] | None = None
-    """Seconds; None where nobody knows them."""
+    """Seconds; None if unknown."""
 
 
 def read_recordings(folder: Path) -> Iterator[Piece]:

@@ -1,8 +1,8 @@
-"""The classifier of web/lib/notes/overtones.js: which notes of a transcription are there.
+"""The classifier of web/lib/notes/overtones.js, which separates real notes from overtones.
 
-It reads what that file's ``describeNotes`` tells of each note, and is trained on rendered pieces
-only: with the notes of several thresholds, since a listener moves them, and of several weights,
-since a site may have its own (those that we ship and the published ones are what it has seen).
+It reads the features of that file's ``describeNotes``, and is trained only on rendered pieces: with
+notes of several thresholds, since users move them, and of several weights, since a site may have
+its own (it has seen the bundled and the published ones).
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from train.music.doubled import INTERVALS
 
 WEIGHTS_FILE = Path(__file__).parents[2] / "web" / "lib" / "notes" / "overtone-weights.js"
 FACTORS = (1.0, 0.75, 1.25)
-"""Of a model's own thresholds, with which the notes are made that are learnt from."""
+"""Factors on a model's own thresholds, for the notes to learn from."""
 MODEL = "basicamt"
 UNITS = 12
 FOLDS = 5
 DOUBLED_WEIGHT = 3.0
-"""A note that really doubles another is learnt so much harder: it is what must not be lost."""
+"""Weight of a note that really doubles another, which must not be lost."""
 KEEPS = tuple(np.arange(0.2, 0.56, 0.05).round(2))
 
 
@@ -42,14 +42,14 @@ class Example:
     features: NDArray[np.float64]
     """(notes, features)."""
     right: NDArray[np.bool_]
-    """(notes): whether the score has each."""
+    """(notes): whether the score has the note."""
     doubled: NDArray[np.bool_]
-    """(notes): whether it is right and doubles another of the score, an octave or more below."""
+    """(notes): whether the score has it, as a doubling of another an octave or more below."""
     wanted: int
     """Notes of the score."""
 
     def f1(self, kept: NDArray[np.bool_]) -> float:
-        """Note F1 of those that are ``kept``."""
+        """Note F1 of the notes that are ``kept``."""
         return 2 * float(self.right[kept].sum()) / max(1, int(kept.sum()) + self.wanted)
 
 
@@ -72,7 +72,7 @@ def collect(pieces: Sequence[Piece], models: Path, cache: Path) -> list[list[Exa
 
 
 def _match(found: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[NDArray[np.bool_], int]:
-    """Which of the notes found are right (onset within 50 ms), and how many there are to find."""
+    """Whether each note found is right (onset within 50 ms), and the number of notes to find."""
     truth = truth[(truth[:, 2] >= LOWEST_PITCH) & (truth[:, 2] < LOWEST_PITCH + PITCHES)]
     right = np.zeros(len(found), bool)
     if len(found) and len(truth):
@@ -88,7 +88,7 @@ def _match(found: NDArray[np.float64], truth: NDArray[np.float64]) -> tuple[NDAr
 
 
 def _doubles(found: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which notes begin with one of the score at one of INTERVALS below them."""
+    """Whether each note begins together with one of the score at one of INTERVALS below it."""
     together = np.abs(found[:, None, 0] - truth[None, :, 0]) <= ONSET_TOLERANCE_SECONDS
     above = found[:, None, 2] - truth[None, :, 2]
     doubles: NDArray[np.bool_] = np.any(together & np.isin(above, INTERVALS), axis=1)
@@ -96,7 +96,7 @@ def _doubles(found: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[
 
 
 class Judge(nn.Module):
-    """Standardised features → one hidden layer → how sure it is, as a logit."""
+    """Standardised features → one hidden layer → logit."""
 
     def __init__(self, features: NDArray[np.float64]) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class Judge(nn.Module):
 
 
 def fit(examples: Sequence[Example], epochs: int = 400, seed: int = 0) -> Judge:
-    """Train on all notes of ``examples``, whole batches, weights decaying."""
+    """Train on all notes of ``examples`` in one batch, with weight decay."""
     torch.manual_seed(seed)
     features = np.concatenate([one.features for one in examples])
     x = torch.from_numpy(features)
@@ -139,9 +139,9 @@ def certainty(judge: Judge, one: Example) -> NDArray[np.float64]:
 
 
 def choose_keep(found: Sequence[Sequence[Example]]) -> tuple[float, dict[float, float]]:
-    """The probability from which on a note is kept, and mean F1 for each of KEEPS.
+    """The smallest probability of a note that is kept, and mean F1 for each of KEEPS.
 
-    Every piece is judged by a classifier that was trained on others; with the models' thresholds.
+    Every piece is judged by a classifier trained on others, with the models' thresholds.
     """
     own = found[0]
     scores: dict[float, list[float]] = {keep: [] for keep in KEEPS}
@@ -153,7 +153,7 @@ def choose_keep(found: Sequence[Sequence[Example]]) -> tuple[float, dict[float, 
             for keep, values in scores.items():
                 values.append(one.f1(sure >= keep))
     means = {keep: float(np.mean(values)) for keep, values in scores.items()}
-    # The least that is as good as the best: what is dropped wrongly is missed more.
+    # The smallest of those as good as the best: a note dropped wrongly is worse than one kept.
     best = max(means.values())
     return min(keep for keep, value in means.items() if value >= best - 0.01), means
 
@@ -165,19 +165,19 @@ def write_weights(judge: Judge, keep: float, path: Path) -> None:
     )
     output = np.concatenate([_numbers(judge.output.weight)[0], _numbers(judge.output.bias)])
     lines = [
-        "/** Written by `python -m train learn overtones`: of overtones.js. */",
+        "/** Written by `python -m train learn overtones`, for overtones.js. */",
         "",
-        "/** Of each feature. */",
+        "/** Mean of each feature. */",
         f"export const MEAN = Object.freeze({_list(judge.mean.numpy())});",
         "/** Standard deviation of each feature. */",
         f"export const SCALE = Object.freeze({_list(judge.scale.numpy())});",
-        "/** Of each hidden unit: a weight a feature, and a constant. */",
+        "/** Of each hidden unit: one weight per feature, and a constant. */",
         "export const HIDDEN = Object.freeze([",
         *(f"  {_list(row)}," for row in hidden),
         "]);",
-        "/** A weight a hidden unit, and a constant. */",
+        "/** One weight per hidden unit, and a constant. */",
         f"export const OUTPUT = Object.freeze({_list(output)});",
-        "/** Probability from which on a note is kept. */",
+        "/** Smallest probability of a note that is kept. */",
         f"export const KEEP = {keep:g};",
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Pieces whose notes really stand an octave, a twelfth or two octaves above others.
+"""Pieces with real notes an octave, a twelfth or two octaves above others.
 
-What takes an overtone for a note, and takes it away, must leave these as they are.
+A rule that removes overtones must keep these.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ INTERVALS = (12, 19, 24)
 
 
 def write_doubled(rng: np.random.Generator, duration_seconds: float) -> list[Note]:
-    """A line that is doubled at one of INTERVALS throughout, over a bass in octaves; by start.
+    """A line doubled throughout at one of INTERVALS, over a bass in octaves; by start.
 
     The doubling is up to a third softer than the line, or as loud; both keys go down together.
     """

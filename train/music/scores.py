@@ -94,7 +94,7 @@ def write_ensemble(
 class Clock:
     """Beats to seconds, with a tempo that breathes.
 
-    ``sway`` is how far a beat departs from the last, as a deviation; it is drawn when None.
+    ``sway`` is the standard deviation of a beat from the last; drawn if None.
     """
 
     def __init__(
@@ -106,11 +106,11 @@ class Clock:
         self._times = np.concatenate([[0.0], np.cumsum(beat_seconds * np.exp(smooth))])
 
     def beats(self, duration_seconds: float) -> NDArray[np.float64]:
-        """When the beats of so many seconds are."""
+        """Times of the beats in that many seconds."""
         return self._times[self._times < duration_seconds]
 
     def at(self, beat: float) -> float:
-        """When a beat, or a part of one, is."""
+        """Time of a beat, or of a part of one."""
         return float(np.interp(beat, np.arange(len(self._times)), self._times))
 
 

@@ -125,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--thorough",
         action="store_true",
-        help="networks with random weights on all signals, not on brief ones only",
+        help="judge networks with random weights on all signals, not only on brief ones",
     )
     where.add_argument(
         "--fresh", action="store_true", help="judge everything again, from new references"

@@ -106,9 +106,9 @@ def deployed(
 def choose_signals(
     entry: ModelFile, signals: Sequence[Signal], *, thorough: bool
 ) -> Sequence[Signal]:
-    """The signals for a file: for random weights, in a run that is not thorough, brief ones.
+    """The signals for a file: unless ``thorough``, only brief ones for random weights.
 
-    Their networks take half of the time of all, and nobody uses the weights.
+    Their networks would take half of all time, and nobody uses the weights.
     """
     brief = [signal for signal in signals if signal.brief]
     return signals if thorough or entry.checkpoint_sha256 or not brief else brief

@@ -36,8 +36,8 @@ import { checkThresholds, PITCHES } from "./notes/notes.js";
  * @property {string} [model] "basicamt" (notes) or "septimbre" (notes by timbre)
  * @property {import("./worker/session.js").Backend} [backend]
  * @property {number} [threads]
- * @property {"auto" | number} [tuning] how sharp the recording is, in cents; it is corrected.
- *   Default: "auto", which measures it, and corrects nothing where it is not clear
+ * @property {"auto" | number} [tuning] how sharp the recording is, in cents; to be corrected.
+ *   Default: "auto", which measures it, and corrects nothing if it is not clear
  * @property {(progress: import("./worker/worker.js").Progress) => void} [onProgress]
  * @property {(notes: Note[]) => void} [onNotes] called with notes as they are found, each once;
  *   they are provisional, and the result replaces them
@@ -47,8 +47,8 @@ import { checkThresholds, PITCHES } from "./notes/notes.js";
 /**
  * @typedef {object} NoteOptions
  * @property {Partial<import("./notes/notes.js").Thresholds>} [thresholds] default: the model's own
- * @property {boolean} [keepOvertones] whether to keep the notes that are probably none: overtones
- *   of others, echoes, pieces; default: false
+ * @property {boolean} [keepOvertones] whether to keep notes that are probably overtones, echoes or
+ *   fragments of others; default: false
  * @property {number | "auto"} [timbres] 1: all notes together
  */
 

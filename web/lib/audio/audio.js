@@ -91,18 +91,18 @@ export class Listener {
     this.length = resampler.lengthOf(source.length);
     /** Of the recording. */
     this.seconds = source.length / source.rateHz;
-    /** How sharp the recording is taken to be; it is heard as if it were not. */
+    /** How sharp the recording is, which is corrected. */
     this.cents = 0;
   }
 
-  /** How much longer the recording is heard than it was. */
+  /** Factor by which the correction makes the recording longer. */
   get stretch() {
     return this._resampler.stretch;
   }
 
   /**
-   * Hear the recording as if it were not sharp.
-   * @param {number} cents that it is; below 0 where it is flat
+   * Correct the recording's tuning.
+   * @param {number} cents how sharp it is; negative if it is flat
    */
   tune(cents) {
     this._resampler = new Resampler(this._source.rateHz, this._rateHz, cents);

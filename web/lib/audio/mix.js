@@ -1,23 +1,23 @@
 /**
- * Channels → one. Their mean, but where channels cancel each other: a microphone's cable or a
- * plug-in that turns one over makes silence of the mean of both.
+ * Channels → one: their mean, unless they cancel each other. A cable or a plug-in that inverts one
+ * of two channels would make their mean silent.
  */
 
 /** @typedef {import("./audio.js").Audio} Audio */
 /** @typedef {Exclude<Audio, {samples: Float32Array}>} Channels */
 
-/** What is looked at to find channels that cancel: so many stretches, spread over all of it. */
+/** Number and length of the stretches, spread over the recording, that are searched for inversion. */
 const STRETCHES = 256;
 const STRETCH_SAMPLES = 4096;
-/** Energy that the sum of two channels has at least, as a part of their difference's. */
+/** Smallest energy of the sum of two channels, as a share of their difference's. */
 const CANCELLED = 0.5;
 
 /** @type {WeakMap<Channels, number[]>} */
 const known = new WeakMap();
 
 /**
- * The mean of the channels, from one sample to another; where one cancels those before it, it is
- * turned over. One channel stays as it is, to the last bit.
+ * The mean of the channels, from one sample to another; a channel that cancels those before it is
+ * inverted. A single channel stays unchanged, to the last bit.
  * @param {Audio} audio
  * @param {number} from
  * @param {number} to exclusive
@@ -38,7 +38,7 @@ export function mixToMono(audio, from, to) {
 }
 
 /**
- * For each channel 1, or -1 where it is turned over.
+ * For each channel 1, or -1 if it is inverted.
  * @param {Channels} audio
  * @returns {number[]}
  */
@@ -63,7 +63,7 @@ function findSigns(audio) {
     }
   }
   for (let c = 1; c < count; c++) {
-    // Of the sum of those before, of this channel, and of both times each other.
+    // Energies of the sum of the earlier channels and of this one, and their product.
     let [before, both] = [0, 0];
     for (let a = 0; a < c; a++) {
       both += signs[a] * products[c][a];

@@ -11,7 +11,7 @@ const ZEROS = 32;
 const BETA = 10;
 /** Middle of the transition band, as a part of the lower Nyquist frequency. */
 const ROLL_OFF = 0.9;
-/** Phases of a ratio that is no ratio of rates: it is met to a thousandth of a cent. */
+/** Most phases of a ratio that is not one of whole rates: it is met to a thousandth of a cent. */
 const MOST_PHASES = 2048;
 
 /**
@@ -22,7 +22,7 @@ export class Resampler {
   /**
    * @param {number} fromHz whole number
    * @param {number} toHz whole number
-   * @param {number} [cents] how sharp the recording is: it comes out lower, and longer, by so much
+   * @param {number} [cents] how sharp the recording is: the result is lower and longer by that much
    * @throws {TranscriptionError} "audio", if a rate is invalid
    */
   constructor(fromHz, toHz, cents = 0) {
@@ -41,7 +41,7 @@ export class Resampler {
       const [up, down] = approximate((toHz / fromHz) * 2 ** (cents / 1200), MOST_PHASES);
       Object.assign(this, { _up: up, _down: down });
     }
-    /** How much longer the recording comes out than it was. */
+    /** Factor by which the result is longer than the recording. */
     this.stretch = (this._up * fromHz) / (this._down * toHz);
     const cutoff = Math.min(1, toHz / fromHz) * ROLL_OFF;
     /** Input samples that are read on either side; 0 if the rates are equal. */

@@ -1,35 +1,35 @@
 /**
- * Beats from notes. The tempo is followed through the piece by what returns after one beat, two and
- * four; then a dynamic programme places the beats, after Ellis, "Beat Tracking by Dynamic
- * Programming" (2007), with a beat's length that may change.
+ * Beats from notes. The tempo is followed through the piece by repetition after one, two and four
+ * beats; then dynamic programming places the beats, after Ellis, "Beat Tracking by Dynamic
+ * Programming" (2007), with a beat length that may change.
  */
 
-/** Steps a second in which the onsets' strength is written. */
+/** Steps per second of the onsets' strength. */
 const RATE = 100;
-/** Deviation of the bell that an onset is, in steps. */
+/** Standard deviation of an onset's bell curve, in steps. */
 const WIDTH = 2;
-/** Shortest and longest beat, in seconds, and how many are tried between them. */
+/** Shortest and longest beat, in seconds, and the number of lengths to try. */
 const SHORTEST = 60 / 220;
 const LONGEST = 60 / 40;
 const PERIODS = 96;
-/** The beat that is likeliest before anything is heard, and how much others are doubted. */
+/** The most likely beat a priori, and the penalty of others. */
 const USUAL = 60 / 108;
 const USUAL_OCTAVES = 0.7;
-/** Seconds around a moment that its tempo is heard from, and between two such moments. */
+/** Seconds around a moment that determine its tempo, and between two such moments. */
 const WINDOW = 8;
 const HOP = 1;
-/** What a change of tempo costs, for an octave. */
+/** Cost of a change of tempo, per octave. */
 const INERTIA = 12;
-/** What a beat that is not as long as the tempo says costs, for an octave squared. */
+/** Cost of a beat of another length than the tempo's, per octave squared. */
 const TIGHTNESS = 60;
-/** Root mean square distance of beats from an even tempo, in seconds, up to which it is one. */
+/** Largest root mean square distance of beats from an even tempo, in seconds, that counts as one. */
 const EVEN = 0.025;
 
 /** @typedef {import("../transcribe.js").Note} Note */
 
 /**
  * @typedef {object} Beats
- * @property {number[]} times seconds, ascending; none where fewer than four notes begin apart
+ * @property {number[]} times seconds, ascending; none if fewer than four notes begin apart
  * @property {number} bpm of the middle beat; 0 without beats
  * @property {boolean} even whether they keep one tempo
  */
@@ -79,7 +79,7 @@ function describe(times) {
 }
 
 /**
- * How strongly notes begin, step by step from a time on.
+ * The strength of onsets, step by step from a time on.
  * @param {Pick<Note, "start" | "end" | "pitch" | "velocity">[]} notes
  * @param {number} from seconds
  */
@@ -99,7 +99,7 @@ function strengthOf(notes, from) {
   return sums.map((sum) => Math.log1p(sum));
 }
 
-/** Beats that are tried, in steps: evenly on a logarithmic scale. */
+/** Beat lengths to try, in steps: evenly on a logarithmic scale. */
 const TRIED = Float64Array.from(
   { length: PERIODS },
   (_, i) => RATE * SHORTEST * (LONGEST / SHORTEST) ** (i / (PERIODS - 1)),
@@ -108,7 +108,7 @@ const TRIED = Float64Array.from(
 const APART = Math.log2(LONGEST / SHORTEST) / (PERIODS - 1);
 
 /**
- * The length of a beat at every step, by the best path through what each moment says.
+ * The length of a beat at every step, by the best path through the scores of each moment.
  * @param {Float64Array} strength
  * @returns {Float64Array} in steps
  */
@@ -154,7 +154,7 @@ function followTempo(strength) {
 }
 
 /**
- * How well each tried beat fits what is heard between two steps.
+ * The score of each beat length for the onsets between two steps.
  * @param {Float64Array} centred
  * @param {number} start
  * @param {number} end exclusive
@@ -213,7 +213,7 @@ function placeBeats(strength, periods) {
 }
 
 /**
- * The beats of one tempo, where these keep it about.
+ * Beats of one even tempo, if the given ones nearly keep it.
  * @param {number[]} times
  */
 function evenOut(times) {

@@ -2,16 +2,16 @@
 
 /** @typedef {import("../transcribe.js").Note} Note */
 
-/** Parts of a beat, by what musicians call them where a beat is a quarter. */
+/** Parts of a beat, by their names if a beat is a quarter note. */
 export const GRIDS = Object.freeze({ "1/8": 2, "1/8T": 3, "1/16": 4, "1/16T": 6 });
 
 /**
  * Notes that begin and end on a grid; none is shorter than its step.
  * @param {Note[]} notes
- * @param {number[]} beats seconds, ascending, 2 or more; beyond them the first and last tempo go on
+ * @param {number[]} beats seconds, ascending, 2 or more; beyond them the first and last tempo continue
  * @param {number} parts of a beat, 1 or more
- * @returns {Note[]} new ones, in the order that they came in
- * @throws {RangeError} if there are fewer than two beats, or parts is no whole number
+ * @returns {Note[]} new notes, in the same order
+ * @throws {RangeError} if there are fewer than two beats, or parts is not a whole number
  */
 export function snapToGrid(notes, beats, parts) {
   if (beats.length < 2) throw new RangeError(`${beats.length} beats; give 2 or more`);
@@ -27,7 +27,7 @@ export function snapToGrid(notes, beats, parts) {
 }
 
 /**
- * Which of two beats a time or a place lies after, so that what lies outside follows the nearest.
+ * Index of the beat before a time or a place; outside of the beats, of the nearest interval.
  * @param {(index: number) => boolean} isBefore
  * @param {number} beats
  */

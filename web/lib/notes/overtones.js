@@ -1,26 +1,26 @@
 /**
- * Which notes are there, and which are only overtones, echoes or pieces of others: a small
- * classifier over what the activations say around each note. It was trained on rendered music
- * (train/learn/overtones.py), on no recording.
+ * Separates notes from overtones, echoes and fragments of others, by a small classifier over the
+ * activations around each note. It was trained on rendered music (train/learn/overtones.py), not on
+ * recordings.
  */
 
 import { LOWEST_PITCH, PITCHES } from "./notes.js";
 import { HIDDEN, KEEP, MEAN, OUTPUT, SCALE } from "./overtone-weights.js";
 
-/** Semitones from a note to those that are looked at beside it: its undertones and overtones. */
+/** Semitones from a note to the undertones and overtones that are compared with it. */
 const INTERVALS = Object.freeze([-28, -24, -19, -12, -1, 1, 12, 19, 24]);
-/** Frames to either side of a note's start in which its onset is looked for. */
+/** Frames on either side of a note's start in which its onset is searched for. */
 const NEAR = 3;
 /** Frames before a note in which it may have sounded already. */
 const BEFORE = 10;
-/** Frames before a note in which another onset of its pitch is looked for. */
+/** Frames before a note in which another onset of its pitch is searched for. */
 const EARLIER = Object.freeze({ from: 25, to: 4 });
 
-/** What `describeNotes` tells of each note. */
+/** Number of features of a note, see `describeNotes`. */
 export const FEATURES = 14 + 2 * INTERVALS.length;
 
 /**
- * The notes without those that are probably none.
+ * The notes without those that are probably overtones, echoes or fragments.
  * @param {import("./notes.js").FrameNote[]} notes of `makeNotes`
  * @param {Float32Array} onset PITCHES × frames, in [0, 1]
  * @param {Float32Array} frame PITCHES × frames, in [0, 1]
@@ -33,8 +33,8 @@ export function dropOvertones(notes, onset, frame, frames) {
 }
 
 /**
- * What the classifier reads, FEATURES a note: how strong and long the note is, how it begins and
- * ends, what else sounds, and how strong the pitches at INTERVALS are meanwhile.
+ * The classifier's input, FEATURES values per note: its strength and length, its beginning and end,
+ * the other sounding pitches, and the strength of the pitches at INTERVALS.
  * @param {import("./notes.js").FrameNote[]} notes
  * @param {Float32Array} onset PITCHES × frames
  * @param {Float32Array} frame PITCHES × frames
@@ -82,7 +82,7 @@ export function describeNotes(notes, onset, frame, frames) {
 }
 
 /**
- * The probability that a note is one.
+ * The probability that a note is real.
  * @param {Float64Array} features of one note
  */
 function judge(features) {

@@ -1,23 +1,23 @@
 /**
- * Whether there is any music in a recording, by the energies that the networks hear. They are
- * brought to one level first, and what they find is divided by its largest value: so in hiss and
- * hum they find notes as well.
+ * Detects recordings without music, by the energies of the networks' front end. Recordings are
+ * brought to one level first, and activations divided by their maximum, so the networks find notes
+ * in hiss and hum too.
  */
 
-/** Bins that are looked at: a fifth above the lowest pitch, up to where recorders cut. */
+/** Bins in use: from a fifth above the lowest pitch up to the limit of recorders. */
 const RANGE = Object.freeze({ from: 18, to: 200 });
-/** Bins to either side that a bin is compared with: two semitones. */
+/** Bins on either side that a bin is compared with: two semitones. */
 const REACH = 6;
 /**
- * How far, in logarithms, bins stand out of their neighbours from which on there may be pitches:
- * noise of any colour has 1.16, a click less, music from 1.5 on.
+ * Smallest contrast of bins with their neighbours, in logarithms, at which there may be pitches:
+ * noise of any colour has 1.16, a click less, music 1.5 or more.
  */
 const CONTRAST = 1.35;
-/** How much peaks agree on a tuning, from which on there are pitches whatever the contrast. */
+/** Smallest agreement of peaks on a tuning that proves pitches at any contrast. */
 const CLEAR = 0.2;
-/** Deviation of loudness over its mean up to which nothing happens: hum has 0.04, music from 0.5. */
+/** Largest deviation of loudness over its mean that counts as steady: hum has 0.04, music over 0.5. */
 const STEADY = 0.1;
-/** Share of the energy that hum has near its first partials. */
+/** Smallest share of hum's energy near its first partials. */
 const HUMMING = 0.7;
 /** Lowest bin, and bins an octave (export/nets/front_end.py). */
 const LOWEST_HZ = 32.07955284;
@@ -66,13 +66,13 @@ export class Noise {
     }
   }
 
-  /** How far bins stand out of their neighbours, in logarithms. */
+  /** Contrast of bins with their neighbours, in logarithms. */
   get contrast() {
     return this._contrast / (this._weight || 1);
   }
 
   /**
-   * Whether the recording is noise, clicks or hum, and nothing else.
+   * Whether the recording holds only noise, clicks or hum.
    * @param {number} clarity of its tuning, in [0, 1]
    * @param {number} unrest deviation of its loudness, over the mean
    */

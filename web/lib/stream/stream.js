@@ -58,7 +58,7 @@ export class Stream {
     /** Frames of the recording. */
     this.frames = 0;
     this._energies = new ChunkedRows(BINS, 0, chunkFrames);
-    /** Whether the recording is noise or hum, and nothing else; known where that was asked. */
+    /** Whether the recording holds only noise or hum; known if `skipNoise` was set. */
     this.isNoise = false;
     this._begin();
     /** @type {Values} inputs of stages besides the energies: one number, or one per group */
@@ -67,7 +67,7 @@ export class Stream {
     this._embeddings = null;
   }
 
-  /** Take the recording as the listener hears it now. */
+  /** Start again with the listener's current tuning. */
   _begin() {
     this._samples = Math.max(SHORTEST_SAMPLES, this._listener.length);
     this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
@@ -85,9 +85,9 @@ export class Stream {
    * @param {boolean} options.keep whether embeddings follow: the energies stay
    * @param {Required<import("../notes/notes.js").Thresholds>} options.thresholds of provisional notes
    * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional
-   * @param {"auto" | number} [options.tuning] how sharp the recording is, in cents; "auto": as it
-   *   sounds, which takes the first pass twice where that is not 0
-   * @param {boolean} [options.skipNoise] whether nothing is to be heard in noise
+   * @param {"auto" | number} [options.tuning] how sharp the recording is, in cents; "auto" measures
+   *   it, and repeats the first pass if it is not 0
+   * @param {boolean} [options.skipNoise] whether to give no activations for noise
    * @returns {Promise<Activations>}
    * @throws {import("../errors.js").TranscriptionError}
    */
@@ -156,8 +156,8 @@ export class Stream {
 
   /**
    * Energies of the whole recording, in tune, and the deviation of their sums.
-   * @param {boolean} attune whether the recording is to be brought into tune
-   * @param {boolean} doubt whether it may be noise
+   * @param {boolean} attune whether to bring the recording into tune
+   * @param {boolean} doubt whether to test it for noise
    * @returns {Promise<boolean>} whether there is any
    */
   async _measureDeviation(attune, doubt) {

@@ -117,12 +117,12 @@ export class Transcript {
     return SECONDS_PER_FRAME / this._listener.stretch;
   }
 
-  /** Whether the recording is noise or hum, and nothing else. */
+  /** Whether the recording holds only noise or hum. */
   get isNoise() {
     return this._stream.isNoise;
   }
 
-  /** What the network made of the recording. */
+  /** The network's activations of the recording. */
   get activations() {
     return this._activations;
   }

@@ -1,17 +1,17 @@
 /**
- * How far a recording's pitches lie from A = 440 Hz, by the energies that the networks hear: three
- * bins a semitone, a pitch in the middle of its own.
+ * The deviation of a recording's pitches from A = 440 Hz, by the energies of the networks' front end:
+ * three bins per semitone, a pitch in the middle one.
  */
 
 /** Bins a semitone. */
 const PER_SEMITONE = 3;
-/** Bins whose peaks count: a fifth above the lowest pitch, up to where overtones stretch. */
+/** Bins whose peaks count: from a fifth above the lowest pitch up to where strings are inharmonic. */
 const RANGE = Object.freeze({ from: 18, to: 200 });
-/** Part of its frame's largest energy that a peak must have. */
+/** Smallest energy of a peak, as a share of its frame's largest. */
 const FAINT = 1e-3;
-/** How much the peaks agree, from which on there is a tuning: noise and speech reach 0.1, music 0.45. */
+/** Smallest agreement of peaks that counts as a tuning: noise and speech reach 0.1, music 0.45. */
 const CLEAR = 0.25;
-/** Cents that are left alone: the networks hear music as well. */
+/** Cents that are not corrected, since they do not trouble the networks. */
 const IN_TUNE = 8;
 
 /** Gathers the peaks of a recording, a chunk at a time. */
@@ -52,17 +52,17 @@ export class Tuning {
     }
   }
 
-  /** How sharp the recording is, in (-50, 50]; half a semitone either way is the same to the ear. */
+  /** How sharp the recording is, in cents in (-50, 50]; -50 and 50 are equivalent. */
   get cents() {
     return (100 * Math.atan2(this._imaginary, this._real)) / (2 * Math.PI);
   }
 
-  /** How much the peaks agree, in [0, 1]. */
+  /** Agreement of the peaks, in [0, 1]. */
   get clarity() {
     return Math.hypot(this._real, this._imaginary) / (this._weight || 1);
   }
 
-  /** What is to be corrected, in whole cents; 0 where nothing is, or no tuning is clear. */
+  /** The correction, in whole cents; 0 if none is needed, or if no tuning is clear. */
   get correction() {
     const cents = Math.round(this.cents);
     return this.clarity >= CLEAR && Math.abs(cents) >= IN_TUNE ? cents : 0;

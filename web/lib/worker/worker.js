@@ -64,8 +64,8 @@ import { Transcript } from "../stream/transcript.js";
  * @property {number} audioSeconds
  * @property {number} computeSeconds from audio to activations, sessions included, downloads not
  * @property {number} repairedSamples that were NaN or infinite
- * @property {boolean} mostlyNoise whether it is noise, hum or clicks, so that no notes are looked for
- * @property {number} tuningCents how sharp the recording was taken to be, and corrected; below 0: flat
+ * @property {boolean} mostlyNoise whether it is noise, hum or clicks, so that it has no notes
+ * @property {number} tuningCents how sharp the recording was, and was corrected; negative: flat
  */
 
 /** Milliseconds between two reports of a download. */
