@@ -29,8 +29,6 @@ PACKAGES = ("webkit2gtk-driver", "xvfb")
 """Debian's packages for ``find``."""
 _BROWSERS = "*/webkit2gtk-4.*/MiniBrowser"
 """In /usr/lib, by architecture and version."""
-_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-"""WebDriver's key of an element."""
 _FOR_EVER_MS = 86_400_000
 """The driver's own limit, out of the way: limits are kept here, and a hung browser is killed."""
 _CALL = """const [list, done] = arguments;
@@ -99,11 +97,6 @@ class WebDriverTab:
         found = session["capabilities"]
         self.version = f"{found['browserName']} {found['browserVersion']}"
         self._send("POST", "/timeouts", {"script": _FOR_EVER_MS, "pageLoad": _FOR_EVER_MS})
-        self.go(url, limit_seconds)
-
-    def go(self, url: str, limit_seconds: float) -> None:
-        """Load another page; TabError, TimeoutError."""
-        self._deadline = time.monotonic() + limit_seconds
         self._send("POST", "/url", {"url": url})
 
     def evaluate(self, function: str, arguments: Sequence[object], limit_seconds: float) -> Any:  # noqa: ANN401  # as Tab.evaluate
@@ -114,12 +107,6 @@ class WebDriverTab:
         if "error" in answer:
             raise TabError(answer["error"])
         return answer["value"]
-
-    def pick(self, selector: str, file: Path, limit_seconds: float) -> None:
-        """Choose a file in an input element; TabError, TimeoutError."""
-        self._deadline = time.monotonic() + limit_seconds
-        found = self._send("POST", "/element", {"using": "css selector", "value": selector})
-        self._send("POST", f"/element/{found[_ELEMENT]}/value", {"text": str(file)})
 
     def close(self) -> None:
         """As Tab.close: end every process that was started, and their children."""
