@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
+from tests.patience import PATIENCE_SECONDS
 from verify.runtimes.launch import _QUIET, BrowserMissingError, BrowserName, find
 
 
@@ -21,7 +22,7 @@ def open_browser(name: BrowserName) -> Iterator[Browser]:
             installed = find(name, getattr(playwright, name).executable_path)
         except BrowserMissingError as error:
             pytest.skip(str(error))
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"timeout": 1000 * PATIENCE_SECONDS}
         if not installed.bundled:
             options["executable_path"] = installed.path
         if name == "chromium":

@@ -26,9 +26,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def notes_of(chromium: Browser, folder: Path, file: Path) -> list[dict[str, float]]:
     with SiteServer(folder) as server, chromium.new_context() as context:
         page = context.new_page()
+        page.set_default_timeout(1000 * PATIENCE_SECONDS)
         page.goto(server.url)
         page.set_input_files("#file", file)
-        page.wait_for_selector("#notes:not(:empty)", timeout=1000 * PATIENCE_SECONDS)
+        page.wait_for_selector("#notes:not(:empty)")
         text = page.locator("#notes").text_content() or ""
         assert text.startswith("["), text
         notes: list[dict[str, float]] = json.loads(text)

@@ -47,6 +47,10 @@ _SOFTWARE_WEBGPU = (
 _HARDWARE_WEBGPU = ("--enable-unsafe-webgpu", "--enable-features=Vulkan")
 
 
+START_MS = 120_000
+"""Playwright gives up after 30 s, which is too soon on a busy machine."""
+
+
 @dataclass(frozen=True)
 class Installed:
     """A browser on this machine."""
@@ -95,7 +99,7 @@ async def launch(
     webgpu: Literal["software", "hardware"] | None,
 ) -> Browser:
     """Start it without a window; playwright.async_api.Error if it does not start."""
-    options: dict[str, Any] = {"headless": True}
+    options: dict[str, Any] = {"headless": True, "timeout": START_MS}
     if not installed.bundled:
         options["executable_path"] = installed.path
     if installed.browser == "chromium":

@@ -18,6 +18,7 @@ from export.catalog import MODELS
 from export.example import read_example
 from tests.export.load.test_sources import Quiet
 from tests.paths import TESTS
+from tests.patience import PATIENCE_SECONDS
 from verify.matrix.notes import agree, transcribe
 from verify.runtimes.session import NODE_MODULES
 
@@ -59,6 +60,7 @@ def test_the_apps_way_of_running_gives_the_same_notes(
     silence = np.zeros((1, 1, 22_050), np.float32)
     with browser.new_context() as context:
         page = context.new_page()
+        page.set_default_timeout(1000 * PATIENCE_SECONDS)
         page.goto(site)
         for name in ("basicamt", "septimbre"):
             model = MODELS[name]
