@@ -40,6 +40,10 @@ readme: $(READY) ## write the figures of dist/models and dist/report into the RE
 	$(BIN)/python -m verify.readme --models "$(OUT)" $(ARGS)
 
 ##@ Page
+.PHONY: engine
+engine: $(READY) ## compile web/engine's C to the two .wasm files that are committed
+	$(BIN)/python -m web.engine.build
+
 .PHONY: page
 page: $(READY) $(NPM_READY) ## write the demo page to dist/site; SINGLE_FILE=1: one .html that opens from disk
 	$(BIN)/python -m web build --models "$(OUT)" $(if $(SINGLE_FILE),--single-file) $(ARGS)

@@ -69,10 +69,10 @@ RULES = (
         planted=("train.judge.measure", "import web.build"),
     ),
     Rule(
-        "web reads the manifest and the catalogue, and nothing else of export",
+        "web reads the manifest, the catalogue and the engine's layout, and nothing else of export",
         who=("web",),
         never=("export",),
-        but=("export.manifest", "export.catalog"),
+        but=("export.manifest", "export.catalog", "export.layout"),
         planted=("web.assets", "from export.build import build"),
     ),
     Rule(

@@ -1,0 +1,1 @@
+"""The networks in C, as two WebAssembly modules: see ``README.md`` here."""

@@ -1,0 +1,82 @@
+// By Stockham's algorithm (self-sorting): passes of radix 4, then one of 6 points, which is 2 × 3
+// by Good and Thomas, so that it needs no turns.
+#include "fft.h"
+
+#include "circle.h"
+
+float turns[2 * LONG];
+Complex fft_in[LONG];
+static Complex other[LONG];
+
+void make_turns(void) {
+  for (int i = 0; i < LONG; i++) {
+    turns[2 * i] = (float)cosine((double)i / LONG);
+    turns[2 * i + 1] = (float)-sine((double)i / LONG);
+  }
+}
+
+INLINE Complex add(Complex a, Complex b) { return (Complex){a.re + b.re, a.im + b.im}; }
+INLINE Complex subtract(Complex a, Complex b) { return (Complex){a.re - b.re, a.im - b.im}; }
+/** A quarter turn on: −i · a. */
+INLINE Complex quarter(Complex a) { return (Complex){a.im, -a.re}; }
+INLINE Complex turn(Complex a, const float *w) {
+  V c = all(w[0]), s = all(w[1]);
+  return (Complex){nmadd(a.im, s, a.re * c), madd(a.im, c, a.re * s)};
+}
+
+/** Three points. */
+INLINE void transform3(Complex x0, Complex x1, Complex x2, Complex y[3]) {
+  V half = all(-0.5f), sin60 = all(0.86602540378443865f);
+  Complex sum = add(x1, x2), difference = quarter(subtract(x1, x2));
+  Complex middle = {madd(half, sum.re, x0.re), madd(half, sum.im, x0.im)};
+  y[0] = add(x0, sum);
+  y[1] = (Complex){madd(sin60, difference.re, middle.re), madd(sin60, difference.im, middle.im)};
+  y[2] = (Complex){nmadd(sin60, difference.re, middle.re), nmadd(sin60, difference.im, middle.im)};
+}
+
+/** Six points, `s` apart, in place. */
+INLINE void transform6(Complex *x, int s) {
+  Complex even[3], odd[3];
+  transform3(x[0], x[2 * s], x[4 * s], even);
+  transform3(x[3 * s], x[5 * s], x[s], odd);
+  x[0] = add(even[0], odd[0]);
+  x[3 * s] = subtract(even[0], odd[0]);
+  x[4 * s] = add(even[1], odd[1]);
+  x[s] = subtract(even[1], odd[1]);
+  x[2 * s] = add(even[2], odd[2]);
+  x[5 * s] = subtract(even[2], odd[2]);
+}
+
+APART const Complex *fft(int points) {
+  Complex *x = fft_in, *y = other;
+  int s = 1;
+  // m · 4 · s points; the last pass leaves six for each of s.
+  for (int m = points / 4, step = LONG / points; m > 1; m /= 4, s *= 4, step *= 4) {
+    for (int p = 0; p < m; p++) {
+      const float *w = turns + 2 * p * step, *w2 = turns + 4 * p * step, *w3 = turns + 6 * p * step;
+      const Complex *from = x + s * p;
+      Complex *to = y + 4 * s * p;
+      ROLLED for (int q = 0; q < s; q++, from++, to++) {
+        Complex x0 = from[0], x1 = from[s * m], x2 = from[2 * s * m], x3 = from[3 * s * m];
+        Complex a = add(x0, x2), b = subtract(x0, x2), c = add(x1, x3);
+        Complex d = quarter(subtract(x1, x3));
+        to[0] = add(a, c);
+        to[s] = turn(add(b, d), w);
+        to[2 * s] = turn(subtract(a, c), w2);
+        to[3 * s] = turn(subtract(b, d), w3);
+      }
+    }
+    Complex *swapped = x;
+    x = y;
+    y = swapped;
+  }
+  ROLLED for (int q = 0; q < s; q++) transform6(x + q, s);
+  return x;
+}
+
+const Complex *fft_inverse(int points, const float *spectrum, int stride) {
+  for (int k = 0; k < points; k++, spectrum += 2 * stride) {
+    fft_in[k] = (Complex){load(spectrum + stride), load(spectrum)};
+  }
+  return fft(points);
+}

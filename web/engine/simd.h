@@ -1,0 +1,71 @@
+// Four floats at a time, in GCC's vector extension: the same C for WebAssembly and for a native
+// build under sanitizers. Nothing is contracted, so that both give the same bits; only the relaxed
+// module may round a product and its sum once.
+#pragma once
+
+typedef float V __attribute__((vector_size(16)));
+typedef int VI __attribute__((vector_size(16)));
+typedef float Unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+// Not inlined: V8 keeps the registers of a small function, and spills those of a large one.
+#define APART __attribute__((noinline))
+#ifdef __clang__
+#define UNROLLED _Pragma("clang loop unroll(full)")
+// A loop over taps that LLVM unrolls spills registers in V8.
+#define ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define UNROLLED
+#define ROLLED
+#endif
+
+INLINE V load(const float *p) { return *(const Unaligned *)p; }
+INLINE void store(float *p, V v) { *(Unaligned *)p = v; }
+INLINE V all(float x) { return (V){x, x, x, x}; }
+
+/** a · b + c. */
+INLINE V madd(V a, V b, V c) {
+#ifdef __wasm_relaxed_simd__
+  return __builtin_wasm_relaxed_madd_f32x4(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+/** c − a · b. */
+INLINE V nmadd(V a, V b, V c) {
+#ifdef __wasm_relaxed_simd__
+  return __builtin_wasm_relaxed_nmadd_f32x4(a, b, c);
+#else
+  return c - a * b;
+#endif
+}
+
+/** `a` where the mask is all ones, `b` where it is 0. */
+INLINE V select(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
+INLINE V larger(V a, V b) { return select(a > b, a, b); }
+INLINE V smaller(V a, V b) { return select(a < b, a, b); }
+/** x, times `slope` where it is negative: 0.01 is a leaky ReLU, 0 a ReLU, 1 nothing. */
+INLINE V rectify(V x, V slope) { return select(x >= all(0), x, x * slope); }
+
+INLINE V root(V x) {
+#ifdef __clang__
+  return __builtin_elementwise_sqrt(x);
+#else
+  return (V){__builtin_sqrtf(x[0]), __builtin_sqrtf(x[1]), __builtin_sqrtf(x[2]),
+             __builtin_sqrtf(x[3])};
+#endif
+}
+
+/** To the nearest whole number, ties to even. */
+INLINE V nearest(V x) {
+#ifdef __clang__
+  return __builtin_elementwise_roundeven(x);
+#else
+  return (V){__builtin_rintf(x[0]), __builtin_rintf(x[1]), __builtin_rintf(x[2]),
+             __builtin_rintf(x[3])};
+#endif
+}
+
+INLINE VI to_int(V x) { return __builtin_convertvector(x, VI); }
+INLINE V to_float(VI x) { return __builtin_convertvector(x, V); }

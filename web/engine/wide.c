@@ -1,0 +1,99 @@
+// The second convolution, 25 × 3 taps that lie three bins apart, by an FFT along frequency.
+//
+// Bins ρ, ρ + 3, … see only each other: three times 84 bins with a dense kernel of 25, by an FFT of
+// 96 points with the kernel's 12 zeros before. Two channels are one complex signal. A complex
+// product conj(w) · x is made of three real ones (Gauss), so that `mix` does them all.
+#include "block.h"
+#include "fft.h"
+#include "products.h"
+#include "trunk.h"
+
+float wide[8 * CHANNEL];
+
+enum { STEP = 3, ROWS = BINS / STEP, ZEROS = 12, OUT = 8, IN = 16 };
+
+static float heard[WIDE_SLOTS * 3 * IN * WIDTH]; // [slot][re, im, re + im][channel][frame]
+
+/** early's channels at bins ρ, ρ + 3, … → their spectra. */
+static void hear_wide(int rho) {
+  for (int c = 0; c < IN; c += 2) {
+    for (int t = 0; t < BLOCK + 2; t += 4) {
+      for (int n = 0; n < ZEROS; n++) fft_in[n] = (Complex){all(0), all(0)};
+      for (int n = 0; n < ROWS; n++) {
+        const float *x = row(early, c, rho + STEP * n) + t;
+        fft_in[ZEROS + n] = (Complex){load(x), load(x + CHANNEL)};
+      }
+      const Complex *spectrum = fft(SHORT);
+      // Twice the spectra of the two; the halves are in the kernel.
+      ROLLED for (int k = 0; k < WIDE_SLOTS; k++) {
+        Complex a = spectrum[k], b = spectrum[k ? SHORT - k : 0];
+        V re[2] = {a.re + b.re, a.im + b.im}, im[2] = {a.im - b.im, b.re - a.re};
+        float *to = heard + (k * 3 * IN + c) * WIDTH + t;
+        for (int i = 0; i < 2; i++, to += WIDTH) {
+          store(to, re[i]);
+          store(to + IN * WIDTH, im[i]);
+          store(to + 2 * IN * WIDTH, re[i] + im[i]);
+        }
+      }
+    }
+  }
+}
+
+APART void run_wide(const TrunkKernels *trunk, float slope) {
+  static float product[3 * OUT * BLOCK], mixed[OUT / 2][SHORT * 2 * BLOCK];
+  carry(wide, OUT * HEIGHT, 4);
+  for (int rho = 0; rho < STEP; rho++) {
+    hear_wide(rho);
+    for (int k = 0; k < WIDE_SLOTS; k++) {
+      for (int part = 0; part < 3; part++) {
+        const float *x[IN];
+        for (int c = 0; c < IN; c++) x[c] = heard + ((k * 3 + part) * IN + c) * WIDTH;
+        mix(product + part * OUT * BLOCK, BLOCK, x, IN, 3, trunk->wide[k][part], OUT);
+      }
+      for (int o = 0; o < OUT; o += 2) {
+        for (int t = 0; t < BLOCK; t += 4) {
+          V re[2], im[2];
+          for (int i = 0; i < 2; i++) {
+            const float *p = product + (o + i) * BLOCK + t;
+            V a = load(p), b = load(p + OUT * BLOCK), both = load(p + 2 * OUT * BLOCK);
+            re[i] = a + b;
+            im[i] = both - a + b;
+          }
+          put_pair(mixed[o / 2] + t, SHORT, BLOCK, k, re, im);
+        }
+      }
+    }
+    for (int o = 0; o < OUT; o += 2) {
+      for (int t = 0; t < BLOCK; t += 4) {
+        const Complex *y = fft_inverse(SHORT, mixed[o / 2] + t, BLOCK);
+        for (int i = 0; i < 2; i++) {
+          V bias = all(trunk->weights->wide_bias[o + i]);
+          for (int n = 0; n < ROWS; n++) {
+            int bin = rho + STEP * n;
+            // The harmonic's frame t0 − 3; the level's first column is t0 − 4.
+            V harmonic = load(level_row(bin + SHIFTS[o + i]) + 1 + t);
+            V v = (i ? y[n].re : y[n].im) + bias + harmonic;
+            store(row(wide, o + i, bin) + WIDE_COLUMN + t, rectify(v, all(slope)));
+          }
+        }
+      }
+    }
+  }
+}
+
+void prepare_wide(TrunkKernels *to) {
+  const float *kernel = to->weights->wide_kernel;
+  for (int k = 0; k < WIDE_SLOTS; k++) {
+    static float parts[3][OUT * IN * 3];
+    clear(parts, sizeof parts);
+    for (int i = 0; i < OUT * IN * 25 * 3; i++) { // (out, in, frequency, time)
+      const float *turn = turns + 2 * (k * (i / 3 % 25) % SHORT) * (LONG / SHORT);
+      float value = kernel[i] / (2 * SHORT);
+      int at = i / 75 * 3 + i % 3;
+      parts[0][at] += value * turn[0];
+      parts[1][at] += value * turn[1];
+      parts[2][at] += value * (turn[0] - turn[1]);
+    }
+    for (int part = 0; part < 3; part++) pack(to->wide[k][part], parts[part], OUT, IN * 3);
+  }
+}
