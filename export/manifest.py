@@ -124,6 +124,34 @@ class ModelFile:
 
 
 @dataclass(frozen=True)
+class EngineFile:
+    """A model's weights for the engine, which computes the model's stages (``web/engine``)."""
+
+    model: str
+    """Key in ``export.catalog.MODELS``."""
+    path: str
+    bytes: int
+    sha256: str
+    weights: str
+    """As of a ``ModelFile``; so are the next four."""
+    checkpoint_sha256: str | None
+    epsilon: float
+    recipe: str
+    guards: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ModuleFile:
+    """The engine itself, in WebAssembly; ``EngineFile`` is written for exactly this one."""
+
+    path: str
+    bytes: int
+    sha256: str
+    relaxed: bool
+    """Whether it needs relaxed SIMD, and may round a product and its sum once."""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """The exported files of a folder, and the tools that made them."""
 
@@ -131,12 +159,39 @@ class Manifest:
     """Whole models, then the stages of each in running order."""
     versions: dict[str, str]
     """Tool name to version."""
+    engines: tuple[EngineFile, ...] = ()
+    """Weights for the engine, of the models that it holds."""
+    modules: tuple[ModuleFile, ...] = ()
+    """The engine, the fastest first; empty where there are no weights for it."""
     schema: int = SCHEMA
 
     @property
     def wholes(self) -> tuple[ModelFile, ...]:
         """The files that hold a whole model."""
         return tuple(file for file in self.files if file.stage is None)
+
+    @property
+    def everything(self) -> tuple[ModelFile | EngineFile, ...]:
+        """Every model file, then the weights for the engine."""
+        return (*self.files, *self.engines)
+
+    def engine_digests(self, model: str) -> dict[str, str]:
+        """SHA-256 over a model's weights and the engine, by how they are judged; empty without."""
+        weights = [one.sha256 for one in self.engines if one.model == model]
+        if not weights:
+            return {}
+        parts = "".join([*weights, *(module.sha256 for module in self.modules)])
+        return {
+            judged: hashlib.sha256(f"{judged} {parts}".encode()).hexdigest()
+            for judged in ("engine", "engine, streamed")
+        }
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 by path of everything that lies in the folder."""
+        return {one.path: one.sha256 for one in self.everything} | {
+            module.path: module.sha256 for module in self.modules
+        }
 
     def find(self, model: str, variant: str = "fp32") -> ModelFile:
         """The file of a whole model in a variant; KeyError names those that exist."""
@@ -177,7 +232,12 @@ class Manifest:
                 f"{path} has schema {found}, this tool reads {SCHEMA}; run `make export` again"
             )
         try:
-            return cls(tuple(map(_read_file, data["files"])), dict(data["versions"]))
+            return cls(
+                tuple(map(_read_file, data["files"])),
+                dict(data["versions"]),
+                tuple(map(_read_engine, data.get("engines", ()))),
+                tuple(ModuleFile(**_with_plain_name(one)) for one in data.get("modules", ())),
+            )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ManifestError(
                 f"{path} is not a manifest of this tool ({type(error).__name__}: {error}); "
@@ -202,12 +262,20 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _read_file(entry: dict[str, Any]) -> ModelFile:
+def _with_plain_name(entry: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise TypeError(f"a file is {entry!r}, expected an object")
-    fields = dict(entry)
-    if not re.fullmatch(r"\w[\w.-]*", fields["path"]):  # a path with folders could lead anywhere
-        raise ValueError(f"path {fields['path']!r} is not a plain file name")
+    if not re.fullmatch(r"\w[\w.-]*", entry["path"]):  # a path with folders could lead anywhere
+        raise ValueError(f"path {entry['path']!r} is not a plain file name")
+    return dict(entry)
+
+
+def _read_engine(entry: dict[str, Any]) -> EngineFile:
+    return EngineFile(**{**_with_plain_name(entry), "guards": tuple(entry["guards"])})
+
+
+def _read_file(entry: dict[str, Any]) -> ModelFile:
+    fields = _with_plain_name(entry)
     for key in ("inputs", "outputs"):
         fields[key] = tuple(
             TensorInfo(tensor["name"], tensor["dtype"], tuple(tensor["shape"]))

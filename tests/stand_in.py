@@ -40,6 +40,7 @@ RISE_FRAMES = 4
 PADS = [WINDOW // 2, WINDOW // 2 - 1]
 BINS = 3 * PITCHES
 CHANNELS = 16
+WIDE_CHANNELS = 8
 
 Tune = list[tuple[float, float, int, int]]
 """(start, end, MIDI pitch, voice) with times in seconds."""
@@ -162,6 +163,7 @@ CONSTANTS: dict[str, NDArray[np.generic]] = {
     "earlier": np.array([0, 0, 0, 0, 0, -RISE_FRAMES], np.int64),
     # From a pitch to the bin of its first overtone, twelve semitones above.
     "octave": np.array([0, 0, -36, 0, 0, 0, 36, 0], np.int64),
+    "wider": np.array([0, 0, 0, 0, 0, WIDE_CHANNELS - 1, 0, 0], np.int64),
     "more": np.array([0, 0, 0, 0, 0, CHANNELS - 2, 0, 0], np.int64),
     "weight": np.array(20, np.float32),
     "tiny": np.array(1e-12, np.float32),
@@ -232,14 +234,17 @@ STAGES: dict[str, Recipe] = {
     ),
     "first-norm": Recipe(_ENERGY, _FIRST_OUT, 0, [*_AMPLITUDE, *_FIRST_NODES]),
     "second-norm": Recipe(
-        {**_ENERGY, **_first(4, "first")}, _SECOND_OUT, 0, [*_AMPLITUDE, *_SECOND_NODES]
+        {**_ENERGY, **_first(4, "first")},
+        {**_SECOND_OUT, "wide": (1, WIDE_CHANNELS, BINS, "frames")},
+        0,
+        [*_AMPLITUDE, *_SECOND_NODES, ("Pad", ("amplitude", "wider"), "wide", {})],
     ),
     "features": Recipe(
-        {**_ENERGY, **_first(4, "first"), **_first(2, "second")},
+        {"wide": (1, WIDE_CHANNELS, BINS, "frames"), **_first(2, "second")},
         {"features": (1, CHANNELS, BINS, "frames"), **_FEATURE_OUT},
         0,
         [
-            *_AMPLITUDE,
+            ("Slice", ("wide", "zero", "one", "axis 1"), "amplitude", {}),
             ("Pad", ("amplitude", "octave"), "overtone", {}),
             ("Mul", ("overtone", "weight"), "loud", {}),
             ("Concat", ("amplitude", "loud"), "heard", {"axis": 1}),

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from export.manifest import FILE_NAME, Manifest, ModelFile, sha256_of
+from export.manifest import FILE_NAME, Manifest, sha256_of
 
 WEB = Path(__file__).parent
 NODE_MODULES = WEB / "node_modules"
@@ -35,25 +35,28 @@ class SiteError(ValueError):
 
 
 def read_models(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    """Read the stages of the page's models, and a manifest of only these.
+    """Read the stages of the page's models and the engine, and a manifest of only these.
 
     Raises ManifestError if there is no manifest, SiteError if a file is missing or is not the one
     that the manifest describes.
     """
     manifest = Manifest.read(folder)
-    kept: list[ModelFile] = []
-    contents = {}
-    for file in itertools.chain.from_iterable(map(manifest.find_stages, MODELS)):
-        path = folder / file.path
-        if not path.is_file():
-            raise SiteError(f"{path} is missing; run `make export` again")
-        if sha256_of(path) != file.sha256:
-            raise SiteError(f"{path} is not what {FILE_NAME} describes; run `make export` again")
-        contents[file.path] = path.read_bytes()
-        kept.append(file)
-    if not kept:
+    stages = tuple(itertools.chain.from_iterable(map(manifest.find_stages, MODELS)))
+    engines = tuple(file for file in manifest.engines if file.model in MODELS)
+    if not stages:
         raise SiteError(f"{folder} holds no stages of {', '.join(MODELS)}; run `make export` first")
-    return replace(manifest, files=tuple(kept)), contents
+    kept = replace(manifest, files=stages, engines=engines)
+    contents = {path: read_checked(folder / path, sha) for path, sha in kept.hashes.items()}
+    return kept, contents
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """Read a file that the manifest describes; SiteError if it is missing or another one."""
+    if not path.is_file():
+        raise SiteError(f"{path} is missing; run `make export` again")
+    if sha256_of(path) != sha256:
+        raise SiteError(f"{path} is not what {FILE_NAME} describes; run `make export` again")
+    return path.read_bytes()
 
 
 def site_files(models: Path) -> dict[str, bytes]:

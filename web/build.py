@@ -20,8 +20,10 @@ from web.compress import compress_files
 COUNTS = (2, 3, 4, 5, 6)
 """Numbers of timbres that the page offers."""
 
-OPTIONAL = frozenset(f"ort/{name}" for name in assets.RUNTIME["webgpu"])
+OPTIONAL = tuple(f"ort/{name}" for name in assets.RUNTIME["webgpu"])
 """Not saved for offline use: 27 MB that only the GPU needs."""
+REPLACED = ("ort/",)
+"""Not saved either where every model has the engine: only browsers without SIMD need it."""
 
 LATER = ("example/", *(f"models/{model}" for model in assets.MODELS[1:]))
 """Saved for offline use last, so that a run that starts meanwhile gets its own files first."""
@@ -49,7 +51,9 @@ def build_site(models: Path, out: Path, *, compressed: bool = False) -> list[str
     policy = _policy("'self' 'wasm-unsafe-eval'", "'self'")
     files["index.html"] = _page(head, scripts, policy)
     paths = sorted(files, key=lambda path: (path.startswith(LATER), path))
-    hashes = {path: [_integrity(files[path]), path not in OPTIONAL] for path in paths}
+    engines = sum(path.endswith(".engine") for path in paths)
+    spared = REPLACED if engines == len(assets.MODELS) else OPTIONAL
+    hashes = {path: [_integrity(files[path]), not path.startswith(spared)] for path in paths}
     version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
     files["sw.js"] = _render("sw.js", version=version, assets=_embed(list(hashes.items()))).encode()
     files[".nojekyll"] = b""  # GitHub Pages: take the files as they are

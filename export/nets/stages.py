@@ -10,9 +10,9 @@ StreamRunner and the page's Stream follow them. In running order:
     notes        energy, deviation                      → onset, frame, not yet divided by maximum
     first-norm   energy, deviation                      → first_means, first_variances
                    those of every frame                 → first_mean, first_variance
-    second-norm  energy, deviation, first_*             → second_means, second_variances
+    second-norm  energy, deviation, first_*             → second_means, second_variances, wide
                    those of every frame                 → second_mean, second_variance
-    features     energy, deviation, first_*, second_*   → features, feature_means, …variances
+    features     wide, second_*                         → features, feature_means, …variances
                    those of every frame                 → feature_mean, feature_variance (unbiased)
                    features beside a pitch              → cells
     embed        cells, feature_mean, feature_variance  → embedding
@@ -22,8 +22,9 @@ A chunk of audio begins on a multiple of 512 samples, and is finite and at most 
 beyond the recording's ends is feature_mean, so that it is zero once centred. A convolution of one
 pitch does not see its neighbours, so embeddings cost only where notes are.
 
-Why these: energies are kept, 252 floats a frame, so that the transform runs once; what the encoder
-computes between two norms would be 2000 to 4000 floats a frame, so it is computed again.
+Why these: energies are kept, 252 floats a frame, so that the transform runs once. Between two norms
+the encoder has 2000 to 4000 floats a frame. What leads to the first norm is computed again; what
+the second normalises (``wide``) is an output, for whoever has the room to keep it.
 """
 
 from __future__ import annotations
@@ -138,20 +139,21 @@ class SecondNorm(Encoding):
     """Energies → moments of each frame, by group of the encoder's second norm."""
 
     inputs: ClassVar = {**ENERGY, **FIRST}
-    outputs: ClassVar = ("second_means", "second_variances")
-    gathers: ClassVar = (Gather("moments", outputs, tuple(SECOND)),)
+    outputs: ClassVar = ("second_means", "second_variances", "wide")
+    gathers: ClassVar = (Gather("moments", outputs[:2], tuple(SECOND)),)
 
     def forward(
         self, energy: Tensor, deviation: Tensor, first_mean: Tensor, first_variance: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """(1, 1, 252, F), (1), (1, 4) twice → means, variances (1, 2, F)."""
-        return measure_moments(self.widen(energy, deviation, first_mean, first_variance), groups=2)
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(1, 1, 252, F), (1), (1, 4) twice → means, variances (1, 2, F), wide (1, 8, 252, F)."""
+        wide = self.widen(energy, deviation, first_mean, first_variance)
+        return (*measure_moments(wide, groups=2), wide)
 
 
 class Features(Encoding):
-    """Energies → what an embedding is made of, and its moments of each frame, by channel."""
+    """Before the second norm → what an embedding is made of, and its moments by channel."""
 
-    inputs: ClassVar = {**ENERGY, **FIRST, **SECOND}
+    inputs: ClassVar = {"wide": (1, 8, READ_BINS, "frames"), **SECOND}
     outputs: ClassVar = ("features", "feature_means", "feature_variances")
     gathers: ClassVar = (
         Gather("moments", outputs[1:], tuple(FEATURE), values=READ_BINS),
@@ -159,19 +161,12 @@ class Features(Encoding):
     )
 
     def forward(
-        self,
-        energy: Tensor,
-        deviation: Tensor,
-        first_mean: Tensor,
-        first_variance: Tensor,
-        second_mean: Tensor,
-        second_variance: Tensor,
+        self, wide: Tensor, second_mean: Tensor, second_variance: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """→ features (1, 16, 252, F), means, variances (1, 16, F)."""
+        """(1, 8, 252, F), (1, 2) twice → features (1, 16, 252, F), moments (1, 16, F)."""
         encoder = self.network.encoder
         norm = encoder.neck[0]
         assert isinstance(norm, GroupNorm)
-        wide = self.widen(energy, deviation, first_mean, first_variance)
         features = encoder.refine(norm.normalise(wide, second_mean, second_variance))
         return (features, *measure_moments(features, groups=features.shape[1]))
 

@@ -1,14 +1,17 @@
 /**
- * Streams recordings through a model in stages and compares with its whole file, both on
+ * Streams recordings through a model in stages, on `onnxruntime` or on `engine:WIDTH` (the third
+ * argument, WIDTH chunks at a time), and compares with its whole file on
  * onnxruntime-web in Node. Arguments: the folder of models, the model, and cases, each
  * FILE:CHUNK_FRAMES, where FILE holds float32 samples at 44 100 Hz. Prints one line of JSON a case.
  */
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
 import * as runtime from "../../web/node_modules/onnxruntime-web/dist/ort.node.min.mjs";
 import { gainFor, Listener, sanitise } from "../../web/lib/audio/audio.js";
+import { EngineStages } from "../../web/lib/engine/stages.js";
 import { findStages, thresholdsOf } from "../../web/lib/manifest.js";
 import { makeNotes, PITCHES } from "../../web/lib/notes/notes.js";
 import { spanOf } from "../../web/lib/notes/spans.js";
@@ -31,7 +34,7 @@ const engine = {
   }),
 };
 
-const [folder, model, ...cases] = process.argv.slice(2);
+const [folder, model, runs, ...cases] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync(resolve(folder, "manifest.json"), "utf8"));
 const files = findStages(manifest, model);
 const contents = new Map(files.map(({ stage, path }) => [stage, readFileSync(resolve(folder, path))]));
@@ -47,6 +50,23 @@ for (const one of cases) {
   console.log(JSON.stringify({ case: one, ...(await compare(samples, Number(chunkFrames))) }));
 }
 
+/** Runs on the engine, so many chunks at a time, where the third argument is `engine:WIDTH`. */
+async function openStages() {
+  if (runs === "onnxruntime") return new Stages(engine, files, contents);
+  const { modules, engines } = manifest;
+  const find = ({ path }) => readFileSync(resolve(folder, path));
+  const module = await WebAssembly.compile(find(modules.find((one) => !one.relaxed)));
+  const weights = find(engines.find((one) => one.model === model));
+  const stages = await EngineStages.open(module, weights, files, 1);
+  stages.width = Number(runs.split(":")[1]);
+  return stages;
+}
+
+/** A digest of what came out. */
+function digestOf({ onset, frame }) {
+  return createHash("sha256").update(onset).update(frame).digest("hex");
+}
+
 async function compare(samples, chunkFrames) {
   const source = {
     length: samples.length,
@@ -56,7 +76,7 @@ async function compare(samples, chunkFrames) {
   const expected = await runWhole(samples);
   const listener = await Listener.of(source, 44100);
   const reported = [];
-  const stages = new Stages(engine, files, contents);
+  const stages = await openStages();
   const note = async (pass, fraction) => void reported.push([pass, fraction]);
   const stream = new Stream(stages, listener, note, chunkFrames);
   const thresholds = thresholdsOf(files[0]);
@@ -65,7 +85,8 @@ async function compare(samples, chunkFrames) {
   const onNotes = (notes) => (provisional += notes.length);
   const found = await stream.listen({ keep, thresholds, onNotes });
   const { frames } = found;
-  const result = { frames, expectedFrames: expected.frame.dims[2], provisional };
+  const digest = digestOf(found);
+  const result = { digest, frames, expectedFrames: expected.frame.dims[2], provisional };
   for (const name of ["onset", "frame"]) result[name] = distance(found[name], expected[name].data);
   const [ours, theirs] = [found, { onset: expected.onset.data, frame: expected.frame.data }].map(
     ({ onset, frame }) => makeNotes(onset, frame, frames, thresholds),

@@ -46,17 +46,10 @@ def cases() -> dict[str, NDArray[np.float32]]:
     return clips
 
 
-@pytest.mark.parametrize("model", ["basicamt", "septimbre"])
-def test_streamed_in_chunks_is_the_whole(models: Path, tmp_path: Path, model: str) -> None:
-    if not NODE_MODULES.is_dir():
-        pytest.skip("needs web/node_modules: `npm --prefix web ci`")
-    arguments = []
-    for name, audio in cases().items():
-        audio.tofile(tmp_path / name)
-        arguments.append(f"{tmp_path / name}:{CHUNK}")
-    arguments.append(f"{tmp_path / 'music'}:1000")
+def run(models: Path, model: str, runs: str, arguments: list[str]) -> list[dict[str, Any]]:
+    """Each case's findings, on ``onnxruntime`` or on ``engine:WIDTH``."""
     done = subprocess.run(
-        ["node", str(SCRIPT), str(models), model, *arguments],
+        ["node", str(SCRIPT), str(models), model, runs, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -64,10 +57,38 @@ def test_streamed_in_chunks_is_the_whole(models: Path, tmp_path: Path, model: st
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert [one["case"] for one in found] == arguments
+    return found
+
+
+@pytest.mark.parametrize("runs", ["onnxruntime", "engine:1"])
+@pytest.mark.parametrize("model", ["basicamt", "septimbre"])
+def test_streamed_in_chunks_is_the_whole(
+    models: Path, tmp_path: Path, model: str, runs: str
+) -> None:
+    if not NODE_MODULES.is_dir():
+        pytest.skip("needs web/node_modules: `npm --prefix web ci`")
+    arguments = []
+    for name, audio in cases().items():
+        audio.tofile(tmp_path / name)
+        arguments.append(f"{tmp_path / name}:{CHUNK}")
+    arguments.append(f"{tmp_path / 'music'}:1000")
+    found = run(models, model, runs, arguments)
     for one in found:
         check(one, separated=model == "septimbre")
     assert max(one["notes"] for one in found) > 5
     assert max(one["provisional"] for one in found) > 0
+
+
+def test_the_result_does_not_depend_on_how_many_chunks_run_at_a_time(
+    models: Path, tmp_path: Path
+) -> None:
+    make_music(3.0)[0, 0].tofile(tmp_path / "music")
+    one, *others = (
+        run(models, "septimbre", f"engine:{width}", [f"{tmp_path / 'music'}:{CHUNK}"])
+        for width in (1, 2, 3, 4)
+    )
+    assert one[0]["notes"] > 5
+    assert all(other == one for other in others)
 
 
 def check(one: dict[str, Any], *, separated: bool) -> None:

@@ -2,8 +2,8 @@
 
 Every stage runs over chunks with its halo of frames on either side, cut off where the recording
 begins and ends. Its statistics of the whole recording are gathered in float64, as its ``gathers``
-in the manifest say. Energies (252 floats per frame), activations (168) and loudness are kept; other
-outputs are used chunk by chunk, and computed again where they are needed later.
+in the manifest say. Inputs of later stages are kept: energies (252 floats per frame), then what the
+encoder's second norm gets (2016); other outputs are used chunk by chunk.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class StreamRunner:
         """(1, 12, 84, frames): all pitches of a span, run one after the other as if in time."""
         maker, gather = self._find_cells()
         halo = stage.halo_frames or 0
-        total = values["energy"].shape[-1]
+        total = values[maker.inputs[0].name].shape[-1]
         first, last = max(span[0] - halo, 0), min(span[1] + halo, total)
         features = self._run(maker, values, (first, last))[gather.of[0]]
         width = span[1] - span[0] + 2 * halo

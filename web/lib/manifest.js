@@ -35,12 +35,23 @@ const SCHEMA = 2;
  */
 
 /** @typedef {{model: string, variant: string, stage: null, path: string}} WholeFile a whole model */
+/**
+ * @typedef {object} EngineFile a model's weights for the engine
+ * @property {string} model
+ * @property {string} path relative to the manifest
+ * @property {number} bytes
+ * @property {string} sha256
+ */
+
+/** @typedef {Omit<EngineFile, "model"> & {relaxed: boolean}} ModuleFile the engine itself */
 /** @typedef {{name: string, shape: (number | string)[]}} Tensor a string: as long as the input */
 
 /**
  * @typedef {object} Manifest
  * @property {number} schema
  * @property {(StageFile | WholeFile)[]} files
+ * @property {EngineFile[]} [engines]
+ * @property {ModuleFile[]} [modules] the fastest first
  */
 
 /**
@@ -59,7 +70,8 @@ export async function loadManifest(modelsUrl, signal) {
     if (manifest?.schema !== SCHEMA) {
       throw new Error(`its schema is ${manifest?.schema}, ${SCHEMA} is needed`);
     }
-    for (const { path } of manifest.files) {
+    const { files, engines = [], modules = [] } = manifest;
+    for (const { path } of [...files, ...engines, ...modules]) {
       // What has a folder in it could lead anywhere.
       if (typeof path !== "string" || !/^\w[\w.-]*$/.test(path)) throw new Error(`"${path}" is not a plain file name`);
     }
@@ -87,6 +99,20 @@ export function findStages({ files }, model) {
   if (found.length > 0) return found;
   const have = [...new Set(stages.map((one) => one.model))].join(", ") || "nothing";
   throw new TranscriptionError("model", `there is no ${model} here; there is ${have}`);
+}
+
+/**
+ * The engine that this browser can run, and a model's weights for it.
+ * @param {Manifest} manifest
+ * @param {string} model
+ * @param {{simd: boolean, relaxed: boolean}} can what its WebAssembly has
+ * @returns {{module: ModuleFile, weights: EngineFile} | string} or why there is none
+ */
+export function findEngine({ engines = [], modules = [] }, model, can) {
+  const weights = engines.find((one) => one.model === model);
+  if (!weights) return `this site has no weights of ${model} for the engine`;
+  const module = modules.find(({ relaxed }) => (relaxed ? can.relaxed : can.simd));
+  return module ? { module, weights } : "this browser's WebAssembly has no SIMD";
 }
 
 /**

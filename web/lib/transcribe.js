@@ -2,7 +2,8 @@
 
 import { WorkerClient } from "./worker/client.js";
 import { TranscriptionError } from "./errors.js";
-import { findStages, loadManifest, thresholdsOf } from "./manifest.js";
+import { hasRelaxedSimd, hasSimd } from "./engine/features.js";
+import { findEngine, findStages, loadManifest, thresholdsOf } from "./manifest.js";
 import { checkThresholds, PITCHES } from "./notes/notes.js";
 
 /**
@@ -34,8 +35,9 @@ import { checkThresholds, PITCHES } from "./notes/notes.js";
 /**
  * @typedef {object} RunOptions
  * @property {string} [model] "basicamt" (notes) or "septimbre" (notes by timbre)
- * @property {import("./worker/session.js").Backend} [backend]
- * @property {number} [threads]
+ * @property {"engine" | import("./worker/session.js").Backend} [backend] default: the engine,
+ *   where the manifest has weights for it and the browser SIMD; the others are onnxruntime-web
+ * @property {number} [threads] of onnxruntime-web, or workers of the engine
  * @property {"auto" | number} [tuning] how sharp the recording is, in cents; to be corrected.
  *   Default: "auto", which measures it, and corrects nothing if it is not clear
  * @property {(progress: import("./worker/worker.js").Progress) => void} [onProgress]
@@ -117,17 +119,36 @@ function takeWorker(options) {
  * @returns {Promise<import("./worker/worker.js").Needs>}
  * @throws {TranscriptionError} "download" or "model"
  */
-async function locate({ runtime = "ort/", model = "basicamt", backend = "wasm", ...options }) {
+async function locate({ runtime = "ort/", model = "basicamt", backend, ...options }) {
   const { threads, signal, embedded } = options;
   const models = new URL(options.models, location.href).href;
   const manifest = embedded?.manifest ?? (await loadManifest(models, signal));
   const files = findStages(manifest, model);
-  const contents = embedded
-    ? await Promise.all(files.map(({ path }) => embedded.readModel(path)))
-    : files.map(({ path }) => new URL(path, models).href);
-  const folder = new URL(runtime, location.href).href;
-  const runtimeFiles = embedded ? await embedded.readRuntime() : { folder };
-  return { files, contents, runtimeFiles, backend, threads };
+  /** @param {string} path */
+  const find = async (path) => (embedded ? embedded.readModel(path) : new URL(path, models).href);
+  const can = { simd: hasSimd(), relaxed: hasRelaxedSimd() };
+  const found = backend === undefined || backend === "engine" ? findEngine(manifest, model, can) : "";
+  if (typeof found !== "string") {
+    const { module, weights } = found;
+    const engine = {
+      module: { ...module, content: await find(module.path) },
+      weights: { ...weights, content: await find(weights.path) },
+    };
+    /** @type {import("./worker/session.js").Backend} */
+    const spared = "wasm";
+    return { files, contents: [], runtimeFiles: {}, backend: spared, threads, engine, note: "" };
+  }
+  return {
+    files,
+    contents: await Promise.all(files.map(({ path }) => find(path))),
+    runtimeFiles: embedded
+      ? await embedded.readRuntime()
+      : { folder: new URL(runtime, location.href).href },
+    backend: backend === "webgpu" ? backend : "wasm",
+    threads,
+    engine: null,
+    note: backend === "engine" ? found : "",
+  };
 }
 
 /**

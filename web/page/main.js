@@ -97,8 +97,8 @@ function onProgress({ stage, done, total }) {
 /** Where the files are, and what the visitor chose to run. */
 async function choices() {
   const model = MODELS[chosen("mode") === "timbre" ? "timbre" : "together"];
-  /** @type {import("../lib/worker/session.js").Backend} */
-  const backend = element("backend", HTMLSelectElement).value === "webgpu" ? "webgpu" : "wasm";
+  /** @type {"webgpu" | undefined} of the CPU, whatever is best */
+  const backend = element("backend", HTMLSelectElement).value === "webgpu" ? "webgpu" : undefined;
   return { ...(await place), model, backend };
 }
 

@@ -50,14 +50,21 @@ function summary(notes, timbres) {
   });
 }
 
+/** @param {import("../lib/worker/worker.js").RunFacts} facts */
+function nameRuntime({ backend, relaxed }) {
+  if (backend === "engine") return text(relaxed ? "engine_relaxed" : "engine");
+  return backend === "webgpu" ? "WebGPU" : "WebAssembly";
+}
+
 /**
  * The model, the runtime, the recording's length and the time taken.
  * @param {import("../lib/worker/worker.js").RunFacts} facts
  */
-function showFacts({ model, backend, threads, stalled, audioSeconds, computeSeconds }) {
+function showFacts(facts) {
+  const { model, threads, stalled, audioSeconds, computeSeconds } = facts;
   const speed = audioSeconds / Math.max(0.001, computeSeconds);
   const runtime = [
-    backend === "webgpu" ? "WebGPU" : "WebAssembly",
+    nameRuntime(facts),
     threads > 1 ? text("threads", { count: threads }) : text(stalled ? "stalled" : "one_thread"),
   ];
   const rows = [

@@ -4,70 +4,43 @@
  */
 
 import { messageOf, TranscriptionError } from "../errors.js";
+import { Plan, sizeOf } from "./plan.js";
 
 /** @typedef {Record<string, Float32Array<ArrayBuffer>>} Values by name */
-/** @typedef {import("../manifest.js").Gather} Gather */
 
 /**
- * Cost of each stage: milliseconds for a second of audio (onnxruntime-web 1.30.0 in Node, one thread
- * of a shared machine, 2026-11). Only the weights of the progress depend on it.
+ * Cost of each stage: milliseconds for ten seconds of audio (the engine in Node 20, one thread of a
+ * shared machine, 2026-11). Only the weights of the progress depend on it.
  * @type {Readonly<Record<string, number>>}
  */
 export const STAGE_COSTS = Object.freeze({
-  ears: 10,
-  notes: 100,
-  "first-norm": 20,
-  "second-norm": 75,
-  features: 115,
+  ears: 5,
+  notes: 36,
+  "first-norm": 8,
+  "second-norm": 16,
+  features: 48,
 });
 
-/** Opens the stages of one model, one at a time. */
-export class Stages {
+/**
+ * Runs the stages of one model: these, or the engine's (engine/stages.js).
+ * @typedef {Plan & {
+ *   width: number,
+ *   use: <T>(name: string, task: (run: (inputs: Values) => Promise<Values>) => Promise<T>) => Promise<T>,
+ * }} StageRunner `width`: chunks that are run at a time
+ */
+
+/** Opens the stages of one model on onnxruntime-web, one at a time. */
+export class Stages extends Plan {
   /**
-   * @param {import("../worker/session.js").Engine} engine
+   * @param {import("../worker/session.js").OnnxRuntime} runtime
    * @param {import("../manifest.js").StageFile[]} files
    * @param {Map<string, Uint8Array>} contents by the stages' names
    */
-  constructor(engine, files, contents) {
-    this._engine = engine;
-    this._files = files;
+  constructor(runtime, files, contents) {
+    super(files);
+    this._runtime = runtime;
     this._contents = contents;
-  }
-
-  /** The stages' names, in running order. */
-  get names() {
-    return this._files.map((one) => one.stage);
-  }
-
-  /** @param {string} name */
-  has(name) {
-    return this.names.includes(name);
-  }
-
-  /** @param {string} name @returns {number} frames that a stage reads to either side */
-  haloOf(name) {
-    return this._find(name).halo_frames;
-  }
-
-  /** @param {string} name @returns {string[]} what a stage reads */
-  inputsOf(name) {
-    return this._find(name).inputs.map((one) => one.name);
-  }
-
-  /**
-   * A stage's statistics of the whole recording, by kind.
-   * @param {string} name
-   * @param {Gather["kind"]} kind
-   * @returns {Gather[]}
-   */
-  gathersOf(name, kind) {
-    return this._find(name).gathers.filter((one) => one.kind === kind);
-  }
-
-  /** @param {string} name @param {string} output @returns {number} rows of a value: channels, groups */
-  rowsOf(name, output) {
-    const shape = this._find(name).outputs.find((one) => one.name === output)?.shape ?? [];
-    return sizeOf(shape, 1);
+    this.width = 1;
   }
 
   /**
@@ -79,26 +52,14 @@ export class Stages {
    * @throws {TranscriptionError} "runtime", "memory" or "model"
    */
   async use(name, task) {
-    const file = this._find(name);
+    const file = this.find(name);
     const content = this._contents.get(name) ?? new Uint8Array(0);
-    const { runtime, session } = await this._engine.open(content);
+    const { runtime, session } = await this._runtime.open(content);
     try {
       return await task((inputs) => run(runtime, session, file, inputs));
     } finally {
       await session.release();
     }
-  }
-
-  /** @param {string} name */
-  _find(name) {
-    const file = this._files.find((one) => one.stage === name);
-    if (!file) {
-      throw new TranscriptionError(
-        "model",
-        `this model has no stage ${name}; run \`make export\` again`,
-      );
-    }
-    return file;
   }
 }
 
@@ -138,14 +99,6 @@ async function run(runtime, session, file, inputs) {
     values[name] = data;
   }
   return values;
-}
-
-/**
- * @param {(number | string)[]} shape
- * @param {number} frames the size of a dimension without a number
- */
-function sizeOf(shape, frames) {
-  return shape.reduce((/** @type {number} */ size, n) => size * (typeof n === "string" ? frames : n), 1);
 }
 
 /** @param {unknown} error */

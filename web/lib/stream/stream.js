@@ -9,8 +9,9 @@
  *
  * Memory for an hour: energies 312 MB, until the last pass has used them; activations 208 MB;
  * features and then embeddings of the spans needed, 192 and 48 bytes per frame of a pitch. Between
- * two norms the encoder's values are ten times the energies, so they are computed again in every
- * pass; embeddings needed later (after thresholds moved far) are computed from the audio again.
+ * two norms the encoder's values are ten times the energies: those before its second norm are kept
+ * for the first minutes (WIDE_BYTES), the others are computed again in every pass. Embeddings needed
+ * later (after thresholds moved far) are computed from the audio again.
  */
 
 import { ChunkedRows, copyRows, planChunks } from "./chunks.js";
@@ -33,6 +34,10 @@ import { Tuning } from "./tuning.js";
 
 /** Frames of a chunk, 6 s: shorter ones repeat more of their halos, longer ones take more memory. */
 const CHUNK_FRAMES = 512;
+/** Values of a frame before the encoder's second norm: eight channels. */
+const WIDE_ROWS = 8 * BINS;
+/** How much of them is kept until the features need it: three minutes. */
+const WIDE_BYTES = 128e6;
 /** The passes that notes need, in running order. */
 export const NOTE_PASSES = Object.freeze(["ears", "notes"]);
 /** Samples of a frame, at the rate of the networks' input. */
@@ -43,7 +48,7 @@ const SHORTEST_SAMPLES = 4096;
 /** One recording on its way through a network. */
 export class Stream {
   /**
-   * @param {import("./stages.js").Stages} stages
+   * @param {import("./stages.js").StageRunner} stages
    * @param {import("../audio/audio.js").Listener} listener
    * @param {(pass: string, fraction: number) => Promise<void>} onChunk called and
    *   awaited before each pass and after every chunk; it throws to stop
@@ -58,6 +63,7 @@ export class Stream {
     /** Frames of the recording. */
     this.frames = 0;
     this._energies = new ChunkedRows(BINS, 0, chunkFrames);
+    this._wide = new ChunkedRows(WIDE_ROWS, 0, chunkFrames);
     /** Whether the recording holds only noise or hum; known if `skipNoise` was set. */
     this.isNoise = false;
     this._begin();
@@ -72,6 +78,7 @@ export class Stream {
     this._samples = Math.max(SHORTEST_SAMPLES, this._listener.length);
     this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
     this._energies = new ChunkedRows(BINS, this.frames, this._chunkFrames);
+    this._wide = new ChunkedRows(WIDE_ROWS, this.frames, this._chunkFrames);
   }
 
   /** The embeddings that are kept. */
@@ -135,14 +142,37 @@ export class Stream {
     const chunks = this._chunks(last).filter(
       ({ start, end }) => !known || batches.some((batch) => batch.start < end && start < batch.end),
     );
-    await this._hear(chunks);
+    const widened = this._chunks("second-norm").filter(({ start, end }) =>
+      chunks.some(({ from, to }) => start < to && from < end),
+    );
+    await this._hear(widened);
     for (const pass of timbrePasses(this._stages)) {
-      if (pass !== last && !known) await this._pass(pass, this._chunks(pass), () => {});
+      if (pass !== last && !known) await this._pass(pass, this._chunks(pass), this._keepWide);
     }
-    await this._pass(last, chunks, (chunk, outputs) => {
-      for (const batch of batches) batch.gather(outputs.features, chunk);
-      this._energies.dropBefore(chunk.end - this._stages.haloOf(last));
-    });
+    const seen = this._stages.haloOf(last);
+    const heard = seen + this._stages.haloOf("second-norm");
+    const isMissing = (/** @type {Chunk} */ { start }) => !this._wide.has(start / this._chunkFrames);
+    const runLast = async (/** @type {(inputs: Values) => Promise<Values>} */ widen) => {
+      const shared = this._sharedBy("second-norm");
+      const read = async (/** @type {Chunk} */ { from, to }) => {
+        for (const chunk of widened) {
+          if (chunk.start < to && from < chunk.end && isMissing(chunk)) {
+            const energy = this._energies.read(chunk.from, chunk.to);
+            this._wide.put(chunk, (await widen({ energy, ...shared })).wide);
+          }
+        }
+        return { wide: this._wide.read(from, to) };
+      };
+      const take = (/** @type {Chunk} */ chunk, /** @type {Values} */ outputs) => {
+        for (const batch of batches) batch.gather(outputs.features, chunk);
+        this._wide.dropBefore(chunk.end - seen);
+        this._energies.dropBefore(chunk.end - heard);
+      };
+      await this._pass(last, chunks, take, read);
+    };
+    if (widened.some(isMissing)) await this._stages.use("second-norm", runLast);
+    else await runLast(() => Promise.reject(new Error("everything is kept")));
+    this._wide.dropBefore(Infinity);
     this._energies.dropBefore(Infinity);
     const { feature_mean, feature_variance } = this._whole;
     await this._stages.use("embed", async (run) => {
@@ -219,19 +249,32 @@ export class Stream {
     return planChunks(this.frames, this._chunkFrames, this._stages.haloOf(stage));
   }
 
+  /** Keep what features will be made of, up to WIDE_BYTES. */
+  _keepWide = (/** @type {Chunk} */ chunk, /** @type {Values} */ { wide }) => {
+    if (wide && 4 * WIDE_ROWS * chunk.end <= WIDE_BYTES) this._wide.put(chunk, wide);
+  };
+
+  /** @param {string} stage @returns {Values} what it reads of the whole recording */
+  _sharedBy(stage) {
+    const names = this._stages.inputsOf(stage).filter((name) => name in this._whole);
+    return Object.fromEntries(names.map((name) => [name, this._whole[name]]));
+  }
+
   /**
-   * Run a stage that reads energies, and gather the moments that are not known yet.
+   * Run a stage, and gather the moments that are not known yet.
    * @param {string} stage
    * @param {Chunk[]} chunks all of the recording's, where there are moments to gather
    * @param {(chunk: Chunk, outputs: Values) => void} take
+   * @param {(chunk: Chunk) => Promise<Values>} [readFrames] default: the energies
    */
-  async _pass(stage, chunks, take) {
-    const names = this._stages.inputsOf(stage).filter((name) => name !== "energy");
-    const shared = Object.fromEntries(names.map((name) => [name, this._whole[name]]));
-    const read = async (/** @type {Chunk} */ { from, to }) => ({
-      energy: this._energies.read(from, to),
-      ...shared,
-    });
+  async _pass(
+    stage,
+    chunks,
+    take,
+    readFrames = async ({ from, to }) => ({ energy: this._energies.read(from, to) }),
+  ) {
+    const shared = this._sharedBy(stage);
+    const read = async (/** @type {Chunk} */ chunk) => ({ ...(await readFrames(chunk)), ...shared });
     const unknown = this._stages
       .gathersOf(stage, "moments")
       .filter(({ gives }) => !(gives[0] in this._whole))
@@ -262,17 +305,27 @@ export class Stream {
   async _run(stage, chunks, read, take) {
     await this._onChunk(stage, 0);
     await this._stages.use(stage, async (run) => {
-      for (const [index, chunk] of chunks.entries()) {
-        take(chunk, await run(await read(chunk)));
-        await this._onChunk(stage, (index + 1) / chunks.length);
+      /** @type {Promise<Values>[]} outputs of the next chunks, in order */
+      const running = [];
+      let taken = 0;
+      const takeNext = async () => {
+        take(chunks[taken], await /** @type {Promise<Values>} */ (running.shift()));
+        await this._onChunk(stage, ++taken / chunks.length);
+      };
+      for (const chunk of chunks) {
+        const outputs = run(await read(chunk));
+        outputs.catch(() => {}); // thrown when it is this chunk's turn
+        running.push(outputs);
+        if (running.length >= this._stages.width) await takeNext();
       }
+      while (running.length > 0) await takeNext();
     });
   }
 }
 
 /**
  * The passes over the energies that embeddings need, in running order.
- * @param {import("./stages.js").Stages} stages
+ * @param {import("./stages.js").StageRunner} stages
  */
 export function timbrePasses(stages) {
   return stages.names.filter((name) => stages.gathersOf(name, "moments").length > 0);

@@ -26,7 +26,7 @@ const MOST_FRAMES = 1e6;
 
 export class Transcript {
   /**
-   * @param {import("./stages.js").Stages} stages
+   * @param {import("./stages.js").StageRunner} stages
    * @param {import("../audio/audio.js").Listener} listener
    */
   constructor(stages, listener) {

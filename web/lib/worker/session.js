@@ -5,7 +5,7 @@ import { messageOf, TranscriptionError } from "../errors.js";
 import { areRecommended } from "../manifest.js";
 
 /** @typedef {typeof import("onnxruntime-web")} Runtime */
-/** @typedef {"wasm" | "webgpu"} Backend */
+/** @typedef {"wasm" | "webgpu"} Backend of onnxruntime-web */
 /** @typedef {{backend: Backend, note: string}} Choice and why it is not what was asked for */
 
 /**
@@ -62,7 +62,7 @@ export async function chooseBackend(wanted, runtimeFiles, files) {
 }
 
 /** onnxruntime-web, loaded once for any number of models. */
-export class Engine {
+export class OnnxRuntime {
   /**
    * Load the runtime; if WebGPU's does not load, the CPU's, with a note.
    *
@@ -73,13 +73,13 @@ export class Engine {
    *   isolation allow
    * @param {(bytes: number) => void} options.onBytes called with the size of every piece of
    *   WebAssembly that arrives
-   * @returns {Promise<Engine>}
+   * @returns {Promise<OnnxRuntime>}
    * @throws {TranscriptionError} "download" or "runtime"
    */
   static async load({ files, choice, threads, onBytes }) {
-    const engine = new Engine(files, threads, onBytes);
-    await engine._load(choice.backend, choice.note);
-    return engine;
+    const loaded = new OnnxRuntime(files, threads, onBytes);
+    await loaded._load(choice.backend, choice.note);
+    return loaded;
   }
 
   /**
@@ -104,7 +104,7 @@ export class Engine {
   }
 
   /**
-   * A session of a model; the first starts the runtime. If WebGPU cannot make it, the engine
+   * A session of a model; the first starts the runtime. If WebGPU cannot make it, this
    * changes to the CPU; if threads cannot make the first, it changes to one thread.
    *
    * @param {Uint8Array} model

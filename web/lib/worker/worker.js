@@ -4,19 +4,29 @@
  */
 
 import { Listener } from "../audio/audio.js";
-import { checkHash, download } from "./download.js";
 import { messageOf, TranscriptionError } from "../errors.js";
-import { chooseBackend, Engine, RUNTIME_FILES } from "./session.js";
-import { Stages } from "../stream/stages.js";
+import { makeReady } from "./ready.js";
 import { Transcript } from "../stream/transcript.js";
+
+/**
+ * @typedef {object} Part a file that is fetched and checked
+ * @property {string} path
+ * @property {number} bytes
+ * @property {string} sha256
+ * @property {string | Uint8Array<ArrayBuffer>} content its URL, or the file itself
+ */
+
+/** @typedef {{module: Part & {relaxed: boolean}, weights: Part}} EngineParts */
 
 /**
  * @typedef {object} Needs the needs of a run, for any recording
  * @property {import("../manifest.js").StageFile[]} files
- * @property {string[] | Uint8Array<ArrayBuffer>[]} contents their URLs, or the files themselves
+ * @property {(string | Uint8Array<ArrayBuffer>)[]} contents their URLs, or the files themselves
  * @property {import("./session.js").RuntimeFiles} runtimeFiles
  * @property {import("./session.js").Backend} backend
  * @property {number} [threads]
+ * @property {EngineParts | null} engine what runs; null: onnxruntime-web
+ * @property {string} note why it is not the requested backend; empty if it is
  */
 
 /** @typedef {{task: "prepare", id: number} & Needs} PrepareRequest for a recording to come */
@@ -57,7 +67,8 @@ import { Transcript } from "../stream/transcript.js";
  * @typedef {object} RunFacts
  * @property {string} model
  * @property {string} variant
- * @property {import("./session.js").Backend} backend that ran
+ * @property {import("./session.js").Backend | "engine"} backend that ran
+ * @property {boolean} relaxed whether the engine ran on relaxed SIMD
  * @property {number} threads
  * @property {string} fallback why it is not the requested backend; empty if it is
  * @property {boolean} stalled whether threads did not start, so that only one ran
@@ -71,9 +82,12 @@ import { Transcript } from "../stream/transcript.js";
 /** Milliseconds between two reports of a download. */
 const REPORT_MS = 100;
 
+/** Samples of a frame, at the rate of the networks' input. */
+const FRAME_SAMPLES = 512;
+
 /** @type {Transcript | null} */
 let transcript = null;
-/** The engine and the files of a run, loaded once per worker. @type {ReturnType<typeof makeReady> | null} */
+/** The engine and the files of a run, loaded once per worker. @type {Promise<import("./ready.js").Ready> | null} */
 let ready = null;
 /** The request that download progress is reported to, which may not have begun it; 0: none. */
 let runId = 0;
@@ -112,42 +126,25 @@ async function serve(request) {
 
 /** @param {PrepareRequest} request */
 async function prepare(request) {
-  const { engine, contents } = await getReady(request);
-  // The runtime compiles with its first session.
-  const { session } = await engine.open([...contents.values()][0]);
-  await session.release();
+  await (await getReady(request)).compile();
   reply({ id: request.id, result: null });
 }
 
 /** @param {Needs} needs */
 function getReady(needs) {
-  ready ??= makeReady(needs).catch((error) => {
+  ready ??= makeReady(needs, countTo).catch((error) => {
     ready = null; // so that the next attempt starts afresh
     throw error;
   });
   return ready;
 }
 
-/** @param {Needs} needs */
-async function makeReady({ files, contents, runtimeFiles, backend, threads }) {
-  const choice = await chooseBackend(backend, runtimeFiles, files);
-  let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
-  // The size as built: a host that compresses it announces another length.
-  if (runtimeFiles.folder) total += RUNTIME_FILES[choice.backend].wasmBytes;
-  const onBytes = countTo(total);
-  const [engine, fetched] = await Promise.all([
-    Engine.load({ files: runtimeFiles, choice, threads, onBytes }),
-    fetchStages(files, contents, onBytes),
-  ]);
-  return { engine, contents: fetched };
-}
-
 /** @param {RunRequest} request */
 async function run(request) {
   const { id, files, thresholds, keepOvertones, separate, tuning } = request;
   const listener = await Listener.of({ ...request.recording, read: askForAudio }, files[0].rate_hz);
-  const { engine, contents } = await getReady(request);
-  const stages = new Stages(engine, files, contents);
+  const { open, facts: runtimeFacts } = await getReady(request);
+  const stages = await open(Math.ceil(listener.length / FRAME_SAMPLES));
   const startedMs = performance.now();
   const made = new Transcript(stages, listener);
   transcript = made;
@@ -163,10 +160,7 @@ async function run(request) {
   const facts = {
     model: files[0].model,
     variant: files[0].variant,
-    backend: engine.backend,
-    threads: engine.threads,
-    fallback: engine.note,
-    stalled: engine.stalled,
+    ...runtimeFacts(),
     audioSeconds: listener.seconds,
     computeSeconds: (performance.now() - startedMs) / 1000,
     repairedSamples: listener.repaired,
@@ -240,23 +234,4 @@ function countTo(total) {
     toldMs = now;
     reply({ id: runId, progress: { stage: "download", done, total: Math.max(done, total) } });
   };
-}
-
-/**
- * @param {import("../manifest.js").StageFile[]} files
- * @param {Needs["contents"]} contents
- * @param {(bytes: number) => void} onBytes
- * @returns {Promise<Map<string, Uint8Array<ArrayBuffer>>>} by the stages' names
- */
-async function fetchStages(files, contents, onBytes) {
-  const fetched = await Promise.all(
-    files.map(async ({ stage, path, sha256 }, i) => {
-      const content = contents[i];
-      if (typeof content !== "string") return /** @type {const} */ ([stage, content]);
-      const bytes = await download(content, onBytes);
-      await checkHash(bytes, sha256, path);
-      return /** @type {const} */ ([stage, bytes]);
-    }),
-  );
-  return new Map(fetched);
 }
