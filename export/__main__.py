@@ -7,24 +7,27 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from export.build import Key, build, file_name, list_keys
+from export.build import STAGES_VARIANT, Key, build, file_name, list_keys
 from export.catalog import BASELINES, EPSILON, MODELS
 from export.describe import Source, make_recipe, tool_versions
 from export.graph.constants import ConstantLostError
+from export.layout import EngineError
 from export.load.sources import Weights, choose_source, choose_weights
 from export.manifest import (
     FILE_NAME,
     SHIPPED,
+    EngineFile,
     Manifest,
     ManifestError,
     ModelFile,
@@ -33,6 +36,12 @@ from export.manifest import (
 )
 from export.options import Options
 from export.prove import NumberError
+from export.variants.engine import (
+    build_engine,
+    copy_modules,
+    engine_name,
+    engine_recipe,
+)
 
 OPSETS = range(18, 22)
 """The exporter writes 18 or newer, onnxruntime-web 1.18.0 reads up to 21."""
@@ -138,19 +147,48 @@ def export(
             recipe = make_recipe(Source(model, key.variant, key.stage, source, options))
             if force or not _is_current(entries.get(file_name(model, key)), recipe, out):
                 stale.setdefault(name, []).append(key)
+    engines = {file.path: file for file in before.engines} if before else {}
+    stale_engines = [
+        name
+        for name, source in weights.items()
+        if _has_engine(name, options)
+        if force
+        or not _is_current(
+            engines.get(engine_name(MODELS[name])),
+            engine_recipe(MODELS[name], source, options),
+            out,
+        )
+    ]
     fresh: set[str] = set()
-    if stale:
+    if stale or stale_engines:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=out) as folder:
             for file in _build_all(stale, weights, options, Path(folder), console):
                 entries[file.path] = file
                 fresh.add(file.path)
-            manifest = _collect(entries, before, fresh)
+            for name in stale_engines:
+                engines.pop(engine_name(MODELS[name]), None)
+                try:
+                    built = build_engine(MODELS[name], weights[name], options, Path(folder))
+                except EngineError as error:
+                    console.print(f"{name}: no file for the engine: {error}")
+                    continue
+                engines[built.path] = built
+                fresh.add(built.path)
+            manifest = _collect(entries, before, fresh, engines)
+            if manifest.engines:
+                manifest = replace(manifest, modules=copy_modules(Path(folder)))
             (Path(folder) / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
-            for name in [*sorted(fresh), FILE_NAME]:
+            modules = [module.path for module in manifest.modules]
+            for name in [*sorted(fresh), *modules, FILE_NAME]:
                 (Path(folder) / name).replace(out / name)
             _remove_unlisted(out, manifest)
     return Manifest.read(out), fresh
+
+
+def _has_engine(name: str, options: Options) -> bool:
+    """Whether weights for the engine are made: with a model's stages, in the fast form."""
+    return bool(MODELS[name].stages) and STAGES_VARIANT in options.variants and options.fast
 
 
 def _build_all(
@@ -181,14 +219,19 @@ def _read_previous(out: Path) -> Manifest | None:
         return None
 
 
-def _is_current(entry: ModelFile | None, recipe: str, out: Path) -> bool:
+def _is_current(entry: ModelFile | EngineFile | None, recipe: str, out: Path) -> bool:
     if entry is None or entry.recipe != recipe:
         return False
     path = out / entry.path
     return path.is_file() and sha256_of(path) == entry.sha256
 
 
-def _collect(entries: dict[str, ModelFile], before: Manifest | None, fresh: set[str]) -> Manifest:
+def _collect(
+    entries: dict[str, ModelFile],
+    before: Manifest | None,
+    fresh: set[str],
+    engines: Mapping[str, EngineFile] = MappingProxyType({}),
+) -> Manifest:
     """Keep another entry only if these tools made it, and still can."""
     same_tools = before is not None and before.versions == tool_versions()
     kept = [
@@ -197,7 +240,10 @@ def _collect(entries: dict[str, ModelFile], before: Manifest | None, fresh: set[
         if path in fresh
         or (same_tools and file.model in MODELS and file.variant in get_args(Variant))
     ]
-    return Manifest(tuple(sorted(kept, key=_position)), tool_versions())
+    order = [engine_name(model) for model in MODELS.values()]
+    kept_engines = [engines[path] for path in order if path in engines]
+    kept_engines = [file for file in kept_engines if file.path in fresh or same_tools]
+    return Manifest(tuple(sorted(kept, key=_position)), tool_versions(), tuple(kept_engines))
 
 
 def _position(file: ModelFile) -> tuple[bool, int, int, int]:
@@ -214,8 +260,8 @@ def _position(file: ModelFile) -> tuple[bool, int, int, int]:
 
 def _remove_unlisted(out: Path, manifest: Manifest) -> None:
     """Remove files that the manifest no longer names, and leftovers of a killed run."""
-    listed = {file.path for file in manifest.files}
-    for path in out.glob("*.onnx"):
+    listed = {file.path for file in manifest.everything}
+    for path in (*out.glob("*.onnx"), *out.glob("*.engine")):
         if path.name not in listed:
             path.unlink()
     for folder in out.glob(".new-*"):
@@ -240,11 +286,15 @@ def print_table(
             file.weights,
             "made" if file.path in fresh else "kept",
         )
+    for engine in manifest.engines:
+        size = f"{engine.bytes:,}".replace(",", " ")
+        state = "made" if engine.path in fresh else "kept"
+        table.add_row(engine.path, size, "", "", engine.weights, state)
     console.print(table)
     if verbose:
-        for file in manifest.files:
-            console.print(f"\n{file.path}: constants that came through every step", style="bold")
-            for guard in file.guards:
+        for listed in manifest.everything:
+            console.print(f"\n{listed.path}: constants that came through every step", style="bold")
+            for guard in listed.guards:
                 console.print(f"  {guard}")
 
 

@@ -95,6 +95,13 @@ def trace(
     )
 
 
+def list_constants(network: nn.Module, inputs: Shapes) -> tuple[Constant, ...]:
+    """The stock of a network's constants, batch normalisations folded, without writing a graph."""
+    with torch.no_grad(), _quiet():
+        example = make_example(inputs, EXAMPLE_SIZES)
+        return tuple(take_stock(torch.export.export(fold_batch_norms(network), example)))
+
+
 class Affine(nn.Module):
     """A trained batch normalisation as a scale and a shift per channel."""
 
