@@ -1,0 +1,146 @@
+"""Runs the engine's stages: in Node, and natively under sanitizers; and what they should give.
+
+Requests are records of uint32 and float32: the stage's number in ``STAGES``, how many inputs it
+has, and of each its length and values. Replies are every output's values, one after the other.
+"""
+
+from __future__ import annotations
+
+import copy
+import struct
+import subprocess
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from export.catalog import EPSILON, MODELS
+from export.load.network import load_network
+from export.load.sources import from_bundle
+from export.nets.stages import STAGES, Stage, cut, run_stages
+from export.variants.engine import write_engine
+from verify.compare import Array
+from web.engine.build import FOLDER, define_layout, list_sources
+
+HERE = Path(__file__).parent
+NAMES = tuple(STAGES)
+FLAGS = ("-std=c17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-ffp-contract=off")
+SANITIZERS = (
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+)
+
+
+class Case(NamedTuple):
+    """A stage, what it gets in float32, and what PyTorch makes of that in float64."""
+
+    stage: str
+    inputs: dict[str, Array]
+    truth: dict[str, Array]
+
+
+@cache
+def open_network(name: str) -> torch.nn.Module:
+    """A model's network with the bundled weights."""
+    weights = from_bundle(MODELS[name])
+    assert weights is not None
+    return load_network(MODELS[name], weights.path, EPSILON).get_submodule("network")
+
+
+@cache
+def open_stages(name: str) -> dict[str, Stage]:
+    """Its stages, in float64."""
+    return cut(copy.deepcopy(open_network(name)).double(), MODELS[name].stages)
+
+
+def write_weights(name: str, folder: Path) -> Path:
+    """A model's weights for the engine."""
+    path = folder / f"{name}.engine"
+    write_engine(open_network(name), path)
+    return path
+
+
+def make_cases(name: str, audio: Array) -> Iterator[Case]:
+    """Every stage of a model on a recording (samples): inputs as the stages before give them."""
+    stages = open_stages(name)
+    values = run_stages(stages, torch.from_numpy(audio).double().reshape(1, 1, -1))
+    for stage, network in stages.items():
+        inputs = {key: values[key].float() for key in network.inputs}
+        with torch.no_grad():
+            outputs = network(*(value.double() for value in inputs.values()))
+        yield Case(
+            stage,
+            {key: value.numpy() for key, value in inputs.items()},
+            {key: y.numpy() for key, y in zip(network.outputs, outputs, strict=True)},
+        )
+
+
+def write_requests(cases: Iterable[Case], path: Path) -> None:
+    """Write what ``run.mjs`` and ``native.c`` read."""
+    with path.open("wb") as file:
+        for case in cases:
+            file.write(struct.pack("<2I", NAMES.index(case.stage), len(case.inputs)))
+            for value in case.inputs.values():
+                file.write(struct.pack("<I", value.size) + value.astype("<f4").tobytes())
+
+
+def read_replies(cases: Iterable[Case], path: Path) -> list[dict[str, Array]]:
+    """The outputs of each case, in the shapes of its truth."""
+    numbers, at, replies = np.fromfile(path, "<f4"), 0, []
+    for case in cases:
+        reply = {}
+        for key, wanted in case.truth.items():
+            reply[key] = numbers[at : at + wanted.size].reshape(wanted.shape)
+            at += wanted.size
+        replies.append(reply)
+    assert at == numbers.size, f"{numbers.size} numbers came back, {at} were expected"
+    return replies
+
+
+def run_in_node(
+    cases: list[Case], weights: Path, folder: Path, module: Path = FOLDER / "engine.wasm"
+) -> tuple[list[dict[str, Array]], int]:
+    """Each case's outputs, and the bytes that the module's memory came to."""
+    requests, replies = folder / "requests", folder / "replies"
+    write_requests(cases, requests)
+    flags = ["--experimental-wasm-relaxed-simd"] if "relaxed" in module.name else []
+    files = (HERE / "run.mjs", module, weights, requests, replies)
+    command = ["node", *flags, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return read_replies(cases, replies), int(done.stdout)
+
+
+def build_native(folder: Path, flags: Iterable[str] = SANITIZERS) -> Path:
+    """Compile the engine for this machine."""
+    program = folder / "native"
+    sources = [*list_sources(), HERE / "native.c"]
+    command = [
+        "gcc",
+        *FLAGS,
+        *flags,
+        define_layout(),
+        *map(str, sources),
+        "-o",
+        str(program),
+        "-lm",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+def run_natively(
+    program: Path, cases: list[Case], weights: Path, folder: Path
+) -> list[dict[str, Array]]:
+    """Each case's outputs; AssertionError with what a sanitizer found."""
+    requests, replies = folder / "requests", folder / "replies"
+    write_requests(cases, requests)
+    command = [str(path) for path in (program, weights, requests, replies)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"status {done.returncode}\n{done.stderr[:4000]}"
+    return read_replies(cases, replies)
