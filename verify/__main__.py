@@ -131,7 +131,9 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     chosen = subjects.deployed(
         args.folder, files, judged, references, advance, kept, thorough=args.thorough
     )
-    chosen += subjects.streamed(args.folder, manifest, chosen)
+    wholes = list(chosen)
+    chosen += subjects.streamed(args.folder, manifest, wholes)
+    chosen += subjects.on_the_engine(args.folder, manifest, wholes)
     result = _examine(
         progress, chosen, plans, None if args.fresh else KeptVerdicts(args.out / FILE_NAME)
     )

@@ -37,7 +37,7 @@ HEADINGS = {
     "lengths": "| peak memory beyond the decoded audio | minutes | whole file, MB | streamed, MB "
     "| CPU time, streamed ÷ whole |",
 }
-SHOWN = (REFERENCE, "control")
+SHOWN = (REFERENCE, "engine", "engine-relaxed", "control")
 """Rows of each model in the table of times; bench.html has all."""
 GLANCE = {"en": Path("README.md"), "zh": Path("README.zh.md")}
 """Where the short table stands, by language."""

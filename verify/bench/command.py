@@ -17,7 +17,7 @@ from rich.console import Console
 from export.catalog import MODELS
 from export.manifest import Manifest, ModelFile
 from verify.bench import decide, fidelity, peers
-from verify.bench.measure import compare
+from verify.bench.measure import ENGINE, RELAXED, compare
 from verify.bench.results import Bench, read, write
 from verify.bench.stopwatch import Stopwatch
 from verify.matrix.plan import Names
@@ -109,13 +109,15 @@ def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> B
     Results of an earlier run with the same files and settings are not measured again.
     """
     files: dict[str, dict[str, ModelFile]] = {model: {} for model in args.models}
-    for file in manifest.files:
+    for file in manifest.wholes:
         if file.model in files and (not args.variants or file.variant in args.variants):
             files[file.model][file.variant] = file
     if missing := [model for model in files if not files[model]]:
         raise RunnerError(f"{args.folder} holds nothing of {missing[0]}; run `make export` first")
     settings = {name: str(getattr(args, name)) for name in ("baseline", "seconds", "rounds")}
     settings |= {file.path: file.sha256 for those in files.values() for file in those.values()}
+    settings |= {one.path: one.sha256 for one in manifest.engines if one.model in files}
+    settings |= {module.path: module.sha256 for module in manifest.modules}
     before = None if args.fresh else read(args.out)
     bench = Bench(datetime.now(UTC).isoformat(timespec="minutes"), settings)
     if before and before.settings == settings:
@@ -148,6 +150,8 @@ def measure_runtime(
         return
     for model in missing:
         paths = {name: args.folder / file.path for name, file in files[model].items()}
+        if RUNTIMES[runtime].backend == "wasm" and runtime.endswith("-wasm"):
+            paths |= engines_of(args.folder, model)
         baseline = args.baseline / f"{MODELS[model].stem}.onnx"
         console.print(f"{runtime}: {model}")
         try:
@@ -160,6 +164,12 @@ def measure_runtime(
         write(bench, args.out)
 
 
+def engines_of(folder: Path, model: str) -> dict[str, Path]:
+    """A model's weights for the engine, by each module's name; empty if there are none."""
+    weights = [one for one in Manifest.read(folder).engines if one.model == model]
+    return {name: folder / one.path for one in weights for name in (ENGINE, RELAXED)}
+
+
 def measure_fidelity(
     bench: Bench, manifest: Manifest, args: argparse.Namespace, console: Console
 ) -> None:
@@ -169,7 +179,7 @@ def measure_fidelity(
     for model in args.models:
         files = {
             str(file.variant): file
-            for file in manifest.files
+            for file in manifest.wholes
             if file.model == model and {"onset", "frame"} <= {out.name for out in file.outputs}
         }
         if bench.holds_fidelity({file.sha256 for file in files.values()}, names):

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.catalog import RATE_HZ
-from verify.bench.stopwatch import Stopwatch, take_turns
+from export.catalog import MODELS, RATE_HZ
+from verify.bench.stopwatch import Lap, Stopwatch, take_turns
 from verify.runtimes.browser import RUNTIMES
+
+ENGINE, RELAXED = "engine", "engine-relaxed"
+"""Names of the engine on either module, among those of variants."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ def compare(
     contestants = {"baseline": baseline, "control": baseline, **files}
     with Stopwatch(RUNTIMES[runtime]) as stopwatch:
         stopwatch.load("warm-up", baseline)
-        loads = {name: stopwatch.load(name, file) for name, file in contestants.items()}
+        loads = {name: _load(stopwatch, model, name, file) for name, file in contestants.items()}
         laps = take_turns(stopwatch, list(contestants), round(seconds * RATE_HZ), rounds)
     cpu = {name: [lap.cpu_seconds for lap in those] for name, those in laps.items()}
     return [
@@ -62,3 +65,10 @@ def compare(
         )
         for name, file in contestants.items()
     ]
+
+
+def _load(stopwatch: Stopwatch, model: str, name: str, file: Path) -> Lap:
+    if file.suffix != ".engine":
+        return stopwatch.load(name, file)
+    separate = "embedding" in MODELS[model].outputs
+    return stopwatch.load_engine(name, file, relaxed=name == RELAXED, separate=separate)

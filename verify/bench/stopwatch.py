@@ -17,6 +17,7 @@ from verify.runtimes.session import Limits, Runtime, Session
 from verify.runtimes.tab import PlaywrightTab
 
 PAGE = Path(__file__).parent / "page"
+LIBRARY = Path(__file__).parents[2] / "web" / "lib"
 LIMIT_SECONDS = 600
 """After which one step counts as hung, by default."""
 TICK_SECONDS = 0.01
@@ -43,7 +44,7 @@ class Stopwatch(Session):
     ) -> None:
         super().__init__(
             runtime,
-            mounts={"bench/page": PAGE, **(mounts or {})},
+            mounts={"bench/page": PAGE, "lib": LIBRARY, **(mounts or {})},
             limits=Limits(run=limit_seconds),
             webgpu="hardware",
         )
@@ -51,6 +52,12 @@ class Stopwatch(Session):
     def load(self, key: str, file: Path) -> Lap:
         """Create a session and keep it under a name; the time is that of the creation only."""
         return self._time(f"load {key}", "load", key, self.server.lay(file.read_bytes()))
+
+    def load_engine(self, key: str, weights: Path, *, relaxed: bool, separate: bool) -> Lap:
+        """Open the engine beside a model's weights under a name; ``separate``: with embeddings."""
+        module = weights.with_name("engine-relaxed.wasm" if relaxed else "engine.wasm")
+        paths = [self.server.lay(path.read_bytes()) for path in (module, weights)]
+        return self._time(f"load {key}", "loadEngine", key, *paths, separate)
 
     def run(self, key: str, samples: int) -> Lap:
         """Run a session on music of that length."""

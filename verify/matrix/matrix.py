@@ -51,6 +51,10 @@ class Subject:
     thresholds: Thresholds | None = None
     stream: Manifest | None = None
     """If given, the model's stages run over chunks of each signal, instead of the file."""
+    chunk_frames: int | None = None
+    """Of those chunks; None for a third of a signal."""
+    engine: bool = False
+    """Whether the engine computes the stages, instead of their files."""
 
     @property
     def name(self) -> str:
@@ -249,7 +253,7 @@ def _judge(
     runner: Runner, subject: Subject, cases: Sequence[Case]
 ) -> Iterator[tuple[Verdict, Evidence | None]]:
     if subject.stream is not None:
-        runner = StreamRunner(runner, subject.stream)
+        runner = StreamRunner(runner, subject.stream, subject.chunk_frames)
     loaded = False
     given_up = ""
     for case in cases:

@@ -17,6 +17,7 @@ from verify.matrix.matrix import Case, LeftOut, Plan, Subject
 from verify.matrix.references import CODE as NETWORK_CODE
 from verify.matrix.subjects import Networks, SubjectError
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
+from verify.runtimes.engine import ENGINES, EngineRunner, NodeEngineRunner
 from verify.runtimes.install import locate_any
 from verify.runtimes.launch import BrowserMissingError, BrowserName
 from verify.runtimes.runners import NativeRunner, TorchRunner
@@ -30,7 +31,7 @@ _UNLESS_ASKED = {
 _STREAMED_REASON = (
     "each signal opens every stage again, and a software adapter takes seconds to compile shaders"
 )
-NAMES = ("torch-float32", "native-off", "native-full", *RUNTIMES)
+NAMES = ("torch-float32", "native-off", "native-full", "node-engine", *RUNTIMES, *ENGINES)
 """Every runtime there is."""
 
 
@@ -218,17 +219,21 @@ def _plan(
         torch = f"torch {version('torch')} {hash_code(NETWORK_CODE)}"
         return Plan(name, make_torch, _fp32_only, identity=torch)
     if name == "native-off":
-        return Plan(name, lambda: NativeRunner("off"), identity=native)
+        return Plan(name, lambda: NativeRunner("off"), _onnx, identity=native)
     if name == "native-full":
-        return Plan(name, lambda: NativeRunner("full"), identity=native)
-    runtime = RUNTIMES[name]
+        return Plan(name, lambda: NativeRunner("full"), _onnx, identity=native)
+    if name == "node-engine":
+        return Plan(name, NodeEngineRunner, _engine)
     limits = replace(Limits(), run=time_limit_seconds)
+    if name in ENGINES:
+        return Plan(name, lambda: EngineRunner(ENGINES[name], limits=limits), _engine)
+    runtime = RUNTIMES[name]
     make = lambda: BrowserRunner(runtime, limits=limits, webgpu=webgpu)  # noqa: E731  # one factory a runtime
     identity = _identify(runtime, webgpu)
     if runtime.backend == "webgpu" and webgpu == "software":
         takes = lambda subject, case: _fits_software(subject, case, brief)  # noqa: E731  # one a plan
         return Plan(name, make, takes, alone=True, identity=identity)
-    return Plan(name, make, alone=runtime.threads > 1, identity=identity)
+    return Plan(name, make, _onnx, alone=runtime.threads > 1, identity=identity)
 
 
 def _identify(runtime: Runtime, webgpu: str) -> str | None:
@@ -243,7 +248,17 @@ def _identify(runtime: Runtime, webgpu: str) -> str | None:
     return f"{browser} {runtime} {webgpu} {stated} {hashlib.sha256(script).hexdigest()}"
 
 
+def _onnx(subject: Subject, case: Case) -> bool:
+    return not subject.engine
+
+
+def _engine(subject: Subject, case: Case) -> bool:
+    return subject.engine
+
+
 def _fits_software(subject: Subject, case: Case, brief: frozenset[str] | None) -> bool:
+    if subject.engine:
+        return False
     if subject.stream is not None and case.notes is None:
         return False
     return brief is None or case.signal in brief

@@ -25,6 +25,8 @@ from verify.runtimes.runners import Tensors, TorchRunner
 if TYPE_CHECKING:
     from torch import nn
 
+WHOLE_FRAMES = 10**9
+"""A chunk longer than any recording."""
 Networks = Callable[[Path], "tuple[nn.Module, tuple[str, ...]]"]
 """A file's network and the names of its outputs, as TorchRunner takes them."""
 
@@ -128,12 +130,46 @@ def streamed(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> lis
     return subjects
 
 
+def on_the_engine(folder: Path, manifest: Manifest, judged: Sequence[Subject]) -> list[Subject]:
+    """The same stages on the engine, in one piece and streamed; none if there is no engine."""
+    subjects = []
+    for whole in judged:
+        digests = manifest.engine_digests(whole.model)
+        if whole.variant != "fp32" or not digests:
+            continue
+        prove_engine(folder, manifest)
+        for variant, digest in digests.items():
+            frames = WHOLE_FRAMES if variant == "engine" else None
+            subjects.append(
+                replace(
+                    whole,
+                    variant=variant,
+                    sha256=digest,
+                    stream=manifest,
+                    chunk_frames=frames,
+                    engine=True,
+                )
+            )
+    return subjects
+
+
 def prove_file(folder: Path, entry: ModelFile) -> None:
     """SubjectError if a file is missing, or is not the manifest's."""
-    path = folder / entry.path
+    _prove_hash(folder / entry.path, entry.sha256)
+
+
+def prove_engine(folder: Path, manifest: Manifest) -> None:
+    """SubjectError if the engine or weights for it are missing, or are not the manifest's."""
+    for weights in manifest.engines:
+        _prove_hash(folder / weights.path, weights.sha256)
+    for module in manifest.modules:
+        _prove_hash(folder / module.path, module.sha256)
+
+
+def _prove_hash(path: Path, sha256: str) -> None:
     if not path.is_file():
         raise SubjectError(f"{path} does not exist; run `make export` again")
-    if sha256_of(path) != entry.sha256:
+    if sha256_of(path) != sha256:
         raise SubjectError(f"{path} is not the file in the manifest; run `make export` again")
 
 

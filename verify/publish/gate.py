@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from export.manifest import ModelFile, digest_of, sha256_of
+from export.manifest import Manifest, ModelFile, digest_of, sha256_of
 from verify.matrix.kept import hash_code
 
 NEEDED = frozenset(("example", "silence"))
@@ -42,6 +42,17 @@ def require_passed(
         what = f"{first.model}, streamed" if first.stage else str(models / first.path)
         passed[first.path] = _find_runtimes(judged, digest_of(files), what, report)
     return passed
+
+
+def require_engine_passed(models: Path, manifest: Manifest, report: Path) -> None:
+    """PublishError unless the engine passed with each model's weights, whole and streamed."""
+    judged = read_report(report / "report.json")
+    for path, sha256 in manifest.hashes.items():
+        if not (models / path).is_file() or sha256_of(models / path) != sha256:
+            raise PublishError(f"{models / path} has changed since it was made; run `make export`")
+    for weights in manifest.engines:
+        for how, digest in manifest.engine_digests(weights.model).items():
+            _find_runtimes(judged, digest, f"{weights.model}, {how}", report)
 
 
 def _require_unchanged(models: Path, entry: ModelFile) -> None:

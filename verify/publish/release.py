@@ -16,7 +16,7 @@ from rich.console import Console
 
 from export.manifest import FILE_NAME, Manifest, ManifestError, sha256_of
 from verify.publish.checkout import FILES, FOLDER
-from verify.publish.gate import PublishError, require_passed
+from verify.publish.gate import PublishError, require_engine_passed, require_passed
 from verify.publish.publish import find_publishable
 
 ROOT = Path(__file__).parents[2]
@@ -63,9 +63,10 @@ def gather(models: Path, report: Path, out: Path) -> None:
     """Write a release to a new folder; PublishError if a file may not be released."""
     manifest = Manifest.read(models)
     require_passed(models, manifest.judged_together(), report)
+    require_engine_passed(models, manifest, report)
     find_publishable(models, report)
     out.mkdir()
-    for name in (FILE_NAME, *(file.path for file in manifest.files)):
+    for name in (FILE_NAME, *manifest.hashes):
         shutil.copy(models / name, out)
     shutil.copy(report / "index.html", out / "report.html")
     shutil.copy(report / "report.json", out)

@@ -66,21 +66,23 @@ class BrowserRunner(Session):
             {"name": name, "dtype": part.dtype.name, "shape": part.shape, "bytes": part.nbytes}
             for name, part in parts.items()
         ]
-        path = self.server.lay(b"".join(_fill(part.tobytes()) for part in parts.values()))
+        path = self.server.lay(b"".join(fill(part.tobytes()) for part in parts.values()))
         target = self.server.expect()
         shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in inputs.items())
         try:
             made = self.call(f"run {shapes}", self.limits.run, "run", wires, path, target)
-            return _unpack(self.server.blobs[target], made)
+            return unpack(self.server.blobs[target], made)
         finally:
             self.server.clear()
 
 
-def _fill(data: bytes) -> bytes:
+def fill(data: bytes) -> bytes:
+    """Up to a multiple of the alignment."""
     return data + bytes(-len(data) % _ALIGNMENT)
 
 
-def _unpack(data: bytes, wires: list[dict[str, Any]]) -> Tensors:
+def unpack(data: bytes, wires: list[dict[str, Any]]) -> Tensors:
+    """Tensors from the bytes that a page sent."""
     outputs, start = {}, 0
     for wire in wires:
         dtype, count = np.dtype(wire["dtype"]), wire["bytes"] // np.dtype(wire["dtype"]).itemsize

@@ -30,7 +30,8 @@ class Runtime:
 
     name: str
     browser: BrowserName
-    backend: Literal["wasm", "webgpu"] = "wasm"
+    backend: Literal["wasm", "webgpu", "engine", "engine-relaxed"] = "wasm"
+    """The first two are onnxruntime-web's."""
     threads: int = 1
     package: str = "onnxruntime-web"
     """Folder in node_modules."""
@@ -76,11 +77,7 @@ class Session:
         self._webgpu = webgpu if runtime.backend == "webgpu" else None
 
     def __enter__(self) -> Self:
-        if not (self._package / "dist" / self.runtime.script).is_file():
-            raise RunnerError(
-                f"{self.name}: {self.runtime.package} is not installed; "
-                "run `npm --prefix web ci` first"
-            )
+        self.prove_installed()
         self.server = Loopback(self._mounts)
         self.server.__enter__()
         try:
@@ -94,20 +91,34 @@ class Session:
         self._close()
         self.server.__exit__(*exception)
 
+    def prove_installed(self) -> None:
+        """RunnerError where onnxruntime-web is not there."""
+        if not (self._package / "dist" / self.runtime.script).is_file():
+            raise RunnerError(
+                f"{self.name}: {self.runtime.package} is not installed; "
+                "run `npm --prefix web ci` first"
+            )
+
     def start(self) -> None:
-        """Open a fresh browser; RunnerError if it or onnxruntime-web does not start."""
+        """Open a fresh browser; RunnerError if it or what runs in it does not start."""
         self.server.missing.clear()
         self.tab = self._make_tab()
         with self._attempt("start the browser", self.limits.start):
             self.tab.open(self.server.url + self.page, self.limits.start)
+        version = self.tab.version
+        self.versions = {self.runtime.browser: version, **self.start_runtime()}
+
+    def start_runtime(self) -> dict[str, str]:
+        """Start onnxruntime-web in the page; its versions."""
         options = {
             "script": f"{self.server.root}ort/{self.runtime.script}",
             "wasmPaths": f"{self.server.root}ort/",
             "backend": self.runtime.backend,
             "threads": self.runtime.threads,
         }
-        about = self.call("start onnxruntime-web", self.limits.start, "start", options)
-        self.versions = {self.runtime.browser: self.tab.version, **about}
+        about: dict[str, str] = self.call(
+            "start onnxruntime-web", self.limits.start, "start", options
+        )
         package = json.loads((self._package / "package.json").read_text(encoding="utf-8"))
         if about["onnxruntime-web"] != package["version"]:
             self._close()
@@ -116,6 +127,7 @@ class Session:
                 f"{about['onnxruntime-web']}, its package.json {package['version']}; "
                 "run `npm --prefix web ci`"
             )
+        return about
 
     def _make_tab(self) -> Tab:
         if self.runtime.browser == "webkit":

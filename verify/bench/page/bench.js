@@ -4,10 +4,14 @@
  * @typedef {import("onnxruntime-web").InferenceSession} Session
  */
 
-import { createSession, fetchBytes, ort, start } from "../../runtimes/page/run.js";
+import { runWhole } from "./engine.js";
+import { createSession, ort, start } from "../../runtimes/page/run.js";
+import { fetchBytes } from "../../runtimes/page/wire.js";
 
 /** @type {Record<string, Session>} */
 const sessions = {};
+/** @type {Record<string, {engine: import("../../../web/lib/engine/module.js").EngineModule, separate: boolean}>} */
+const engines = {};
 
 /** @param {() => Promise<unknown>} work @returns {Promise<number>} seconds that it took */
 async function time(work) {
@@ -28,6 +32,37 @@ async function load(key, path) {
 }
 
 /**
+ * Open the engine under a name.
+ *
+ * @param {string} key
+ * @param {string} modulePath
+ * @param {string} weightsPath
+ * @param {boolean} separate whether there are embeddings to make
+ * @returns {Promise<number>} seconds that it took, without the download
+ */
+async function loadEngine(key, modulePath, weightsPath, separate) {
+  const path = "../../lib/engine/module.js"; // served beside this page where it is measured
+  const { EngineModule } = await import(path);
+  const [code, weights] = await Promise.all([fetchBytes(modulePath), fetchBytes(weightsPath)]);
+  return time(async () => {
+    const engine = await EngineModule.open(await WebAssembly.compile(code), new Uint8Array(weights));
+    engines[key] = { engine, separate };
+  });
+}
+
+/** @param {string} key @param {Float32Array<ArrayBuffer>} audio @returns {Promise<number>} seconds */
+async function runEngine(key, audio) {
+  const { engine, separate } = engines[key];
+  /** @type {import("../../../web/lib/engine/module.js").Values} */
+  let outputs = {};
+  const seconds = await time(async () => (outputs = runWhole(engine, audio, separate)));
+  for (const values of Object.values(outputs)) {
+    if (!values.every(Number.isFinite)) throw new Error(`${key}: an output is not a number`);
+  }
+  return seconds;
+}
+
+/**
  * Run a session once, on music that is made here: decaying tones and a little noise.
  *
  * @param {string} key
@@ -35,6 +70,7 @@ async function load(key, path) {
  * @returns {Promise<number>} seconds
  */
 async function run(key, length) {
+  if (engines[key]) return runEngine(key, compose(length));
   const session = sessions[key];
   const audio = new ort.Tensor("float32", compose(length), [1, 1, length]);
   /** @type {import("onnxruntime-web").InferenceSession.ReturnType} */
@@ -105,10 +141,10 @@ async function runPeer(length) {
   });
 }
 
-/** @type {Map<number, Float32Array>} */
+/** @type {Map<number, Float32Array<ArrayBuffer>>} */
 const composed = new Map();
 
-/** @param {number} length in samples @returns {Float32Array} */
+/** @param {number} length in samples @returns {Float32Array<ArrayBuffer>} */
 function compose(length) {
   let audio = composed.get(length);
   if (!audio) {
@@ -131,6 +167,7 @@ Object.assign(globalThis, {
   runtime: Object.freeze({
     start,
     load,
+    loadEngine,
     run,
     transcribe,
     openPeer,

@@ -1,10 +1,6 @@
 /**
  * The browser's side of verify/runtimes: start onnxruntime-web, load a model, run it.
- * Tensors come and go as bytes over HTTP, never as JSON numbers.
  *
- * @typedef {{ name: string, dtype: string, shape: number[], bytes: number }} Wire
- *   A tensor: numpy's name of the type, the shape, and the number of bytes. Several tensors follow
- *   one another, each padded to a multiple of ALIGNMENT.
  * @typedef {import("onnxruntime-web").InferenceSession} Session
  * @typedef {object} Options
  * @property {string} script path of onnxruntime-web
@@ -13,33 +9,15 @@
  * @property {number} threads
  */
 
-/** Bytes; no element is larger. */
-const ALIGNMENT = 8;
+import { fetchBytes, receive, send } from "./wire.js";
+
+/** @typedef {import("./wire.js").Wire} Wire */
+
 /** Sessions that stay open, as a stream goes back to each of its stages for every signal. */
 const MOST_SESSIONS = 8;
 /** Bytes of a file whose session stays open. */
 const SMALL = 1_000_000;
 const CPU = "CPUExecutionProvider";
-
-/**
- * The array class of each type; numpy and onnxruntime use the same names.
- * float16: in engines with Float16Array, 1.18.0 takes nothing else; older engines lack it.
- * @type {Readonly<Record<string, new (bytes: ArrayBuffer) => any>>}
- */
-const ARRAYS = Object.freeze({
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Reflect.get(globalThis, "Float16Array") ?? Uint16Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-});
 
 /** @type {typeof import("onnxruntime-web")} */
 export let ort;
@@ -174,49 +152,20 @@ async function load(hash, path) {
  */
 async function run(inputs, path, target) {
   if (!session) throw new Error("no model is loaded");
-  const data = await fetchBytes(path);
   /** @type {Record<string, import("onnxruntime-web").Tensor>} */
   const feeds = {};
-  let start = 0;
-  for (const { name, dtype, shape, bytes } of inputs) {
-    const values = new ARRAYS[dtype](data.slice(start, start + bytes));
+  for (const { name, dtype, shape, values } of await receive(inputs, path)) {
     feeds[name] = new ort.Tensor(/** @type {any} */ (dtype), values, shape);
-    start += bytes + padding(bytes);
   }
   const outputs = await session.run(feeds, { logSeverityLevel: 3 });
-  /** @type {Wire[]} */
-  const wires = [];
-  const parts = [];
-  for (const name of session.outputNames) {
+  const tensors = session.outputNames.map((name) => {
     const { data: values, type, dims } = outputs[name];
     if (typeof values === "string" || Array.isArray(values)) throw new Error(`${name} holds text`);
-    // A copy: under threads the heap is a SharedArrayBuffer, which a Blob does not take.
-    const body = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
-    parts.push(body, new Uint8Array(padding(body.length)));
-    wires.push({ name, dtype: type, shape: [...dims], bytes: body.length });
-    outputs[name].dispose();
-  }
-  const answer = await fetch(target, { method: "PUT", body: new Blob(parts) });
-  if (!answer.ok) throw new Error(`PUT ${target}: ${answer.status}`);
+    return { name, dtype: type, shape: dims, values };
+  });
+  const wires = await send(tensors, target);
+  for (const name of session.outputNames) outputs[name].dispose();
   return wires;
-}
-
-/**
- * @param {number} bytes
- * @returns {number} bytes missing to a multiple of ALIGNMENT
- */
-function padding(bytes) {
-  return (ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT;
-}
-
-/**
- * @param {string} path
- * @returns {Promise<ArrayBuffer>}
- */
-export async function fetchBytes(path) {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error(`GET ${path}: ${answer.status}`);
-  return answer.arrayBuffer();
 }
 
 Object.assign(globalThis, { runtime: Object.freeze({ start, load, run }) });
