@@ -12,6 +12,7 @@ from rich.console import Console
 
 from export.manifest import Manifest
 from verify.bisect.search import RELATIVE, BisectError, find_bad_node
+from verify.bisect.stages import find_bad_stage
 from verify.matrix import plan
 from verify.matrix.signals import Signal, select, standard
 from verify.runtimes import install
@@ -54,10 +55,15 @@ def main(arguments: Sequence[str]) -> int:
         brief=None, time_limit_seconds=300, webgpu="software",
     )  # fmt: skip
     console = Console(highlight=False)
+    found: object
     with plans[0].make() as runner, console.status("") as status:
         for name, inputs in cases.items():
             status.update(f"{runner.name} on {name}")
-            found = find_bad_node(runner, file, inputs, against, args.relative or RELATIVE)
+            relative = args.relative or RELATIVE
+            if "-engine" in runner.name:
+                found = find_bad_stage(runner, args.folder, args.model, inputs, relative)
+            else:
+                found = find_bad_node(runner, file, inputs, against, relative)
             if found:
                 console.print(f"{runner.name}, {file.name}, on {name}:\n{found}", markup=False)
                 return 1

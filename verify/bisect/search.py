@@ -159,11 +159,11 @@ def _maker(model: onnx.ModelProto, name: str) -> onnx.NodeProto:
 
 def _bad(seen: Tensors, truth: Tensors, names: Sequence[str], relative: float) -> list[str]:
     return [
-        name for name in names if name in seen and _fault(seen[name], truth.get(name), relative)
+        name for name in names if name in seen and find_fault(seen[name], truth.get(name), relative)
     ]
 
 
-def _fault(value: Array, truth: Array | None, relative: float) -> str | None:
+def find_fault(value: Array, truth: Array | None, relative: float) -> str | None:
     """A tensor's fault in words, by the ruler; ``relative`` to the truth's range.
 
     Whole numbers must be equal. Where there is no finite truth, the value must be finite itself.
@@ -193,7 +193,7 @@ def _first(
     for node in model.graph.node:
         good = not _bad(seen, truth, node.input, relative)
         for name in node.output:
-            if good and name in seen and _fault(seen[name], truth.get(name), relative):
+            if good and name in seen and find_fault(seen[name], truth.get(name), relative):
                 return _describe(model, node, name, seen, truth, relative)
     raise BisectError("an output is bad, but no node makes a bad one from good inputs")
 
@@ -213,7 +213,7 @@ def _describe(
         node.name or name,
         node.op_type,
         list(model.graph.node).index(node),
-        fault or _fault(seen[name], truth.get(name), relative) or "",
+        fault or find_fault(seen[name], truth.get(name), relative) or "",
         tuple(_range(given, values[given]) for given in node.input if given in values),
         _range(name, seen[name]) if name in seen else None,
         _range(name, truth[name]) if name in truth else None,

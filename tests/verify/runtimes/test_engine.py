@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export.example import read_example
 from export.manifest import FILE_NAME, Manifest, sha256_of
 from export.variants.engine import HEADER
+from verify.bisect.stages import find_bad_stage
 from verify.matrix import networks, plan, subjects
 from verify.matrix.matrix import Plan, examine
 from verify.matrix.signals import edges, select
@@ -165,3 +167,14 @@ def test_the_gate_asks_for_the_engine(models: Path, tmp_path: Path) -> None:
     path.write_text(json.dumps(report), encoding="utf-8")
     with pytest.raises(PublishError, match=r"engine, streamed .*is not what .* judged"):
         require_engine_passed(models, manifest, tmp_path)
+
+
+def test_bisect_names_the_first_bad_stage(folder: Path) -> None:
+    audio = {"audio": read_example(0.5)}
+    with NodeEngineRunner() as runner:
+        assert find_bad_stage(runner, folder, "basicamt", audio) is None
+    change_weights(folder, at=1000, by=0.05)
+    with NodeEngineRunner() as runner:
+        found = find_bad_stage(runner, folder, "basicamt", audio)
+    assert found is not None
+    assert found.startswith("basicamt_44100.notes.onnx, output onset:")
