@@ -30,7 +30,7 @@ CODE = (
         path
         for folder in ("verify/matrix", "verify/runtimes", "web/lib")
         for path in (_ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".js", ".html", ".wasm")
+        if path.suffix in (".py", ".js", ".mjs", ".html", ".wasm")
     ),
 )
 """What runs a file and judges its outputs."""

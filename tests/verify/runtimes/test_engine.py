@@ -17,6 +17,7 @@ from export.manifest import FILE_NAME, Manifest, sha256_of
 from export.variants.engine import HEADER
 from verify.bisect.stages import find_bad_stage
 from verify.matrix import networks, plan, subjects
+from verify.matrix.kept import hash_code
 from verify.matrix.matrix import Plan, examine
 from verify.matrix.signals import edges, select
 from verify.publish.gate import PublishError, require_engine_passed
@@ -159,11 +160,12 @@ def test_the_gate_asks_for_the_engine(models: Path, tmp_path: Path) -> None:
     digests = [d for one in manifest.engines for d in manifest.engine_digests(one.model).values()]
     assert len(set(digests)) == 2 * len(manifest.engines) > 0
     cell = {"status": "agrees", "signals": ["example", "silence"]}
-    report = {"files": [{"sha256": one, "runtimes": {"node-engine": cell}} for one in digests]}
+    files = [{"sha256": one, "runtimes": {"node-engine": cell}} for one in digests]
+    report = {"code": hash_code(), "files": files}
     path = tmp_path / "report.json"
     path.write_text(json.dumps(report), encoding="utf-8")
     require_engine_passed(models, manifest, tmp_path)
-    report["files"].pop()
+    files.pop()
     path.write_text(json.dumps(report), encoding="utf-8")
     with pytest.raises(PublishError, match=r"engine, streamed .*is not what .* judged"):
         require_engine_passed(models, manifest, tmp_path)
