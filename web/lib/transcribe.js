@@ -127,7 +127,7 @@ async function locate({ runtime = "ort/", model = "basicamt", backend, ...option
   /** @param {string} path */
   const find = async (path) => (embedded ? embedded.readModel(path) : new URL(path, models).href);
   const can = { simd: hasSimd(), relaxed: hasRelaxedSimd() };
-  const found = backend === undefined || backend === "engine" ? findEngine(manifest, model, can) : "";
+  const found = (backend ?? "engine") === "engine" ? findEngine(manifest, model, can) : "";
   if (typeof found !== "string") {
     const { module, weights } = found;
     const engine = {
