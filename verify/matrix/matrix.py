@@ -15,6 +15,7 @@ from export.catalog import Thresholds
 from export.manifest import Manifest
 from verify.compare import Deviation, DisagreementError, Tolerance, compare
 from verify.matrix.notes import NoteAgreement, NoteError, Transcription, agree, transcribe
+from verify.runtimes.library import LibraryRunner, Streams
 from verify.runtimes.runners import HangError, Runner, RunnerError, Tensors, hash_tensors
 from verify.runtimes.stream import StreamRunner
 
@@ -253,7 +254,8 @@ def _judge(
     runner: Runner, subject: Subject, cases: Sequence[Case]
 ) -> Iterator[tuple[Verdict, Evidence | None]]:
     if subject.stream is not None:
-        runner = StreamRunner(runner, subject.stream, subject.chunk_frames)
+        through = LibraryRunner if isinstance(runner, Streams) else StreamRunner
+        runner = through(runner, subject.stream, subject.chunk_frames)
     loaded = False
     given_up = ""
     for case in cases:

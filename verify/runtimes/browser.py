@@ -6,12 +6,15 @@ a fresh one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from export.manifest import ModelFile
 from verify.compare import Array
 from verify.runtimes.launch import BrowserName
 from verify.runtimes.runners import Tensors, read_file
@@ -74,6 +77,41 @@ class BrowserRunner(Session):
             return unpack(self.server.blobs[target], made)
         finally:
             self.server.clear()
+
+    def stream(
+        self, stages: Sequence[ModelFile], folder: Path, audio: Array, chunk_frames: int
+    ) -> Tensors:
+        """Run the library's stream on these stages' files; see ``library.Streams``."""
+        if self.tab is None:
+            self.start()
+        parts = []
+        for stage in stages:
+            content, digest = read_file(self.name, folder / stage.path, stage.sha256)
+            parts.append({"hash": digest, "path": self.server.lay(content)})
+        return run_stream(self, stages, audio, chunk_frames, parts)
+
+
+def run_stream(
+    session: Session,
+    stages: Sequence[ModelFile],
+    audio: Array,
+    chunk_frames: int,
+    parts: object,
+) -> Tensors:
+    """Call the page's ``stream``; ``parts`` are what it opens the stages from."""
+    server = session.server
+    path = server.lay(np.ascontiguousarray(audio, np.float32).tobytes())
+    target = server.expect()
+    files = json.loads(json.dumps([asdict(stage) for stage in stages]))
+    what = f"stream {audio.size} samples through {stages[0].model}"
+    library = f"{server.root}lib/"
+    try:
+        made = session.call(
+            what, session.limits.run, "stream", library, files, parts, path, chunk_frames, target
+        )
+        return unpack(server.blobs[target], made)
+    finally:
+        server.clear()
 
 
 def fill(data: bytes) -> bytes:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -18,11 +18,10 @@ import numpy as np
 
 from export.manifest import Manifest, ModelFile, sha256_of
 from verify.compare import Array
-from verify.runtimes.browser import fill, unpack
+from verify.runtimes.browser import fill, run_stream, unpack
 from verify.runtimes.runners import RunnerError, Tensors
 from verify.runtimes.session import Runtime, Session
 
-LIBRARY = Path(__file__).parents[2] / "web" / "lib"
 NODE_SCRIPT = Path(__file__).with_name("engine_node.mjs")
 
 ENGINES: dict[str, Runtime] = {
@@ -71,7 +70,7 @@ class EngineRunner(Session):
     page = "runtimes/page/engine.html"
 
     def __init__(self, runtime: Runtime, **options: object) -> None:
-        super().__init__(runtime, mounts={"lib": LIBRARY}, **options)  # type: ignore[arg-type]
+        super().__init__(runtime, **options)  # type: ignore[arg-type]
         self._stage: ModelFile | None = None
 
     def prove_installed(self) -> None:
@@ -118,6 +117,19 @@ class EngineRunner(Session):
             return unpack(self.server.blobs[target], made)
         finally:
             self.server.clear()
+
+    def stream(
+        self, stages: Sequence[ModelFile], folder: Path, audio: Array, chunk_frames: int
+    ) -> Tensors:
+        """Run the library's stream on the engine; see ``library.Streams``."""
+        relaxed = self.runtime.backend == "engine-relaxed"
+        parts = find_parts(folder / stages[0].path, relaxed=relaxed)
+        if self.tab is None:
+            self.start()
+        self.versions["engine"] = sha256_of(parts.module)[:12]
+        module, weights = (self.server.lay(p.read_bytes()) for p in (parts.module, parts.weights))
+        opened = {"hash": parts.digest, "module": module, "weights": weights}
+        return run_stream(self, stages, audio, chunk_frames, opened)
 
 
 class NodeEngineRunner:

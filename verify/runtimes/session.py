@@ -22,6 +22,7 @@ from verify.runtimes.webdriver import WebDriverTab
 
 NODE_MODULES = Path(__file__).parents[2] / "web" / "node_modules"
 PAGE = Path(__file__).parent / "page"
+LIBRARY = Path(__file__).parents[2] / "web" / "lib"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class Session:
         self.tab: Tab | None = None
         """None after a failure: ``start`` opens another."""
         self._package = node_modules / runtime.package
-        self._mounts = {"runtimes/page": PAGE, "ort": self._package / "dist", **(mounts or {})}
+        own = {"runtimes/page": PAGE, "lib": LIBRARY, "ort": self._package / "dist"}
+        self._mounts = {**own, **(mounts or {})}
         self._webgpu = webgpu if runtime.backend == "webgpu" else None
 
     def __enter__(self) -> Self:

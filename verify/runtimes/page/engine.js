@@ -1,5 +1,6 @@
 /** The browser's side of verify/runtimes/engine.py: the library's engine, a stage at a time. */
 
+import { streamAudio } from "./stream.js";
 import { fetchBytes, receive, send } from "./wire.js";
 
 /** @typedef {import("./wire.js").Wire} Wire */
@@ -56,4 +57,34 @@ async function run(inputs, path, target, shapes) {
   return send(found, target);
 }
 
-Object.assign(globalThis, { runtime: Object.freeze({ start, load, run }) });
+/** @type {import("../../../web/lib/engine/stages.js").EngineStages | undefined} */
+let stages;
+/** The hash of what `stages` were opened with. */
+let streaming = "";
+
+/**
+ * Run the library's stream on the engine, with as many workers as the library takes.
+ *
+ * @param {string} library path of web/lib
+ * @param {import("../../../web/lib/manifest.js").StageFile[]} files
+ * @param {{ hash: string, module: string, weights: string }} parts hash of both, and their paths
+ * @param {string} audio
+ * @param {number} chunkFrames
+ * @param {string} target
+ * @returns {Promise<Wire[]>} the outputs
+ */
+async function stream(library, files, parts, audio, chunkFrames, target) {
+  if (!stages || parts.hash !== streaming) {
+    stages?.close();
+    /** @type {typeof import("../../../web/lib/engine/stages.js")} */
+    const { EngineStages } = await import(`${library}engine/stages.js`);
+    const [code, weights] = await Promise.all([fetchBytes(parts.module), fetchBytes(parts.weights)]);
+    const module = await WebAssembly.compile(code);
+    stages = await EngineStages.open(module, new Uint8Array(weights), files);
+    streaming = parts.hash;
+  }
+  stages.prepareFor(3 * chunkFrames);
+  return streamAudio(library, stages, audio, chunkFrames, target);
+}
+
+Object.assign(globalThis, { runtime: Object.freeze({ start, load, run, stream }) });

@@ -9,6 +9,7 @@
  * @property {number} threads
  */
 
+import { streamAudio } from "./stream.js";
 import { fetchBytes, receive, send } from "./wire.js";
 
 /** @typedef {import("./wire.js").Wire} Wire */
@@ -133,14 +134,16 @@ async function load(hash, path) {
   session = open?.session;
   if (open) return open.nodes;
   const model = await fetchBytes(path);
-  if (model.byteLength > SMALL || sessions.size === MOST_SESSIONS) {
-    for (const other of sessions.values()) await other.session.release();
-    sessions.clear();
-  }
+  if (model.byteLength > SMALL || sessions.size === MOST_SESSIONS) await closeSessions();
   const made = await createSession(model);
   sessions.set(hash, made);
   session = made.session;
   return made.nodes;
+}
+
+async function closeSessions() {
+  for (const other of sessions.values()) await other.session.release();
+  sessions.clear();
 }
 
 /**
@@ -168,4 +171,36 @@ async function run(inputs, path, target) {
   return wires;
 }
 
-Object.assign(globalThis, { runtime: Object.freeze({ start, load, run }) });
+/**
+ * Run the library's stream, each stage on the session of its file.
+ *
+ * @param {string} library path of web/lib
+ * @param {import("../../../web/lib/manifest.js").StageFile[]} files
+ * @param {{ hash: string, path: string }[]} parts of each stage's file
+ * @param {string} audio
+ * @param {number} chunkFrames
+ * @param {string} target
+ * @returns {Promise<Wire[]>} the outputs
+ */
+async function stream(library, files, parts, audio, chunkFrames, target) {
+  if (sessions.size + files.length > MOST_SESSIONS) await closeSessions();
+  /** @type {Map<Uint8Array, Session>} */
+  const opened = new Map();
+  const contents = new Map();
+  for (const [i, { stage }] of files.entries()) {
+    await load(parts[i].hash, parts[i].path);
+    const content = new Uint8Array(0); // the library opens a file by its bytes: these stand for it
+    opened.set(content, /** @type {Session} */ (session));
+    contents.set(stage, content);
+  }
+  const open = async (/** @type {Uint8Array} */ content) => {
+    const found = /** @type {Session} */ (opened.get(content));
+    return { runtime: ort, session: { run: found.run.bind(found), release: async () => {} } };
+  };
+  /** @type {typeof import("../../../web/lib/stream/stages.js")} */
+  const { Stages } = await import(`${library}stream/stages.js`);
+  const stages = new Stages(/** @type {any} */ ({ open }), files, contents);
+  return streamAudio(library, stages, audio, chunkFrames, target);
+}
+
+Object.assign(globalThis, { runtime: Object.freeze({ start, load, run, stream }) });

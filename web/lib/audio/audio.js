@@ -47,6 +47,9 @@ export function sanitise(samples) {
   return { peak, squares, repaired };
 }
 
+/** The networks divide by a deviation over frames, of which there must be some. */
+const SHORTEST_SAMPLES = 4096;
+
 /** A recording as the networks take it: at their rate and level, piece by piece. */
 export class Listener {
   /**
@@ -87,12 +90,15 @@ export class Listener {
     this.silent = silent;
     /** Number of samples that were NaN or infinite, and were set to zero. */
     this.repaired = repaired;
-    /** Samples at the networks' rate. */
-    this.length = resampler.lengthOf(source.length);
     /** Of the recording. */
     this.seconds = source.length / source.rateHz;
     /** How sharp the recording is, which is corrected. */
     this.cents = 0;
+  }
+
+  /** Samples at the networks' rate; a short recording is followed by silence. */
+  get length() {
+    return Math.max(SHORTEST_SAMPLES, this._resampler.lengthOf(this._source.length));
   }
 
   /** Factor by which the correction makes the recording longer. */
@@ -106,7 +112,6 @@ export class Listener {
    */
   tune(cents) {
     this._resampler = new Resampler(this._source.rateHz, this._rateHz, cents);
-    this.length = this._resampler.lengthOf(this._source.length);
     this.cents = cents;
   }
 
@@ -117,7 +122,7 @@ export class Listener {
    * @returns {Promise<Float32Array<ArrayBuffer>>}
    */
   async read(start, end) {
-    const last = Math.min(end, this.length);
+    const last = Math.min(end, this._resampler.lengthOf(this._source.length));
     const { from, to } = this._resampler.reach(start, last, this._source.length);
     const piece = await this._source.read(from, to);
     sanitise(piece);

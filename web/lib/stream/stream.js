@@ -42,8 +42,6 @@ const WIDE_BYTES = 128e6;
 export const NOTE_PASSES = Object.freeze(["ears", "notes"]);
 /** Samples of a frame, at the rate of the networks' input. */
 const FRAME_SAMPLES = 512;
-/** A network divides by a deviation over its frames; shorter recordings are padded with silence. */
-const SHORTEST_SAMPLES = 4096;
 
 /** One recording on its way through a network. */
 export class Stream {
@@ -75,7 +73,7 @@ export class Stream {
 
   /** Start again with the listener's current tuning. */
   _begin() {
-    this._samples = Math.max(SHORTEST_SAMPLES, this._listener.length);
+    this._samples = this._listener.length;
     this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
     this._energies = new ChunkedRows(BINS, this.frames, this._chunkFrames);
     this._wide = new ChunkedRows(WIDE_ROWS, this.frames, this._chunkFrames);
@@ -204,7 +202,7 @@ export class Stream {
       if (doubt) noise.add(energy, to - from, start - from, end - from);
       for (let t = start - from; t < end - from; t++) largest = Math.max(largest, loudness[t]);
     });
-    const deviation = Math.sqrt(moments.unbiasedVariances()[0]);
+    const deviation = moments.count > 1 ? Math.sqrt(moments.unbiasedVariances()[0]) : 0;
     this.isNoise = doubt && noise.isAll(heard.clarity, deviation / moments.means[0]);
     if (attune && !this.isNoise && heard.correction !== 0) {
       this._tune(heard.correction);
