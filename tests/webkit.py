@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,22 @@ class WebKitPage(WebDriverTab):
 
     def reload(self) -> None:
         """Load the page again; WebKitGTK 2.50.6 hangs if it is sent to the address it has."""
-        self._send("POST", "/refresh", {})
+        self._say("/refresh", {})
+        self.wait_for_load(PATIENCE_SECONDS)
 
     def click(self, selector: str) -> None:
         """Click as a hand would: what a page allows for a gesture alone is allowed."""
-        self._send("POST", f"/element/{self._find(selector)}/click", {})
+        self._say(f"/element/{self._find(selector)}/click", {})
 
     def pick(self, selector: str, file: Path) -> None:
         """Choose a file."""
-        self._send("POST", f"/element/{self._find(selector)}/value", {"text": str(file)})
+        self._say(f"/element/{self._find(selector)}/value", {"text": str(file)})
 
     def _find(self, selector: str) -> str:
         query = {"using": "css selector", "value": selector}
-        found: str = self._send("POST", "/element", query)[_ELEMENT]
+        found: str = self._say("/element", query)[_ELEMENT]
         return found
+
+    def _say(self, path: str, body: object) -> Any:  # noqa: ANN401  # the driver's answer
+        self._deadline = time.monotonic() + PATIENCE_SECONDS
+        return self._send("POST", path, body)

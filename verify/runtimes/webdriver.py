@@ -37,6 +37,11 @@ Promise.resolve().then(() => ({function})(list)).then(
   (error) => done({{ error: String(error) }}),
 );"""
 
+_LOAD = """async () => {
+  if (document.readyState === "complete") return;
+  await new Promise((done) => addEventListener("load", done));
+}"""
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -98,6 +103,11 @@ class WebDriverTab:
         self.version = f"{found['browserName']} {found['browserVersion']}"
         self._send("POST", "/timeouts", {"script": _FOR_EVER_MS, "pageLoad": _FOR_EVER_MS})
         self._send("POST", "/url", {"url": url})
+        self.wait_for_load(self._deadline - time.monotonic())
+
+    def wait_for_load(self, limit_seconds: float) -> None:
+        """Wait for the load event: WebKitGTK 2.50.6 answers before an isolated page has it."""
+        self.evaluate(_LOAD, [], limit_seconds)
 
     def evaluate(self, function: str, arguments: Sequence[object], limit_seconds: float) -> Any:  # noqa: ANN401  # as Tab.evaluate
         """As Tab.evaluate, without code that the page's policy could forbid."""
