@@ -1,7 +1,7 @@
 """The order of the engine's weights, as its C declares it: ``web/engine/weights.h``.
 
-``variants/engine.py`` writes files in this order. ``web/engine/build.py`` compiles a fingerprint of
-it into the engine, which refuses files of another.
+``variants/engine.py`` writes files in this order. ``web/engine/build.py`` compiles its fingerprint
+into the engine, which refuses files of another order.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 
 DECLARATION = Path(__file__).parents[1] / "web" / "engine" / "weights.h"
 Layout = dict[str, dict[str, int]]
-"""By struct, in order: how many numbers a field holds, e.g. ``{"NoteWeights": {"trunk.k": 1}}``."""
+"""Sizes of fields by struct, in order, e.g. ``{"NoteWeights": {"trunk.k": 1}}``."""
 
 
 class EngineError(ValueError):
-    """A network is not one that the engine holds; the message says what is different."""
+    """The engine does not compute a network; the message names the difference."""
 
 
 def read_layout(declaration: str) -> Layout:
-    """The structs of a C declaration; EngineError where a line is neither a field nor a comment."""
+    """The structs of a C declaration; EngineError if a line is neither a field nor a comment."""
     layout: Layout = {}
     code = re.sub(r"//[^\n]*", "", declaration)
     for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", code, re.DOTALL):

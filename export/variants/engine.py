@@ -1,8 +1,8 @@
-"""A network's weights for the engine: WebAssembly that holds the layers (``web/engine``).
+"""A network's weights for the engine, which is WebAssembly (``web/engine``).
 
 A file is a header and float32 numbers: kernels as the networks have them, batch normalisations
-folded. Their order is declared once, in ``web/engine/weights.h``, which the engine is compiled from
-and which is read here; the header holds a fingerprint of it, and the engine refuses any other.
+folded. Their order is declared once, in ``web/engine/weights.h``, from which the engine is compiled
+and which is read here; the header has its fingerprint, and the engine refuses any other.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 ENGINE = Path(__file__).parents[2] / "web" / "engine"
 MODULES = ("engine-relaxed.wasm", "engine.wasm")
-"""The engine as it is committed, the fastest first."""
+"""The committed engine, the fastest module first."""
 MAGIC = 0x544D4154
 HEADER = struct.Struct("<4I")
-"""MAGIC, the declaration's fingerprint, how many floats follow, their CRC-32."""
+"""MAGIC, the declaration's fingerprint, the number of floats that follow, their CRC-32."""
 
 Values = Mapping[str, npt.ArrayLike]
 """By field."""
@@ -53,7 +53,7 @@ GUARDS: dict[str, Role] = {
     "centre_epsilon": "add",
     "shortest": "floor",
 }
-"""Fields of one number that a network's stock of constants names, and what it is there."""
+"""Fields of one number that are constants of a network's stock, with their role in it."""
 NOTE_LAYERS = {
     "trunk.early": "early_conv.0.conv",
     "trunk.wide": "early_conv.1",
@@ -62,7 +62,7 @@ NOTE_LAYERS = {
     "attack": "conv_yo1.conv",
     "onset": "conv_yo2.0",
 }
-"""Convolutions by the fields that hold their kernel and bias."""
+"""Convolutions by the fields of their kernel and bias."""
 ENCODER_LAYERS = {
     "trunk.early": "early_conv.0",
     "trunk.wide": "early_conv.3",
@@ -73,13 +73,13 @@ ENCODER_LAYERS = {
 }
 ENCODER_NORMS = {"first": "early_conv.1", "second": "neck.0", "cell": "res1.0.layer_norm"}
 NEARLY_ZERO = 1e-9
-"""Taps of a half-band filter that count as none; the others are 1e-3 and more."""
+"""Largest tap of a half-band filter that counts as zero; the others are 1e-3 or more."""
 
 
 def write_engine(network: nn.Module, path: Path) -> None:
-    """Write the weights of a BasicAMT or SepTimbre, its batch normalisations not yet folded.
+    """Write the weights of a BasicAMT or SepTimbre, whose batch normalisations are not folded yet.
 
-    Raises EngineError where its front end is not the one that the engine computes.
+    Raises EngineError if its front end is not the engine's.
     """
     layout = read_layout(DECLARATION.read_text(encoding="utf-8"))
     floats = b"".join(
@@ -103,7 +103,7 @@ def pack_struct(name: str, fields: Mapping[str, int], values: Values) -> bytes:
 
 
 def read_engine(path: Path) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
-    """A file's fields by struct, flat; EngineError where the engine would refuse it."""
+    """A file's fields by struct, flat; EngineError if the engine would refuse it."""
     data = path.read_bytes()
     layout = read_layout(DECLARATION.read_text(encoding="utf-8"))
     if len(data) < HEADER.size or HEADER.unpack_from(data)[0] != MAGIC:
@@ -131,7 +131,7 @@ def read_engine(path: Path) -> dict[str, dict[str, npt.NDArray[np.float32]]]:
 def follow_into_engine(stock: Iterable[Constant], path: Path) -> None:
     """Check that a file holds every constant of a network's stock, in the same role.
 
-    Raises ConstantLostError naming each that is not there, and what is nearest to it.
+    Raises ConstantLostError, which names each missing constant and the nearest number.
     """
     stored: dict[Role, dict[str, float]] = {}
     for name, fields in read_engine(path).items():
@@ -157,7 +157,7 @@ def engine_name(model: Model) -> str:
 
 
 def engine_recipe(model: Model, weights: Weights, options: Options) -> str:
-    """SHA-256 of what a file is made from, and of the engine that it is for."""
+    """SHA-256 of the ingredients of a file, and of the engine that it is for."""
     modules = " ".join(sha256_of(ENGINE / name) for name in MODULES)
     return make_recipe(Source(model, "fp32", f"engine {modules}", weights, options))
 
@@ -165,7 +165,7 @@ def engine_recipe(model: Model, weights: Weights, options: Options) -> str:
 def build_engine(model: Model, weights: Weights, options: Options, folder: Path) -> EngineFile:
     """Write a model's weights for the engine into ``folder``, and describe the file.
 
-    Raises EngineError where the engine does not hold this network, and what ``build`` raises.
+    Raises EngineError if the engine does not compute this network, and the errors of ``build``.
     """
     from export.graph.trace import list_constants
     from export.nets.stages import cut
@@ -190,7 +190,7 @@ def build_engine(model: Model, weights: Weights, options: Options, folder: Path)
 
 
 def copy_modules(folder: Path) -> tuple[ModuleFile, ...]:
-    """Put the engine into a folder, so that it lies beside the weights that are for it."""
+    """Copy the engine into a folder, beside the weights for it."""
     copied = []
     for name in MODULES:
         data = (ENGINE / name).read_bytes()
@@ -212,7 +212,7 @@ def collect(network: nn.Module) -> dict[str, Values]:
     if isinstance(folded, SepTimbre):
         return {
             "Common": collect_common(folded),
-            # Its harmonics are scaled after they were stacked: what lies outside becomes b.
+            # Its harmonics are scaled after stacking, so that zeros outside become b.
             "NoteWeights": collect_notes(folded.note_branch, folded.note_branch.b.item()),
             "EncoderWeights": collect_encoder(folded.encoder),
         }
@@ -221,7 +221,7 @@ def collect(network: nn.Module) -> dict[str, Values]:
 
 
 def collect_common(network: BasicAMT | SepTimbre) -> Values:
-    """What both branches share: filter, epsilon, Winograd's transforms."""
+    """The common part of both branches: filter, epsilon, Winograd's transforms."""
     from export.layers.winograd import OUTPUTS, design_transforms
 
     if not network.cqt.is_designed():
@@ -243,7 +243,7 @@ def collect_common(network: BasicAMT | SepTimbre) -> Values:
 
 
 def collect_notes(branch: NoteBranch, outside: float) -> Values:
-    """The note branch; ``outside`` is what its harmonics read beyond the bins."""
+    """The note branch; ``outside`` is the value of its harmonics beyond the bins."""
     return collect_trunk(branch, NOTE_LAYERS, "early_conv.0.activation", outside)
 
 

@@ -1,7 +1,7 @@
-"""The engine in real browsers and in Node: what the page ships, a stage at a time.
+"""The engine in real browsers and in Node, as the page ships it, a stage at a time.
 
-It takes the path of a stage's file, as onnxruntime does, and finds in the manifest beside it the
-module and the weights that compute the same stage.
+A runner takes the path of a stage's file, as onnxruntime does, and uses the module and the weights
+that compute the same stage, from the manifest beside it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ENGINES: dict[str, Runtime] = {
 
 
 class Parts(NamedTuple):
-    """What computes a stage."""
+    """The module and weights that compute a stage."""
 
     stage: ModelFile
     module: Path
@@ -133,7 +133,7 @@ class EngineRunner(Session):
 
 
 class NodeEngineRunner:
-    """The engine in Node, without a browser: the quickest look at what is shipped."""
+    """The engine in Node, without a browser: the quickest check of the shipped files."""
 
     name = "node-engine"
 

@@ -1,7 +1,7 @@
 """``python -m web.engine.build``: the C of this folder → engine.wasm and engine-relaxed.wasm.
 
 By zig's clang, from PyPI's ``ziglang``: one version of it gives the same bytes on any machine. The
-modules are committed, since whoever uses them needs no compiler.
+modules are committed, so that users need no compiler.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FEATURES = {
 """By module; the second may round a product and its sum once."""
 FLAGS = (
     *("-std=c17", "-O2", "-Wall", "-Wextra", "-Werror"),
-    "-ffp-contract=off",  # else each compiler rounds as it likes
+    "-ffp-contract=off",  # otherwise rounding depends on the compiler
 )
 WASM_FLAGS = (
     *("-target", "wasm32-freestanding", "-nostdlib", "-fno-sanitize=all"),
@@ -31,16 +31,16 @@ WASM_FLAGS = (
 
 
 class CompilerError(RuntimeError):
-    """There is no compiler, or it failed; the message says what to do."""
+    """The compiler is missing or failed; the message says what to do."""
 
 
 def list_sources() -> list[Path]:
-    """The C files, in one order everywhere."""
+    """The C files, in the same order everywhere."""
     return sorted(FOLDER.glob("*.c"))
 
 
 def define_layout() -> str:
-    """The flag that tells the C the fingerprint of its own declaration."""
+    """The flag with the fingerprint of the C's own declaration."""
     return f"-DLAYOUT={fingerprint(read_layout(DECLARATION.read_text(encoding='utf-8'))):#x}u"
 
 
@@ -50,7 +50,7 @@ def has_compiler() -> bool:
 
 
 def build(folder: Path, names: Iterable[str] = FEATURES) -> None:
-    """Write modules into ``folder``; CompilerError where that fails."""
+    """Write modules into ``folder``; CompilerError if that fails."""
     if not has_compiler():
         raise CompilerError("there is no zig; install it: pip install ziglang")
     for name in names:

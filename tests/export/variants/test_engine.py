@@ -102,11 +102,11 @@ def test_another_front_end_is_refused(tmp_path: Path) -> None:
 
 Damage = Callable[[bytes], bytes]
 DAMAGES: dict[str, tuple[Damage, str]] = {
-    "another file": (lambda data: b"\x08\x0a" + data[2:], "no weights of the engine"),
-    "nothing": (lambda _: b"", "no weights of the engine"),
+    "another file": (lambda data: b"\x08\x0a" + data[2:], "not weights of the engine"),
+    "nothing": (lambda _: b"", "not weights of the engine"),
     "another order": (lambda data: data[:4] + b"\0\0\0\0" + data[8:], "of another version"),
-    "cut off": (lambda data: data[:-4], "of another length"),
-    "too long": (lambda data: data + b"\0\0\0\0", "of another length"),
+    "cut off": (lambda data: data[:-4], "their length differs"),
+    "too long": (lambda data: data + b"\0\0\0\0", "their length differs"),
     "a flipped bit": (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "damaged"),
 }
 

@@ -1,7 +1,7 @@
-"""Runs the engine's stages: in Node, and natively under sanitizers; and what they should give.
+"""The engine's stages in Node and natively under sanitizers, and their expected outputs.
 
-Requests are records of uint32 and float32: the stage's number in ``STAGES``, how many inputs it
-has, and of each its length and values. Replies are every output's values, one after the other.
+Requests are records of uint32 and float32: the stage's number in ``STAGES``, the number of its
+inputs, and the length and values of each. Replies are every output's values, one after the other.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SANITIZERS = (
 
 
 class Case(NamedTuple):
-    """A stage, what it gets in float32, and what PyTorch makes of that in float64."""
+    """A stage, its inputs in float32, and PyTorch's outputs in float64."""
 
     stage: str
     inputs: dict[str, Array]
@@ -80,7 +80,7 @@ def make_cases(name: str, audio: Array) -> Iterator[Case]:
 
 
 def write_requests(cases: Iterable[Case], path: Path) -> None:
-    """Write what ``run.mjs`` and ``native.c`` read."""
+    """Write a request for ``run.mjs`` and ``native.c``."""
     with path.open("wb") as file:
         for case in cases:
             file.write(struct.pack("<2I", NAMES.index(case.stage), len(case.inputs)))
@@ -104,7 +104,7 @@ def read_replies(cases: Iterable[Case], path: Path) -> list[dict[str, Array]]:
 def run_in_node(
     cases: list[Case], weights: Path, folder: Path, module: Path = FOLDER / "engine.wasm"
 ) -> tuple[list[dict[str, Array]], int]:
-    """Each case's outputs, and the bytes that the module's memory came to."""
+    """Each case's outputs, and the final size of the module's memory in bytes."""
     requests, replies = folder / "requests", folder / "replies"
     write_requests(cases, requests)
     flags = ["--experimental-wasm-relaxed-simd"] if "relaxed" in module.name else []

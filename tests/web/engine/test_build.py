@@ -1,4 +1,4 @@
-"""The committed modules are what the C beside them makes."""
+"""The committed modules are compiled from the C beside them."""
 
 from __future__ import annotations
 

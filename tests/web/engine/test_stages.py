@@ -1,6 +1,6 @@
-"""Every stage of both networks against PyTorch in float64, on music and on all that breaks numbers.
+"""Every stage of both networks against PyTorch in float64, on music and on every signal.
 
-A stage gets what the stages before it would give in float64, rounded to float32 as in files.
+A stage gets the outputs of the stages before it in float64, rounded to float32 as in files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAMES = ("basicamt", "septimbre")
 ACTIVATION = Tolerance(2e-5, "what fp32 promises")
 EMBEDDING = Tolerance(4e-5, "what fp32 promises")
 IN_BETWEEN = 3e-6
-"""Of what lies between stages, relative to its largest: 1.3e-6 was measured."""
+"""Of values between stages, relative to their largest: 1.3e-6 was measured."""
 SHORTER = (1, 2, 15, 16, 17, 18, 19, 20, 21, 31, 32, 33, 34, 47, 48, 49)
 """Frames around one, two and three of the engine's blocks, and around its layers' delays."""
 
@@ -42,7 +42,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def recordings() -> list[Array]:
-    """Every signal, the bundled music, and music of every number of frames that is special."""
+    """Every signal, the bundled music, and music of every special number of frames."""
     lengths = [make_music(1.0)[0, 0, : 512 * frames - 7] for frames in SHORTER]
     return [*(s.samples for s in edges()), read_example(6.0)[0, 0], *lengths]
 
@@ -51,14 +51,14 @@ _cases: dict[str, list[Case]] = {}
 
 
 def cases_of(name: str) -> list[Case]:
-    """Made once: float64 takes its time."""
+    """Made once, since float64 is slow."""
     if name not in _cases:
         _cases[name] = [case for audio in recordings() for case in make_cases(name, audio)]
     return _cases[name]
 
 
 def judge(cases: list[Case], replies: list[dict[str, Array]]) -> float:
-    """Raise where an output leaves its tolerance; return the largest error of an activation."""
+    """Raise if an output leaves its tolerance; return the largest error of an activation."""
     worst = 0.0
     for case, reply in zip(cases, replies, strict=True):
         tolerances = {}
@@ -92,7 +92,7 @@ def test_every_stage_is_what_float64_says(
 def test_sanitizers_find_nothing_and_the_bytes_are_the_same(
     name: str, weights: dict[str, Path], tmp_path: Path
 ) -> None:
-    """Every address in its array, no undefined arithmetic; and WebAssembly computes the same."""
+    """Every address is in its array, no arithmetic is undefined, and WebAssembly gives the same."""
     cases = cases_of(name)
     natively = run_natively(build_native(tmp_path), cases, weights[name], tmp_path)
     in_node, _ = run_in_node(cases, weights[name], tmp_path)

@@ -11,7 +11,7 @@ let library;
 /** @type {import("../../../web/lib/engine/module.js").EngineModule} */
 let engine;
 let stage = "";
-/** The hash of what `engine` was opened with. */
+/** The hash of the module and weights of `engine`. */
 let opened = "";
 
 /**
@@ -24,7 +24,7 @@ async function start({ script }) {
 }
 
 /**
- * Make a stage the one that runs.
+ * Make a stage the current one.
  * @param {string} hash of module and weights together
  * @param {string} modulePath of the module's bytes, which are read unless it is open
  * @param {string} weightsPath

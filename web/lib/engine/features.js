@@ -1,4 +1,4 @@
-/** What this browser's WebAssembly can do, asked with the smallest modules that need it. */
+/** Features of this browser's WebAssembly, tested with the smallest modules that need them. */
 
 /** A module of one function without arguments or results. @param {number[]} body */
 const moduleOf = (body) =>
@@ -13,12 +13,12 @@ const moduleOf = (body) =>
 const ZERO = Object.freeze([253, 12, ...new Array(16).fill(0)]);
 const DROP = 26;
 
-/** Whether there are vectors of 128 bits. */
+/** Whether it has vectors of 128 bits. */
 export function hasSimd() {
   return WebAssembly.validate(moduleOf([...ZERO, DROP]));
 }
 
-/** Whether there is `f32x4.relaxed_madd`, which may fuse a product and its sum. */
+/** Whether it has `f32x4.relaxed_madd`, which may fuse a product and its sum. */
 export function hasRelaxedSimd() {
   return WebAssembly.validate(moduleOf([...ZERO, ...ZERO, ...ZERO, 253, 133, 2, DROP]));
 }

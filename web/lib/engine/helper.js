@@ -12,7 +12,7 @@ let engine = null;
 self.onmessage = async (/** @type {MessageEvent<OpenRequest | StageRequest>} */ { data }) => {
   if ("module" in data) {
     engine = EngineModule.open(data.module, data.weights);
-    engine.catch(() => {}); // whoever runs a stage is told
+    engine.catch(() => {}); // a failure is reported when a stage runs
     return;
   }
   const { id, stage, inputs } = data;

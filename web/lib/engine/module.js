@@ -1,8 +1,8 @@
 /**
  * The engine: both networks as one small WebAssembly module (web/engine), stage by stage.
  *
- * A module holds one model and runs one stage at a time. Its memory is what the largest run so far
- * needed: inputs and outputs of a chunk, beside 5 MB that are always there.
+ * A module holds one model and runs one stage at a time. Its memory is 5 MB and the inputs and
+ * outputs of the largest chunk so far.
  */
 
 import { messageOf, TranscriptionError } from "../errors.js";
@@ -11,28 +11,27 @@ import { messageOf, TranscriptionError } from "../errors.js";
 
 /** Bytes of a WebAssembly page. */
 const PAGE = 65536;
-/** Everything begins on a multiple of so many bytes. */
+/** Alignment of every array, in bytes. */
 const ALIGNMENT = 64;
-/** Why a module refuses weights, by the number that it gives (engine.c). */
+/** Reasons for which a module refuses weights, by its return value (engine.c). */
 const REFUSALS = Object.freeze([
   "",
-  "they are no weights of the engine",
+  "they are not weights of the engine",
   "they are of another version than the engine",
-  "they are of another length than they say",
+  "their length differs from the one in their header",
   "they are damaged",
 ]);
 /** Samples of a frame at 44 100 Hz. */
 const FRAME_SAMPLES = 512;
 
 /**
- * What a stage reads and gives: rows of an array that is as long as the recording, in order.
- * Numbers without a name in `long` are moments, as many as the array has.
+ * Inputs and outputs of a stage: rows of arrays over the frames, in order.
  * @typedef {object} StageShape
  * @property {string} export the module's function
- * @property {string} long the input whose length says how many frames there are
+ * @property {string} long the input whose length gives the number of frames
  * @property {number} rows of it
- * @property {string[]} numbers inputs that are handed over as a number
- * @property {string[]} moments inputs that are handed over as arrays
+ * @property {string[]} numbers inputs passed as a number
+ * @property {string[]} moments inputs passed as arrays
  * @property {[string, number][]} outputs and their rows, in the order of the function's arguments
  */
 
@@ -100,7 +99,7 @@ export class EngineModule {
    * @param {WebAssembly.Module} module
    * @param {Uint8Array} weights a model's `.engine` file
    * @returns {Promise<EngineModule>}
-   * @throws {TranscriptionError} "model" where the weights are not for this module
+   * @throws {TranscriptionError} "model" if the weights are not for this module
    */
   static async open(module, weights) {
     return new EngineModule(await WebAssembly.instantiate(module), weights);
@@ -124,7 +123,7 @@ export class EngineModule {
         `the engine cannot use its weights: ${REFUSALS[refusal]}; run \`make export\` again`,
       );
     }
-    /** Where a run's arrays begin. */
+    /** Address of a run's first array. */
     this._base = this._top;
   }
 

@@ -1,9 +1,9 @@
 /**
- * The stages of a network on the engine: what stream/stages.js gives for onnxruntime-web.
+ * The stages of a network on the engine, as stream/stages.js on onnxruntime-web.
  *
- * Chunks are independent, so several workers run them, each with a module of its own: no shared
- * memory, no headers. Whoever asks takes results in the order of the chunks, so they do not depend
- * on the number of workers.
+ * Chunks are independent, so several workers run them, each with its own module: no shared memory,
+ * no headers. The caller takes results in the order of the chunks, so they do not depend on the
+ * number of workers.
  */
 
 import { TranscriptionError } from "../errors.js";
@@ -12,18 +12,18 @@ import { EngineModule } from "./module.js";
 
 /** @typedef {import("./module.js").Values} Values */
 
-/** More workers than this gain little: each has 15 MB, and the audio is read by one. */
+/** More workers than this gain little: each takes 15 MB, and one reads the audio for all. */
 const MOST_WORKERS = 4;
-/** Frames of a recording from which a second worker is worth its start. */
+/** Smallest number of frames for which a second worker is worth its start. */
 const FRAMES_A_WORKER = 512;
 
-/** Opens once; runs any stage, on as many chunks at a time as `width` says. */
+/** Opens once; runs any stage, on `width` chunks at a time. */
 export class EngineStages extends Plan {
   /**
    * @param {WebAssembly.Module} module
    * @param {Uint8Array} weights the model's `.engine` file
    * @param {import("../manifest.js").StageFile[]} files the plan
-   * @param {number} [workers] as many as the machine has cores, up to MOST_WORKERS, unless told
+   * @param {number} [workers] default: one per core, up to MOST_WORKERS
    * @returns {Promise<EngineStages>}
    * @throws {TranscriptionError} "model"
    */
@@ -45,13 +45,13 @@ export class EngineStages extends Plan {
     this._most = Math.max(1, most);
     /** @type {Helper[]} */
     this._helpers = [];
-    /** How many chunks are run at a time. */
+    /** Number of chunks that run at a time. */
     this.width = 1;
   }
 
   /**
-   * Start as many workers as a recording of so many frames is worth; where one does not start,
-   * this worker runs everything itself.
+   * Start the workers that a recording of this length is worth; if one does not start, this worker
+   * runs everything itself.
    * @param {number} frames
    */
   prepareFor(frames) {
@@ -115,7 +115,7 @@ class Helper {
     this._worker.postMessage(parts);
   }
 
-  /** Runs that it was asked for and has not answered. */
+  /** Number of runs under way. */
   get waiting() {
     return this._asked.size;
   }

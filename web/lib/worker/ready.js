@@ -1,4 +1,4 @@
-/** What runs the stages: the engine, or onnxruntime-web, fetched and compiled once for a worker. */
+/** The engine or onnxruntime-web for the stages, fetched and compiled once per worker. */
 
 import { EngineStages } from "../engine/stages.js";
 import { Stages } from "../stream/stages.js";
@@ -10,13 +10,13 @@ import { chooseBackend, OnnxRuntime, RUNTIME_FILES } from "./session.js";
 /**
  * @typedef {object} Ready
  * @property {(frames: number) => Promise<import("../stream/stages.js").StageRunner>} open the
- *   stages, for a recording of so many frames
- * @property {() => Promise<void>} compile what would else be compiled by the first run
+ *   stages, for a recording of this number of frames
+ * @property {() => Promise<void>} compile ahead of the first run
  * @property {() => Pick<import("./worker.js").RunFacts, "backend" | "relaxed" | "threads" | "fallback" | "stalled">} facts
  */
 
 /**
- * Whether onnxruntime-web is needed: nothing of it is fetched where it is not.
+ * Fetch and compile what a run needs; onnxruntime-web only if the engine cannot run.
  * @param {Needs} needs
  * @param {(total: number) => (bytes: number) => void} countTo called with the bytes to expect
  * @returns {Promise<Ready>}
@@ -35,7 +35,7 @@ export function makeReady(needs, countTo) {
 async function openEngine({ files, threads, note }, { module, weights }, countTo) {
   const onBytes = countTo(module.bytes + weights.bytes);
   const [code, numbers] = await Promise.all([fetchPart(module, onBytes), fetchPart(weights, onBytes)]);
-  // Bytes in memory are a page without a server, which starts one worker and no more.
+  // Bytes in memory mean a page without a server, which can start only one worker.
   const workers = typeof module.content === "string" ? threads : 1;
   const compiled = await WebAssembly.compile(code);
   const stages = await EngineStages.open(compiled, numbers, files, workers);
