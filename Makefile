@@ -91,6 +91,10 @@ browsers: $(READY) ## find browsers, drive each once, get those that are missing
 	$(BIN)/python -m verify browsers
 
 ##@ Weights of our own
+.PHONY: listen
+listen: $(READY) $(NPM_READY) ## judge the library's notes by piece, into web/README.md; ARGS="--real DIR" adds recordings
+	$(BIN)/python -m train listen --models "$(OUT)" --readme web/README.md $(ARGS)
+
 .PHONY: train
 train: $(READY) ## render music, train both networks, write export/weights; hours, and it resumes
 	$(BIN)/python -m train render

@@ -27,7 +27,7 @@ const chord = (cents) => () =>
   [30, 34, 37, 42, 49].map((pitch) => [3 * pitch + 1 + (3 * cents) / 100, 1 / pitch]);
 
 test("a chord's tuning is found to a cent, near half a semitone too", () => {
-  for (const cents of [-48, -38, -10, 0, 3, 17, 38, 49]) {
+  for (const cents of [-51, -38, -10, 0, 3, 17, 38, 47]) {
     const tuning = hear(chord(cents));
     assert.ok(Math.abs(tuning.cents - cents) < 1, `${cents}: ${tuning.cents}`);
     assert.ok(tuning.clarity > 0.9);

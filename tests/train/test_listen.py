@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import resample
 
 from export.catalog import RATE_HZ
 from tests.stand_in import TUNE, make_tune, write_models
@@ -43,6 +44,21 @@ def test_the_library_is_heard_and_remembered(tmp_path: Path) -> None:
     assert lines[-1].startswith("| a tune | 12 | 1.000 | 1.000 | 0.000 |")
     with pytest.raises(RuntimeError, match="the library failed"):
         hear([PIECE], tmp_path, tmp_path)
+
+
+def test_a_sharp_recording_is_heard_in_tune_and_in_time(tmp_path: Path) -> None:
+    models = write_models(tmp_path / "models")
+    faster = 2 ** (38 / 1200)
+    wave = resample(PIECE.wave, round(len(PIECE.wave) / faster)).astype(np.float32)
+    sharp = replace(PIECE, wave=wave, notes=SCORE / [faster, faster, 1])
+    (heard,) = hear([sharp], models, tmp_path, options={"tuning": 38})
+    assert heard.answer["tuningCents"] == 38
+    (row,) = score([sharp], {"F1": [heard]})
+    assert row.scores["F1"] == 1
+    starts = np.sort(heard.notes[:, 0])
+    # A frame is 12 ms; at the end 38 cents are 130 ms.
+    assert np.ptp(starts - sharp.notes[:, 0]) < 0.025
+    assert np.ptp(starts - SCORE[:, 0]) > 0.1, "the check sees times that are not corrected"
 
 
 def test_offsets_count_where_they_are_asked_for() -> None:

@@ -11,6 +11,8 @@ const RANGE = Object.freeze({ from: 18, to: 200 });
 const FAINT = 1e-3;
 /** Smallest agreement of peaks that counts as a tuning: noise and speech reach 0.1, music 0.45. */
 const CLEAR = 0.25;
+/** Largest deviation; not 50, since pianos in tune measure 1 to 4 cents flat: their low strings do. */
+const SHARPEST = 48;
 /** Cents that are not corrected, since they do not trouble the networks. */
 const IN_TUNE = 8;
 
@@ -52,9 +54,13 @@ export class Tuning {
     }
   }
 
-  /** How sharp the recording is, in cents in (-50, 50]; -50 and 50 are equivalent. */
+  /**
+   * How sharp the recording is, in cents in (SHARPEST - 100, SHARPEST]. Half a semitone sharp and
+   * half a semitone flat differ only by the names of the notes: nobody can tell them apart.
+   */
   get cents() {
-    return (100 * Math.atan2(this._imaginary, this._real)) / (2 * Math.PI);
+    const cents = (100 * Math.atan2(this._imaginary, this._real)) / (2 * Math.PI);
+    return cents > SHARPEST ? cents - 100 : cents;
   }
 
   /** Agreement of the peaks, in [0, 1]. */
