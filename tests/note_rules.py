@@ -6,7 +6,7 @@ are compared with it, through the files that `make_note_oracles.py` writes or in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,22 @@ def certainty(features: NDArray[np.float64], weights: dict[str, Any]) -> NDArray
     units = np.maximum(0, x @ hidden[:, :-1].T + hidden[:, -1])
     made: NDArray[np.float64] = 1 / (1 + np.exp(-(units @ output[:-1] + output[-1])))
     return made
+
+
+def end_at_gaps(notes: list[Note], frame: Activation, level: float) -> list[Note]:
+    """Notes that end where six frames in a row are quiet, but not within their first six."""
+    ended = []
+    for note in notes:
+        row, end = note.pitch - LOWEST_PITCH, note.end_frame
+        gaps = [
+            t
+            for t in range(note.start_frame, note.end_frame - 5)
+            if (frame[row, t : t + 6] < np.float32(level)).all()
+        ]
+        if gaps:
+            end = max(gaps[0], note.start_frame + 6)
+        ended.append(replace(note, end_frame=end))
+    return ended
 
 
 def seconds(frame: int) -> float:

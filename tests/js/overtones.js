@@ -5,6 +5,7 @@
 
 import { readFileSync } from "node:fs";
 
+import { endAtGaps } from "../../web/lib/notes/ends.js";
 import { makeNotes } from "../../web/lib/notes/notes.js";
 import * as weights from "../../web/lib/notes/overtone-weights.js";
 import { describeNotes, dropOvertones, FEATURES } from "../../web/lib/notes/overtones.js";
@@ -17,4 +18,5 @@ const [onset, frame] = ["onset", "frame"].map((name) =>
 const notes = makeNotes(onset, frame, frames, thresholds);
 const features = [...describeNotes(notes, onset, frame, frames)];
 const kept = dropOvertones(notes, onset, frame, frames).map((note) => notes.indexOf(note));
-console.log(JSON.stringify({ features, kept, size: FEATURES, weights }));
+const ends = endAtGaps(notes, frame, frames, thresholds.frame).map((note) => note.endFrame);
+console.log(JSON.stringify({ features, kept, ends, size: FEATURES, weights }));

@@ -225,7 +225,8 @@ export class Analysis {
    * Notes with these thresholds. The network runs again, calling `onProgress`, only for timbres
    * that the first run was not asked for, or for those of notes far below its thresholds.
    * @param {NoteOptions & Pick<RunOptions, "onProgress" | "signal">} [options]
-   * @returns {Promise<{notes: Note[], timbres: number}>}
+   * @returns {Promise<{notes: Note[], timbres: number, perhaps: number}>} perhaps: how many timbres
+   *   there may be, where "auto" tells fewer apart
    * @throws {RangeError} if a threshold or the number of timbres is invalid
    * @throws {TranscriptionError}
    */

@@ -9,13 +9,15 @@
  */
 
 import { TranscriptionError } from "../errors.js";
+import { endAtGaps } from "../notes/ends.js";
 import { makeNotes, SECONDS_PER_FRAME } from "../notes/notes.js";
 import { dropOvertones } from "../notes/overtones.js";
 import { Progress } from "./progress.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
 import { STAGE_COSTS } from "./stages.js";
 import { NOTE_PASSES, Stream, timbrePasses } from "./stream.js";
-import { clusterTimbres, estimateTimbres, noteEmbeddings } from "../timbres/timbres.js";
+import { chooseTimbres } from "../timbres/choose.js";
+import { clusterTimbres, noteEmbeddings } from "../timbres/timbres.js";
 
 /** Frame thresholds for which embeddings are computed in advance, if they fit. */
 const LEVELS = Object.freeze([0.05, 0.1, 0.15, 0.2, 0.25]);
@@ -86,13 +88,14 @@ export class Transcript {
    * @param {boolean} options.keepOvertones
    * @param {number | "auto"} options.timbres 1: all notes together
    * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
-   * @returns {Promise<{notes: import("../notes/notes.js").FrameNote[], labels: Uint16Array, count: number}>}
+   * @returns {Promise<{notes: import("../notes/notes.js").FrameNote[], labels: Uint16Array,
+   *   count: number, perhaps: number}>} perhaps: how many timbres there may be
    * @throws {TranscriptionError}
    */
   async makeNotes({ thresholds, keepOvertones, timbres, onProgress }) {
     const notes = this._find(thresholds, keepOvertones);
     if (timbres === 1 || notes.length === 0) {
-      return { notes, labels: new Uint16Array(notes.length), count: 1 };
+      return { notes, labels: new Uint16Array(notes.length), count: 1, perhaps: 1 };
     }
     if (!this._separable) {
       throw new TranscriptionError(
@@ -108,8 +111,9 @@ export class Transcript {
     }
     const { frame, frames } = this._activations;
     const vectors = noteEmbeddings(notes, (span) => embeddings.read(span), frame, frames);
-    const count = timbres === "auto" ? estimateTimbres(vectors) : timbres;
-    return { notes, labels: clusterTimbres(vectors, count), count };
+    const { count, perhaps } =
+      timbres === "auto" ? chooseTimbres(vectors, notes) : { count: timbres, perhaps: timbres };
+    return { notes, labels: clusterTimbres(vectors, count), count, perhaps };
   }
 
   /** Seconds of the recording from one frame to the next; a tuning other than 0 changes them. */
@@ -131,7 +135,9 @@ export class Transcript {
   _find(thresholds, keepOvertones) {
     const { onset, frame, frames } = this._activations;
     const notes = makeNotes(onset, frame, frames, thresholds);
-    return keepOvertones ? notes : dropOvertones(notes, onset, frame, frames);
+    if (keepOvertones) return notes;
+    const kept = dropOvertones(notes, onset, frame, frames);
+    return endAtGaps(kept, frame, frames, thresholds.frame);
   }
 
   /**

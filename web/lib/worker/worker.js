@@ -176,10 +176,10 @@ async function makeNotes({ id, thresholds, keepOvertones, timbres }) {
   if (!transcript) throw new TranscriptionError("model", "no recording was given");
   const onProgress = progressOf(id, transcript.seconds);
   const made = await transcript.makeNotes({ thresholds, keepOvertones, timbres, onProgress });
-  const { notes, labels, count } = made;
+  const { notes, labels, count, perhaps } = made;
   const { secondsPerFrame } = transcript;
   const timed = notes.map((note, i) => inSeconds(note, labels[i], secondsPerFrame));
-  reply({ id, result: { notes: timed, timbres: count } });
+  reply({ id, result: { notes: timed, timbres: count, perhaps } });
 }
 
 /**
