@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from export.manifest import Manifest, ManifestError
 from verify.bench import command as bench
-from verify.bench import lengths, lengths_results
+from verify.bench import lengths, lengths_results, soak
 from verify.bisect import command as bisect
 from verify.bisect.search import BisectError
 from verify.compare import LOOSE, Tolerance
@@ -45,6 +45,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "notedigger": notedigger.main,
     "publish": publish.main,
     "release": release.main,
+    "soak": soak.main,
 }
 
 

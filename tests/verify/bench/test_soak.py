@@ -1,0 +1,43 @@
+"""What a soak calls wrong, and one soak that is short."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests import tiny_models
+from tests.conftest import make_music
+from verify.bench.soak import Soak, run_often
+from verify.runtimes.browser import RUNTIMES, BrowserRunner
+
+GOOD = Soak(500, True, 100_000_000, 105_000_000, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("soak", "fault"),
+    [
+        (replace(GOOD, equal=False), "run 500 gave other outputs"),
+        (replace(GOOD, last_bytes=111_000_000), "memory grew 1.11 times"),
+        (replace(GOOD, idle=0.5), "at rest it takes 0.50 of a core"),
+        (replace(GOOD, idle=math.nan), "at rest it takes nan"),
+    ],
+)
+def test_what_grows_drifts_or_burns_is_a_fault(soak: Soak, fault: str) -> None:
+    assert GOOD.list_faults() == []
+    (found,) = soak.list_faults()
+    assert found.startswith(fault)
+
+
+@pytest.mark.usefixtures("browsing")
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads memory from /proc")
+def test_a_short_soak_is_well(tmp_path: Path) -> None:
+    file = tiny_models.write(tmp_path / "tiny.onnx")
+    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
+        runner.load(file)
+        soak = run_often(runner, make_music(0.2), 10)
+    assert soak.equal
+    assert soak.settled_bytes > 0
+    assert soak.last_bytes > 0
