@@ -93,7 +93,7 @@ def make_notes(onset: Activation, frame: Activation, thresholds: Thresholds) -> 
 
 
 def describe(note: Note, onset: Activation, frame: Activation) -> list[float]:
-    """What the classifier of overtones reads of a note."""
+    """Features of a note for the classifier of overtones."""
     row, start, end = note.pitch - LOWEST_PITCH, note.start_frame, note.end_frame
     begun = slice(max(0, start - 3), start + 4)
     before = frame[row, max(0, start - 10) : start]

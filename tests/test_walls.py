@@ -202,7 +202,7 @@ def list_imports(source: str) -> tuple[Import, ...]:
 
 
 def find_breaches(module: str, source: str, rule: Rule) -> Iterator[tuple[Import, str]]:
-    """What breaks the rule, and a message with file, import and rule."""
+    """Imports that break the rule, with a message of file, import and rule."""
     if not within(module, rule.who) or within(module, rule.unless):
         return
     for found in list_imports(source):

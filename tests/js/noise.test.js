@@ -26,7 +26,7 @@ function random() {
   };
 }
 
-/** What a sine leaves in the bins around its own. */
+/** Energy of a sine in the bins around its own. */
 const peak = (bin, centre) => 10 ** -((bin - centre) ** 2);
 
 test("noise of any colour and level has one contrast, and is noise", () => {

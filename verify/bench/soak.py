@@ -36,7 +36,7 @@ LIMIT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Soak:
-    """What many runs left."""
+    """The state after many runs."""
 
     runs: int
     equal: bool
@@ -47,7 +47,7 @@ class Soak:
     """CPU seconds in a second of rest."""
 
     def list_faults(self) -> list[str]:
-        """What is wrong, in words; what is not a number is wrong too."""
+        """Faults in words; NaN is a fault too."""
         faults = []
         if not self.equal:
             faults.append(f"run {self.runs} gave other outputs than the first")

@@ -33,7 +33,7 @@ CODE = (
         if path.suffix in (".py", ".js", ".mjs", ".html", ".wasm")
     ),
 )
-"""What runs a file and judges its outputs."""
+"""Code that runs a file and judges its outputs."""
 
 
 class KeptVerdicts:

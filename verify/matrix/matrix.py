@@ -73,7 +73,7 @@ class Plan:
     alone: bool = False
     """Whether nothing may run beside it, since it takes every core."""
     identity: str | None = None
-    """What runs, with versions; None if it is not known, so that no verdict is kept."""
+    """The runtime with its versions; None if unknown, so that no verdict is kept."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def find_fault(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> st
 
 
 def identify(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> str:
-    """What distinguishes one installed browser, and what drives it, from any other."""
+    """A key that distinguishes one installed browser and its driver from any other."""
     told = read_version(installed.path, limit_seconds)
     time_ns = installed.path.stat().st_mtime_ns
     return f"{installed.path} {told} {time_ns} playwright {version('playwright')}"
@@ -59,7 +59,7 @@ def identify(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> str:
 
 @functools.cache
 def read_version(path: Path, limit_seconds: float = LIMIT_SECONDS) -> str:
-    """What ``--version`` prints, such as ``Mozilla Firefox 153.7.0esr``; empty if it fails."""
+    """The output of ``--version``, such as ``Mozilla Firefox 153.7.0esr``; empty if it fails."""
     status, out, _ = _run([str(path), "--version"], limit_seconds)
     lines = [line.strip() for line in out.splitlines() if re.search(r"\d", line)]
     return lines[0] if status == 0 and lines else ""

@@ -1,4 +1,4 @@
-"""What a soak calls wrong, and one soak that is short."""
+"""The faults that a soak reports, and a short soak."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def folder(models: Path, tmp_path: Path) -> Path:
 def judge(
     folder: Path, checkpoints: Path, name: str, make: Callable[[], object] = NodeEngineRunner
 ) -> set[tuple[str, str]]:
-    """What became of a model's engine, by how it was run."""
+    """The verdict on a model's engine, by how it was run."""
     manifest = Manifest.read(folder)
     files = subjects.choose(manifest, [name], ["fp32"])
     behind = networks.networks_of(manifest, checkpoints)

@@ -1,4 +1,4 @@
-/** What the manifest says of a model's stages: their order, what each reads, gives and gathers. */
+/** The manifest's plan of a model's stages: their order, inputs, outputs and statistics. */
 
 import { TranscriptionError } from "../errors.js";
 
