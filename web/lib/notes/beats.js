@@ -15,9 +15,13 @@ const PERIODS = 96;
 /** The most likely beat a priori, and the penalty of others. */
 const USUAL = 60 / 108;
 const USUAL_OCTAVES = 0.7;
-/** Seconds around a moment that determine its tempo, and between two such moments. */
-const WINDOW = 8;
+/** Seconds of a moment, and how many moments to either side help to determine its tempo. */
 const HOP = 1;
+const AROUND = 4;
+/** Lags at which onsets are compared with others, in steps: up to four of the longest beats. */
+const MOST_LAGS = Math.ceil(4 * RATE * LONGEST) + 2;
+/** Of each lag. */
+const OCTAVES = Float64Array.from({ length: MOST_LAGS }, (_, lag) => Math.log2(lag));
 /** Cost of a change of tempo, per octave. */
 const INERTIA = 12;
 /** Cost of a beat of another length than the tempo's, per octave squared. */
@@ -43,7 +47,7 @@ export function trackBeats(notes) {
   const none = { times: [], bpm: 0, even: false };
   const starts = [...new Set(notes.map((note) => Math.round(note.start * RATE)))];
   if (starts.length < 4) return none;
-  const first = Math.min(...starts.slice(0, 1), ...starts) / RATE;
+  const first = starts.reduce((least, start) => Math.min(least, start)) / RATE;
   const strength = strengthOf(notes, first);
   const periods = followTempo(strength);
   const times = placeBeats(strength, periods).map((step) => first + step / RATE);
@@ -116,13 +120,12 @@ function followTempo(strength) {
   const mean = strength.reduce((sum, value) => sum + value, 0) / strength.length;
   const centred = strength.map((value) => value - mean);
   const moments = Math.max(1, Math.ceil(strength.length / (HOP * RATE)));
-  const half = Math.round((WINDOW * RATE) / 2);
+  const products = Array.from({ length: moments }, (_, moment) => correlate(centred, moment));
   /** @type {Int16Array[]} */
   const from = [];
   let scores = new Float64Array(PERIODS);
   for (let moment = 0; moment < moments; moment++) {
-    const middle = Math.round((moment + 0.5) * HOP * RATE);
-    const heard = hearTempo(centred, middle - half, middle + half);
+    const heard = hearTempo(products.slice(Math.max(0, moment - AROUND), moment + AROUND + 1));
     const next = new Float64Array(PERIODS);
     const before = new Int16Array(PERIODS);
     for (let i = 0; i < PERIODS; i++) {
@@ -154,26 +157,31 @@ function followTempo(strength) {
 }
 
 /**
- * The score of each beat length for the onsets between two steps.
+ * The sums of the onsets' products with those after each lag, over one moment.
  * @param {Float64Array} centred
- * @param {number} start
- * @param {number} end exclusive
+ * @param {number} moment
+ * @returns {Float64Array} by lag in steps
  */
-function hearTempo(centred, start, end) {
-  const [low, high] = [Math.max(0, start), Math.min(centred.length, end)];
-  const most = Math.ceil(4 * RATE * LONGEST) + 2;
-  const likeness = new Float64Array(most);
-  let power = 1e-9;
-  for (let t = low; t < high; t++) power += centred[t] ** 2;
-  for (let lag = 1; lag < most; lag++) {
+function correlate(centred, moment) {
+  const [start, end] = [moment * HOP * RATE, (moment + 1) * HOP * RATE];
+  return Float64Array.from({ length: MOST_LAGS }, (_, lag) => {
     let sum = 0;
-    const last = Math.min(high, centred.length - lag);
-    for (let t = low; t < last; t++) sum += centred[t] * centred[t + lag];
-    likeness[lag] = sum / power;
-  }
+    const last = Math.min(end, centred.length - lag);
+    for (let t = start; t < last; t++) sum += centred[t] * centred[t + lag];
+    return sum;
+  });
+}
+
+/**
+ * The score of each beat length for the moments around one.
+ * @param {Float64Array[]} products
+ */
+function hearTempo(products) {
+  const sum = (/** @type {number} */ lag) => products.reduce((all, one) => all + one[lag], 0);
+  const power = sum(0) + 1e-9;
   const at = (/** @type {number} */ lag) => {
     const whole = Math.floor(lag);
-    return likeness[whole] + (lag - whole) * (likeness[whole + 1] - likeness[whole]);
+    return (sum(whole) + (lag - whole) * (sum(whole + 1) - sum(whole))) / power;
   };
   return TRIED.map((period) => {
     const doubt = Math.log2(period / (RATE * USUAL)) / USUAL_OCTAVES;
@@ -194,9 +202,10 @@ function placeBeats(strength, periods) {
   const before = new Int32Array(strength.length).fill(-1);
   for (let t = 0; t < strength.length; t++) {
     const period = periods[t];
+    const octaves = Math.log2(period);
     let best = 0; // a first beat
     for (let gap = Math.round(period / 2); gap <= 2 * period && gap <= t; gap++) {
-      const score = total[t - gap] - TIGHTNESS * Math.log2(gap / period) ** 2;
+      const score = total[t - gap] - TIGHTNESS * (OCTAVES[gap] - octaves) ** 2;
       if (score > best) {
         best = score;
         before[t] = t - gap;
