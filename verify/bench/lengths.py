@@ -19,7 +19,7 @@ from export.catalog import RATE_HZ
 from export.example import read_example
 from export.manifest import Manifest
 from verify.bench.lengths_results import Point, Way, read, write
-from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch
+from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch, read_memory
 from verify.matrix.plan import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.runners import NativeRunner, RunnerError
@@ -138,13 +138,3 @@ def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way)
             cpu_seconds = stopwatch.transcribe(model, samples).cpu_seconds
         peak = read_memory(str(stopwatch.find_process()))["VmHWM"]
     return Point(runtime, model, way, seconds, cpu_seconds, peak - 4 * samples)
-
-
-def read_memory(process: str) -> dict[str, int]:
-    """Bytes by name from Linux's /proc; RunnerError without it."""
-    try:
-        text = Path("/proc", process, "status").read_text(encoding="ascii")
-    except OSError as error:
-        raise RunnerError(f"memory is read from /proc, as Linux has it: {error}") from None
-    lines = (line.split() for line in text.splitlines() if line.endswith(" kB"))
-    return {words[0].rstrip(":"): 1024 * int(words[1]) for words in lines}

@@ -63,6 +63,22 @@ class Stopwatch(Session):
         """Run a session on music of that length."""
         return self._time(f"run {key} on {samples} samples", "run", key, samples)
 
+    def repeat(self, key: str, samples: int, count: int) -> int:
+        """Run a session so often on the same music; how many outputs were not the first's."""
+        found = self.call(
+            f"run {key} {count} times", self.limits.run, "repeat", key, samples, count
+        )
+        return int(found)
+
+    def measure(self) -> tuple[float, int]:
+        """CPU seconds so far and bytes of the page's process, its garbage collected."""
+        if not isinstance(self.tab, PlaywrightTab) or self.runtime.browser != "chromium":
+            raise RunnerError(f"{self.name}: only Chromium says what a page's process takes")
+        with self._attempt("collect garbage", self.limits.start):
+            self.tab.collect_garbage(self.limits.start)
+        memory = read_memory(str(self.find_process()))["VmRSS"]
+        return self._measure_cpu(gpu=False) or 0.0, memory
+
     def transcribe(self, model: str, samples: int) -> Lap:
         """Make notes with the library, which streams; ``lib`` and ``models`` must be mounted."""
         return self._time(f"transcribe {samples} samples", "transcribe", model, samples)
@@ -119,3 +135,13 @@ def take_turns(
     for _, key in itertools.product(range(rounds), keys):
         laps[key].append(stopwatch.run(key, samples))
     return laps
+
+
+def read_memory(process: str) -> dict[str, int]:
+    """Bytes by name from Linux's /proc; RunnerError without it."""
+    try:
+        text = Path("/proc", process, "status").read_text(encoding="ascii")
+    except OSError as error:
+        raise RunnerError(f"memory is read from /proc, as Linux has it: {error}") from None
+    lines = (line.split() for line in text.splitlines() if line.endswith(" kB"))
+    return {words[0].rstrip(":"): 1024 * int(words[1]) for words in lines}

@@ -83,6 +83,15 @@ class PlaywrightTab:
         found: list[dict[str, Any]] = answer["processInfo"]
         return found
 
+    def collect_garbage(self, limit_seconds: float) -> None:
+        """Let Chromium's page free what nothing refers to any more; TabError in other browsers."""
+        self._wait(self._collect_garbage(), limit_seconds)
+
+    async def _collect_garbage(self) -> None:
+        session = await self._page.context.new_cdp_session(self._page)
+        await session.send("HeapProfiler.collectGarbage")
+        await session.detach()
+
     def close(self) -> None:
         """As Tab.close."""
         with suppress(TimeoutError, TabError):  # dead or hung: it goes with its driver

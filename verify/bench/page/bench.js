@@ -84,6 +84,35 @@ async function run(key, length) {
   return seconds;
 }
 
+/** @type {Record<string, Float32Array>} outputs of a session's first run, by its key and theirs */
+const first = {};
+
+/**
+ * Run a session again and again on the same music.
+ *
+ * @param {string} key
+ * @param {number} length in samples
+ * @param {number} count
+ * @returns {Promise<number>} how many runs gave other outputs than the first ever, bit for bit
+ */
+async function repeat(key, length, count) {
+  const session = sessions[key];
+  const audio = new ort.Tensor("float32", compose(length), [1, 1, length]);
+  let different = 0;
+  for (let n = 0; n < count; n++) {
+    const outputs = await session.run({ [session.inputNames[0]]: audio });
+    let equal = true;
+    for (const [name, output] of Object.entries(outputs)) {
+      const values = /** @type {Float32Array} */ (await output.getData());
+      const expected = (first[`${key} ${name}`] ??= values.slice());
+      equal &&= values.length === expected.length && values.every((value, i) => value === expected[i]);
+      output.dispose();
+    }
+    if (!equal) different++;
+  }
+  return different;
+}
+
 /**
  * Transcribe the same music with the library, one thread: stages over chunks, notes and timbres.
  *
@@ -169,6 +198,7 @@ Object.assign(globalThis, {
     load,
     loadEngine,
     run,
+    repeat,
     transcribe,
     openPeer,
     runPeer,
