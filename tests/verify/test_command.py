@@ -180,6 +180,7 @@ class TestPlan:
         assert {"native-off", "native-full", "chromium-webgpu", "firefox-wasm-1.18"} <= set(names)
         assert not {"firefox-webgpu", "webkit-wasm", "torch-float32"} & set(names)
         assert "webkit-wasm" in self.choose(webkit=True)
+        assert "webkit-engine-relaxed" not in self.choose(webkit=True)
 
     def test_a_software_adapter_is_spared_what_it_cannot_run(self) -> None:
         (chosen,), left_out = plan(

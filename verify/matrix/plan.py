@@ -27,6 +27,7 @@ from verify.runtimes.trial import identify
 _UNLESS_ASKED = {
     "firefox-webgpu": "Firefox has no software WebGPU adapter; name it on a machine with a GPU",
     "webkit-webgpu": "WebKit has no software WebGPU adapter; name it on a machine with a GPU",
+    "webkit-engine-relaxed": "WebKit (WebKitGTK 2.50.6) has no relaxed SIMD; name it if yours has",
 }
 _STREAMED_REASON = (
     "each signal opens every stage again, and a software adapter takes seconds to compile shaders"
