@@ -108,12 +108,16 @@ def test_an_error_in_the_model_is_reported_and_the_next_load_starts_afresh(
             runner.run({"wave": audio(10)["audio"]})
 
 
+OWN = "({ start, load, run, stream })"
+"""What the page gives to its caller."""
+
+
 def _page(folder: Path, run: str) -> dict[str, Path]:
     """Copy the page, its run() replaced; where it lies, as Session's ``mounts``."""
-    folder.mkdir()
-    (folder / "index.html").write_bytes((PAGE / "index.html").read_bytes())
+    shutil.copytree(PAGE, folder)
     script = (PAGE / "run.js").read_text(encoding="utf-8")
-    (folder / "run.js").write_text(script.replace("({ start, load, run })", run))
+    assert script.count(OWN) == 1
+    (folder / "run.js").write_text(script.replace(OWN, run))
     return {"runtimes/page": folder}
 
 
@@ -254,7 +258,7 @@ def test_another_version_under_the_name_is_refused(tmp_path: Path) -> None:
 
 def test_threads_that_are_not_there_are_named(tiny: Path, tmp_path: Path) -> None:
     """Isolation alone does not give them: WebKit may have no SharedArrayBuffer all the same."""
-    page = _page(tmp_path / "page", "({ start, load, run })")
+    page = _page(tmp_path / "page", OWN)
     index = page["runtimes/page"] / "index.html"
     index.write_text(f"<script>delete globalThis.SharedArrayBuffer</script>{index.read_text()}")
     runner = BrowserRunner(RUNTIMES["chromium-threads"], mounts=page)
@@ -263,7 +267,7 @@ def test_threads_that_are_not_there_are_named(tiny: Path, tmp_path: Path) -> Non
 
 
 def test_webgpu_that_runs_on_the_cpu_is_refused(tiny: Path, tmp_path: Path) -> None:
-    page = _page(tmp_path / "page", "({ start, load, run })")
+    page = _page(tmp_path / "page", OWN)
     script = page["runtimes/page"] / "run.js"
     text = script.read_text()
     assert "executionProviders: [backend], logSeverityLevel" in text
