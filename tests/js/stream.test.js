@@ -5,6 +5,7 @@ import { ChunkedRows, copyRows, planChunks } from "../../web/lib/stream/chunks.j
 import { BINS, Embeddings, FEATURE_CHANNELS } from "../../web/lib/stream/embeddings.js";
 import { Moments } from "../../web/lib/stream/moments.js";
 import { makeNotes, PITCHES } from "../../web/lib/notes/notes.js";
+import { tidyNotes } from "../../web/lib/notes/tidy.js";
 import { Progress } from "../../web/lib/stream/progress.js";
 import { ProvisionalNotes } from "../../web/lib/notes/provisional.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../../web/lib/notes/spans.js";
@@ -197,6 +198,21 @@ test("provisional notes come once each, in order of their ends, and are mostly t
   assert.equal(keys.size, found.length);
   const hits = exact.filter((note) => keys.has(key(note))).length;
   assert.ok(hits > 0.9 * exact.length, `${hits} of ${exact.length}`);
+});
+
+test("provisional notes are tidied like the exact ones", () => {
+  const { onset, frame, frames } = makeActivations(2000, 200, 5);
+  const exact = makeNotes(onset, frame, frames, thresholds);
+  const wanted = tidyNotes(exact, onset, frame, frames, thresholds.frame);
+  const provisional = new ProvisionalNotes(frames, thresholds, false);
+  const found = planChunks(frames, 300, 0).flatMap(({ end }) =>
+    provisional.take({ onset, frame, frames }, { onset: 1, frame: 1 }, end),
+  );
+  const key = ({ startFrame, pitch }) => `${startFrame} ${pitch}`;
+  const keys = new Set(found.map(key));
+  const hits = wanted.filter((note) => keys.has(key(note))).length;
+  assert.ok(wanted.length < exact.length, "there is something to tidy");
+  assert.ok(hits > 0.9 * wanted.length && keys.size < 1.1 * wanted.length);
 });
 
 test("features are gathered across chunks, and padded with the mean", () => {

@@ -4,6 +4,7 @@
  */
 
 import { makeNotes, PITCHES } from "./notes.js";
+import { tidyNotes } from "./tidy.js";
 
 /** Frames before a chunk in which its notes may begin; a longer note is cut short. */
 const CONTEXT_FRAMES = 512;
@@ -13,10 +14,12 @@ export class ProvisionalNotes {
   /**
    * @param {number} frames of the recording
    * @param {Required<import("./notes.js").Thresholds>} thresholds
+   * @param {boolean} [keepOvertones]
    */
-  constructor(frames, thresholds) {
+  constructor(frames, thresholds, keepOvertones = true) {
     this._frames = frames;
     this._thresholds = thresholds;
+    this._keepOvertones = keepOvertones;
     this._before = 0; // notes that ended up to here have been returned
   }
 
@@ -41,14 +44,17 @@ export class ProvisionalNotes {
     };
     const parts = [cut(onset, maxima.onset), cut(frame, maxima.frame)];
     const ready = end === this._frames ? end : end - this._thresholds.toleranceFrames;
-    const notes = makeNotes(parts[0], parts[1], width, this._thresholds)
-      .map((note) => ({
-        ...note,
-        startFrame: note.startFrame + start,
-        endFrame: note.endFrame + start,
-      }))
-      .filter(({ endFrame }) => endFrame > this._before && endFrame <= ready);
+    const ended = makeNotes(parts[0], parts[1], width, this._thresholds).filter(
+      ({ endFrame }) => start + endFrame > this._before && start + endFrame <= ready,
+    );
     this._before = ready;
-    return notes;
+    const notes = this._keepOvertones
+      ? ended
+      : tidyNotes(ended, parts[0], parts[1], width, this._thresholds.frame);
+    return notes.map((note) => ({
+      ...note,
+      startFrame: note.startFrame + start,
+      endFrame: note.endFrame + start,
+    }));
   }
 }

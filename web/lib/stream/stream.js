@@ -89,6 +89,7 @@ export class Stream {
    * @param {object} options
    * @param {boolean} options.keep whether embeddings follow: the energies stay
    * @param {Required<import("../notes/notes.js").Thresholds>} options.thresholds of provisional notes
+   * @param {boolean} [options.keepOvertones] of provisional notes; default: true
    * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional
    * @param {"auto" | number} [options.tuning] how sharp the recording is, in cents; "auto" measures
    *   it, and repeats the first pass if it is not 0
@@ -96,7 +97,14 @@ export class Stream {
    * @returns {Promise<Activations>}
    * @throws {import("../errors.js").TranscriptionError}
    */
-  async listen({ keep, thresholds, onNotes, tuning = 0, skipNoise = false }) {
+  async listen({
+    keep,
+    thresholds,
+    keepOvertones = true,
+    onNotes,
+    tuning = 0,
+    skipNoise = false,
+  }) {
     if (typeof tuning === "number") this._tune(tuning);
     const changes = await this._measureDeviation(tuning === "auto", skipNoise);
     const { frames } = this;
@@ -110,7 +118,7 @@ export class Stream {
     for (const { of, floor } of this._stages.gathersOf("notes", "maximum")) {
       maxima[/** @type {"onset" | "frame"} */ (of[0])] = floor;
     }
-    const provisional = new ProvisionalNotes(frames, thresholds);
+    const provisional = new ProvisionalNotes(frames, thresholds, keepOvertones);
     await this._pass("notes", this._chunks("notes"), (chunk, outputs) => {
       for (const name of /** @type {const} */ (["onset", "frame"])) {
         const highest = copyRows(outputs[name], activations[name], PITCHES, chunk);

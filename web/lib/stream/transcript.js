@@ -9,10 +9,9 @@
  */
 
 import { TranscriptionError } from "../errors.js";
-import { endAtGaps } from "../notes/ends.js";
 import { makeNotes, SECONDS_PER_FRAME } from "../notes/notes.js";
-import { dropOvertones } from "../notes/overtones.js";
 import { Progress } from "./progress.js";
+import { tidyNotes } from "../notes/tidy.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
 import { STAGE_COSTS } from "./stages.js";
 import { NOTE_PASSES, Stream, timbrePasses } from "./stream.js";
@@ -67,6 +66,7 @@ export class Transcript {
     this._activations = await this._stream.listen({
       keep: encode,
       thresholds,
+      keepOvertones,
       onNotes,
       tuning,
       skipNoise: true,
@@ -135,9 +135,7 @@ export class Transcript {
   _find(thresholds, keepOvertones) {
     const { onset, frame, frames } = this._activations;
     const notes = makeNotes(onset, frame, frames, thresholds);
-    if (keepOvertones) return notes;
-    const kept = dropOvertones(notes, onset, frame, frames);
-    return endAtGaps(kept, frame, frames, thresholds.frame);
+    return keepOvertones ? notes : tidyNotes(notes, onset, frame, frames, thresholds.frame);
   }
 
   /**
