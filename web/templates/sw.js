@@ -86,7 +86,10 @@ async function fetchAsset(cache, path) {
 
 async function fetchAndKeep(cache, path) {
   const [integrity] = ASSETS.get(path);
-  const response = await fetch(url(path), { integrity });
+  // Where a host lets files age, the browser's own cache may still have an older version's.
+  const response = await fetch(url(path), { integrity }).catch(() =>
+    fetch(url(path), { integrity, cache: "reload" }),
+  );
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   await cache.put(url(path), response.clone());
   return response;

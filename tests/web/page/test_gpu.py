@@ -36,7 +36,7 @@ def test_models_that_are_not_for_the_gpu_run_on_the_cpu_and_say_so(
     shutil.copytree(folder / "models", tmp_path / "models")
     manifest = tmp_path / "models" / FILE_NAME
     content = json.loads(manifest.read_text(encoding="utf-8"))
-    for stage in content["stages"]:
+    for stage in content["files"]:
         stage["recommended_for"] = ["wasm"]
     manifest.write_text(json.dumps(content), encoding="utf-8")
     build_site(tmp_path / "models", tmp_path / "site")
