@@ -186,7 +186,7 @@ class Greedy(StreamRunner):
     """Counts the frames of a halo as if they were the chunk's own."""
 
     def _run(self, stage: ModelFile, values: Tensors, span: Span) -> Tensors:
-        if str(stage.stage).endswith("-norm"):
+        if stage.stage == "first-norm":
             span = max(span[0] - 2, 0), min(span[1] + 2, values["energy"].shape[-1])
         return super()._run(stage, values, span)
 

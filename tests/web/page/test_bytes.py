@@ -43,9 +43,7 @@ def test_the_first_note_comes_before_everything_else(browser: Browser, folder: P
     context = browser.new_context()
     with SiteServer(folder / "site") as server:
         driver = PageDriver(context, server.url)
-        driver.pick(folder / "tune.wav")
-        driver.wait("html[data-state=working]")
-        assert driver.settle() == "done"
+        assert driver.transcribe(folder / "tune.wav") == "done"
         at_first_note = dict(server.sent)
         print(sum(at_first_note.values()), at_first_note)
         check_bytes(at_first_note)
