@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.paths import TESTS
+from tests.patience import PATIENCE_SECONDS
+from web.node import run_node
 
 BINS = 252
 
@@ -29,9 +30,8 @@ def draw_energies(seed: int, frames: int = 130, cents: float = 21) -> NDArray[np
 
 def measure(energy: NDArray[np.float32], path: Path) -> dict[str, float]:
     energy.tofile(path)
-    command = ["node", str(TESTS / "js" / "hearing.js"), str(path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    answer: dict[str, float] = json.loads(done.stdout)
+    printed = run_node(TESTS / "js" / "hearing.js", path, limit_seconds=PATIENCE_SECONDS)
+    answer: dict[str, float] = json.loads(printed)
     return answer
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ import pytest
 import symusic
 
 from tests.paths import ROOT
+from tests.patience import PATIENCE_SECONDS
+from web.node import run_node
 
 SCRIPT = """
 import { readFileSync, writeFileSync } from "node:fs";
@@ -34,7 +35,7 @@ def write(folder: Path, notes: Times, **options: object) -> Path:
         for pitch, start, end in notes
     ]
     request.write_text(json.dumps({"notes": rows, **options}))
-    subprocess.run(["node", "--input-type=module", "-e", SCRIPT, request, path], check=True)
+    run_node("--input-type=module", "-e", SCRIPT, request, path, limit_seconds=PATIENCE_SECONDS)
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ from export.catalog import Thresholds
 from tests import note_rules
 from tests.make_note_oracles import draw_activations
 from tests.paths import TESTS
+from tests.patience import PATIENCE_SECONDS
+from web.node import run_node
 
 
 def ask(folder: Path, onset: NDArray[np.uint8], frame: NDArray[np.uint8]) -> dict[str, Any]:
@@ -27,9 +28,8 @@ def ask(folder: Path, onset: NDArray[np.uint8], frame: NDArray[np.uint8]) -> dic
     }
     path = folder / "request.json"
     path.write_text(json.dumps(request))
-    command = ["node", str(TESTS / "js" / "overtones.js"), str(path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    answer: dict[str, Any] = json.loads(done.stdout)
+    printed = run_node(TESTS / "js" / "overtones.js", path, limit_seconds=PATIENCE_SECONDS)
+    answer: dict[str, Any] = json.loads(printed)
     return answer
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 
 from tests.conftest import make_music
 from tests.paths import TESTS
+from tests.patience import PATIENCE_SECONDS
 from web.assets import NODE_MODULES
+from web.node import run_node
 
 SCRIPT = TESTS / "js" / "streaming.js"
 FRAME = 512
@@ -48,14 +49,8 @@ def cases() -> dict[str, NDArray[np.float32]]:
 
 def run(models: Path, model: str, runs: str, arguments: list[str]) -> list[dict[str, Any]]:
     """Each case's findings, on ``onnxruntime`` or on ``engine:WIDTH``."""
-    done = subprocess.run(
-        ["node", str(SCRIPT), str(models), model, runs, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    printed = run_node(SCRIPT, models, model, runs, *arguments, limit_seconds=PATIENCE_SECONDS)
+    found = [json.loads(line) for line in printed.splitlines()]
     assert [one["case"] for one in found] == arguments
     return found
 

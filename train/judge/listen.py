@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from train.judge.decode import FRAME_SECONDS
 from train.judge.measure import note_f1
 from train.judge.pieces import Piece
+from web.node import run_node
 
 BEATS = "beats"
 SCRIPT = Path(__file__).with_suffix(".js")
@@ -45,11 +44,8 @@ def hear(
 ) -> list[Heard]:
     """Each piece, transcribed by the library with ``options``, those of ``transcribe``.
 
-    Raises RuntimeError if node is missing or the library fails.
+    Raises NodeError if Node is missing or the library fails.
     """
-    node = shutil.which("node")
-    if node is None:
-        raise RuntimeError("node is not installed; the library runs in Node >= 20")
     folder = cache / "waves"
     folder.mkdir(parents=True, exist_ok=True)
     asked = []
@@ -64,12 +60,9 @@ def hear(
         "options": options or {},
         "pieces": asked,
     }
-    done = subprocess.run(
-        [node, SCRIPT], input=json.dumps(request), capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"the library failed: {done.stderr.strip()[-400:]}")
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    answers = [
+        json.loads(line) for line in run_node(SCRIPT, request=json.dumps(request)).splitlines()
+    ]
     if len(answers) != len(pieces):
         raise RuntimeError(f"{len(answers)} answers to {len(pieces)} pieces")
     return [Heard(rows(answer["notes"]), answer) for answer in answers]

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +16,11 @@ import numpy as np
 
 from export.catalog import Thresholds
 from verify.compare import Array, DisagreementError
+from web.node import NodeError, run_node
 
 SCRIPT = Path(__file__).with_name("notes.js")
+LIMIT = 600.0
+"""Seconds; notes take one."""
 TIMBRE_COUNTS = (2, 3, 4)
 """Numbers of timbres that noteDigger's users choose from."""
 ONSET_FRAMES = 1
@@ -69,9 +70,6 @@ def transcribe(outputs: Mapping[str, Array], thresholds: Thresholds) -> Transcri
 
     Raises NoteError if node is missing or the library refuses the tensors.
     """
-    node = shutil.which("node")
-    if node is None:
-        raise NoteError("node is not installed; notes are made by web/lib, which needs Node >= 20")
     with tempfile.TemporaryDirectory() as folder:
         request: dict[str, object] = {
             "embedding": None,
@@ -89,13 +87,10 @@ def transcribe(outputs: Mapping[str, Array], thresholds: Thresholds) -> Transcri
                 path = Path(folder) / name
                 path.write_bytes(outputs[name].astype(np.float32).tobytes())
                 request[name] = str(path)
-        answer = subprocess.run(
-            [node, SCRIPT], input=json.dumps(request), capture_output=True, text=True, check=False
-        )
-    if answer.returncode != 0:
-        lines = [line for line in answer.stderr.splitlines() if "Error" in line]
-        raise NoteError(f"web/lib refused the tensors: {lines[0] if lines else answer.stderr}")
-    made = json.loads(answer.stdout)
+        try:
+            made = json.loads(run_node(SCRIPT, request=json.dumps(request), limit_seconds=LIMIT))
+        except NodeError as error:
+            raise NoteError(f"web/lib made no notes: {error}") from None
     return Transcription(
         tuple(Note(note["startFrame"], note["endFrame"], note["pitch"]) for note in made["notes"]),
         tuple(tuple(labels) for labels in made["labels"]),

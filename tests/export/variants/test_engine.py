@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +14,10 @@ from export.catalog import MODELS
 from export.graph.constants import Constant, ConstantLostError
 from export.graph.trace import fold_batch_norms
 from export.variants import engine
+from tests.patience import PATIENCE_SECONDS
 from tests.web.engine.drive import HERE, open_network, write_weights
 from web.engine.build import FOLDER
+from web.node import NodeError, run_node
 
 STOCK = (
     Constant("add", 1.01e-8, "energy_norm"),
@@ -119,9 +120,7 @@ def test_the_module_refuses_what_it_would_misread(
     (tmp_path / "weights").write_bytes(change(weights.read_bytes()))
     (tmp_path / "requests").write_bytes(b"")
     files = (FOLDER / "engine.wasm", *(tmp_path / name for name in ("weights", "requests", "to")))
-    command = ["node", str(HERE / "run.mjs"), *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert message in done.stderr
+    with pytest.raises(NodeError, match=message):
+        run_node(HERE / "run.mjs", *files, limit_seconds=PATIENCE_SECONDS)
     with pytest.raises(layout.EngineError):
         engine.read_engine(tmp_path / "weights")

@@ -22,8 +22,10 @@ from export.load.network import load_network
 from export.load.sources import from_bundle
 from export.nets.stages import STAGES, Stage, cut, run_stages
 from export.variants.engine import write_engine
+from tests.patience import PATIENCE_SECONDS
 from verify.compare import Array
 from web.engine.build import FOLDER, define_layout, list_sources
+from web.node import run_node
 
 HERE = Path(__file__).parent
 NAMES = tuple(STAGES)
@@ -109,10 +111,8 @@ def run_in_node(
     write_requests(cases, requests)
     flags = ["--experimental-wasm-relaxed-simd"] if "relaxed" in module.name else []
     files = (HERE / "run.mjs", module, weights, requests, replies)
-    command = ["node", *flags, *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return read_replies(cases, replies), int(done.stdout)
+    printed = run_node(*flags, *files, limit_seconds=PATIENCE_SECONDS)
+    return read_replies(cases, replies), int(printed)
 
 
 def build_native(folder: Path, flags: Iterable[str] = SANITIZERS) -> Path:
