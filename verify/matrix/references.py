@@ -13,6 +13,8 @@ from export.manifest import ModelFile
 from verify.runtimes.runners import Tensors, TorchRunner, hash_tensors
 
 FOLDER = Path("dist/references")
+MOST_BYTES = 2e9
+"""Of what is kept; what was not used for longest goes."""
 _EXPORT = Path(__file__).parents[2] / "export"
 CODE = (
     *sorted((_EXPORT / "nets").glob("*.py")),
@@ -60,7 +62,9 @@ def _key(entry: ModelFile, inputs: Tensors) -> str:
 def _read(path: Path) -> Tensors | None:
     try:
         with np.load(path) as archive:
-            return {name: archive[name] for name in archive.files}
+            kept = {name: archive[name] for name in archive.files}
+        path.touch()
+        return kept
     except (OSError, ValueError, zipfile.BadZipFile):
         return None  # not there, or half written
 
@@ -71,3 +75,13 @@ def _write(path: Path, outputs: Tensors) -> None:
     with beside.open("wb") as stream:
         np.savez(stream, **outputs)  # type: ignore[arg-type]  # its stub means an option
     beside.replace(path)
+    _drop_oldest(path.parent)
+
+
+def _drop_oldest(folder: Path) -> None:
+    """Keep what was used last, up to MOST_BYTES."""
+    total = 0
+    for path in sorted(folder.glob("*.npz"), key=lambda one: one.stat().st_mtime, reverse=True):
+        total += path.stat().st_size
+        if total > MOST_BYTES:
+            path.unlink()

@@ -101,8 +101,8 @@ def _look(console: Console) -> list[BrowserName]:
     for browser in (*NEEDED, *WELCOME):
         try:
             path = locate_any(browser).path
-            told = read_version(path)
-            console.print(f"{browser}: {path}{told and f', {told}'}", markup=False)
+            stated = read_version(path)
+            console.print(f"{browser}: {path}{stated and f', {stated}'}", markup=False)
         except BrowserMissingError as error:
             console.print(f"{browser}: not found: {error}", markup=False)
             missing.append(browser)

@@ -41,10 +41,10 @@ def find_fault(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> st
     if fault is None:
         _remember(key)
         return None
-    told = read_version(installed.path, limit_seconds)
+    stated = read_version(installed.path, limit_seconds)
     needed = read_made_for(installed.browser)
     return (
-        f"{installed.path} ({told or 'version unknown'}) cannot be driven: {fault}; "
+        f"{installed.path} ({stated or 'version unknown'}) cannot be driven: {fault}; "
         f"Playwright {version('playwright')} is made for {installed.browser} {needed}; "
         "`make browsers` gets another"
     )
@@ -52,9 +52,9 @@ def find_fault(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> st
 
 def identify(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> str:
     """A key that distinguishes one installed browser and its driver from any other."""
-    told = read_version(installed.path, limit_seconds)
+    stated = read_version(installed.path, limit_seconds)
     time_ns = installed.path.stat().st_mtime_ns
-    return f"{installed.path} {told} {time_ns} playwright {version('playwright')}"
+    return f"{installed.path} {stated} {time_ns} playwright {version('playwright')}"
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,25 @@ def entry() -> ModelFile:
 
 def make(runner: TorchRunner, folder: Path, entry: ModelFile, inputs: Tensors = AUDIO) -> Tensors:
     return References(runner, folder).make(folder, entry, inputs)
+
+
+def test_what_was_not_used_for_longest_goes(
+    runner: Counting, entry: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loud, quiet = ({"audio": gain * AUDIO["audio"]} for gain in (np.float32(2), np.float32(0.5)))
+    for moment, inputs in enumerate((AUDIO, loud)):
+        make(runner, tmp_path, entry, inputs)
+        for path in tmp_path.glob("*.npz"):
+            os.utime(path, (moment, moment))
+    make(runner, tmp_path, entry)  # used again
+    size = next(tmp_path.glob("*.npz")).stat().st_size
+    monkeypatch.setattr(references, "MOST_BYTES", 2 * size)
+    make(runner, tmp_path, entry, quiet)
+    assert runner.runs == 3
+    make(runner, tmp_path, entry)
+    assert runner.runs == 3
+    make(runner, tmp_path, entry, loud)
+    assert runner.runs == 4
 
 
 def test_what_is_kept_is_the_same(runner: Counting, entry: ModelFile, tmp_path: Path) -> None:
