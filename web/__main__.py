@@ -11,6 +11,7 @@ from rich.console import Console
 from export.manifest import ManifestError
 from web.assets import SiteError
 from web.build import build_single_file, build_site
+from web.notedigger import build as workers
 from web.serve import SiteServer
 
 OK, USAGE = 0, 2
@@ -42,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
         "--single-file", action="store_true", help="one .html that opens from disk, all inside"
     )
     build.set_defaults(run=_build)
+    dropin = commands.add_parser("notedigger", help="write noteDigger's workers")
+    dropin.add_argument("--models", type=Path, default=Path("dist/models"))
+    dropin.add_argument("--out", type=Path, default=Path("dist/notedigger"))
+    dropin.set_defaults(run=_build_workers)
     serve = commands.add_parser("serve", help="serve the site on this machine")
     serve.add_argument("--site", type=Path, default=Path("dist/site"))
     serve.add_argument("--port", type=int, default=8000, help="0: any free one")
@@ -63,6 +68,12 @@ def _build(options: argparse.Namespace, console: Console) -> int:
             paths = build_site(options.models, out, compressed=True)
             what = f"{len(paths)} files; `make serve` shows it"
     console.print(f"wrote [bold]{out}[/bold]: {what}", highlight=False)
+    return OK
+
+
+def _build_workers(options: argparse.Namespace, console: Console) -> int:
+    paths = workers.write(options.models, options.out)
+    console.print(f"wrote [bold]{options.out}[/bold]: {len(paths)} files", highlight=False)
     return OK
 
 

@@ -91,9 +91,10 @@ def read_example() -> bytes:
         raise SiteError(f"{EXAMPLE} is missing from this checkout") from None
 
 
-def bundle(source: str, form: Literal["esm", "iife"] = "esm") -> bytes:
+def bundle(source: str, form: Literal["esm", "iife"] = "esm", *options: str) -> bytes:
     """One module or classic script out of modules, by esbuild; paths are seen from web/."""
     command = [str(NODE_MODULES / ".bin" / "esbuild"), "--bundle", f"--format={form}", "--minify"]
+    command += options
     command += [
         "--define:import.meta.url=self.location.href",
         "--target=es2022",

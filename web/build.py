@@ -58,7 +58,7 @@ def build_site(models: Path, out: Path, *, compressed: bool = False) -> list[str
     files["sw.js"] = _render("sw.js", version=version, assets=_embed(list(hashes.items()))).encode()
     files[".nojekyll"] = b""  # GitHub Pages: take the files as they are
     siblings = compress_files(files, out) if compressed else {}
-    _replace_folder(out, files | siblings)
+    replace_folder(out, files | siblings)
     return sorted(files)
 
 
@@ -147,12 +147,10 @@ def _pack(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
-def _replace_folder(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write beside, then move into place; only a site of this tool is replaced."""
-    if out.exists() and (
-        not out.is_dir() or (any(out.iterdir()) and not (out / "sw.js").is_file())
-    ):
-        raise assets.SiteError(f"{out} is not a site built by this tool; give another --out")
+def replace_folder(out: Path, files: Mapping[str, bytes], mark: str = "sw.js") -> None:
+    """Write beside, then move into place; what lacks ``mark`` is not ours, and stays."""
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file())):
+        raise assets.SiteError(f"{out} was not built by this tool; give another --out")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as beside:
         fresh, old = Path(beside) / "new", Path(beside) / "old"

@@ -20,7 +20,7 @@ ISOLATION = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Headers that give a page WebAssembly threads."""
-_TYPES = {
+TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         if file is None:
             self.answer(HTTPStatus.NOT_FOUND)
             return
-        headers = {"Content-Type": _TYPES.get(file.suffix, "application/octet-stream")}
+        headers = {"Content-Type": TYPES.get(file.suffix, "application/octet-stream")}
         accepted = self.headers.get("Accept-Encoding", "").split(",")
         codings = {offer.partition(";")[0].strip() for offer in accepted}
         for coding, (suffix, _) in CODINGS.items():

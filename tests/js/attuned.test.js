@@ -63,14 +63,11 @@ function stagesFor(listener, { cents, noisy = false }) {
   return { stages, runs };
 }
 
-const thresholds = { frame: 0.3, onset: 0.3, minimumFrames: 6, toleranceFrames: 10 };
-
 async function listen(options, asked) {
   const listener = await recording();
   const { stages, runs } = stagesFor(listener, options);
   const stream = new Stream(stages, listener, async () => {}, 100);
-  const onNotes = () => {};
-  const { frames, frame } = await stream.listen({ keep: false, thresholds, onNotes, ...asked });
+  const { frames, frame } = await stream.listen({ keep: false, ...asked });
   return { listener, runs, frames, stream, heard: frame.some((value) => value > 0) };
 }
 

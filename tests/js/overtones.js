@@ -17,6 +17,6 @@ const [onset, frame] = ["onset", "frame"].map((name) =>
 );
 const notes = makeNotes(onset, frame, frames, thresholds);
 const features = [...describeNotes(notes, onset, frame, frames)];
-const kept = dropOvertones(notes, onset, frame, frames).map((note) => notes.indexOf(note));
+const kept = dropOvertones(notes, onset, frame, frames, weights).map((note) => notes.indexOf(note));
 const ends = endAtGaps(notes, frame, frames, thresholds.frame).map((note) => note.endFrame);
 console.log(JSON.stringify({ features, kept, ends, size: FEATURES, weights }));

@@ -14,6 +14,7 @@ import { gainFor, Listener, sanitise } from "../../web/lib/audio/audio.js";
 import { EngineStages } from "../../web/lib/engine/stages.js";
 import { findStages, thresholdsOf } from "../../web/lib/manifest.js";
 import { makeNotes, PITCHES } from "../../web/lib/notes/notes.js";
+import { ProvisionalNotes } from "../../web/lib/notes/provisional.js";
 import { spanOf } from "../../web/lib/notes/spans.js";
 import { Stages } from "../../web/lib/stream/stages.js";
 import { Stream } from "../../web/lib/stream/stream.js";
@@ -82,8 +83,12 @@ async function compare(samples, chunkFrames) {
   const thresholds = thresholdsOf(files[0]);
   const keep = stages.has("embed");
   let provisional = 0;
-  const onNotes = (notes) => (provisional += notes.length);
-  const found = await stream.listen({ keep, thresholds, onNotes });
+  let finder;
+  const onActivations = (activations, maxima, end) => {
+    finder ??= new ProvisionalNotes(activations.frames, thresholds);
+    provisional += finder.take(activations, maxima, end).length;
+  };
+  const found = await stream.listen({ keep, onActivations });
   const { frames } = found;
   const digest = digestOf(found);
   const result = { digest, frames, expectedFrames: expected.frame.dims[2], provisional };

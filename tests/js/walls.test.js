@@ -22,6 +22,7 @@ const imports = (path, text) =>
 
 const lib = read("lib");
 const page = read("page");
+const notedigger = read("notedigger");
 
 test("there is something to hold", () => assert.ok(lib.size > 10 && page.size > 10));
 
@@ -57,5 +58,15 @@ test("the page takes the library and itself, and nothing else", () => {
     for (const target of imports(path, text)) {
       assert.ok(lib.has(target) || page.has(target), `${path} imports ${target}`);
     }
+  }
+});
+
+test("noteDigger's worker takes the library and itself, and no DOM", () => {
+  assert.ok(notedigger.size > 2);
+  for (const [path, text] of notedigger) {
+    for (const target of imports(path, text)) {
+      assert.ok(lib.has(target) || notedigger.has(target), `${path} imports ${target}`);
+    }
+    assert.doesNotMatch(code(text), /\b(document|window)\./, path);
   }
 });

@@ -113,7 +113,7 @@ def test_a_model_that_is_not_the_manifests_is_refused(
 
 def test_a_folder_of_something_else_is_not_replaced(models: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
-    with pytest.raises(assets.SiteError, match="is not a site built by this tool"):
+    with pytest.raises(assets.SiteError, match="was not built by this tool"):
         build_site(models, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

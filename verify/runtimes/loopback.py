@@ -12,7 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import cast
 
-from web.serve import ISOLATION, FileServer, Handler
+from web.serve import ISOLATION, TYPES, FileServer, Handler
 
 _HEADERS = {"Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store"}
 
@@ -23,7 +23,8 @@ class _Exchange(Handler):
     def do_GET(self) -> None:  # noqa: N802  # http.server's name
         loopback, path = cast(Loopback, self.files), self.path.partition("?")[0]
         if path in loopback.blobs:
-            headers = {"Content-Type": "application/octet-stream"}
+            kind = TYPES.get(Path(path).suffix, "application/octet-stream")
+            headers = {"Content-Type": kind}
             self.answer(HTTPStatus.OK, loopback.blobs[path], headers)
             return
         if (

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from playwright.async_api import BrowserType, CDPSession, Error, Page, async_playwright
+from playwright.async_api import BrowserType, CDPSession, Dialog, Error, Page, async_playwright
 
 from verify.runtimes import launch
 from verify.runtimes.launch import BrowserName
@@ -28,7 +29,7 @@ class Tab(Protocol):
     version: str
     """The browser's version, once it is open."""
     complaints: list[str]
-    """Uncaught errors of the page."""
+    """Uncaught errors of the page, and what it told its user."""
 
     def open(self, url: str, limit_seconds: float) -> None:
         """Start the browser and load a page; TabError, TimeoutError, BrowserMissingError."""
@@ -67,9 +68,25 @@ class PlaywrightTab:
         page = self._page = await browser.new_page()
         page.on("pageerror", lambda error: self.complaints.append(first_line(error)))
         page.on("crash", lambda _: self.complaints.append("the page crashed"))
+        page.on("dialog", self._dismiss)
         if self._browser == "chromium":
             self._devtools = await browser.new_browser_cdp_session()
         await page.goto(url)
+
+    async def _dismiss(self, dialog: Dialog) -> None:
+        self.complaints.append(dialog.message)
+        await dialog.accept()
+
+    def choose_file(
+        self, function: str, arguments: Sequence[object], file: Path, limit_seconds: float
+    ) -> None:
+        """Call a function that asks for a file, and give it one; TabError, TimeoutError."""
+        self._wait(self._choose_file(function, arguments, file), limit_seconds)
+
+    async def _choose_file(self, function: str, arguments: Sequence[object], file: Path) -> None:
+        async with self._page.expect_file_chooser(timeout=0) as chooser:
+            await self._page.evaluate(function, list(arguments))
+        await (await chooser.value).set_files(file)
 
     def evaluate(self, function: str, arguments: Sequence[object], limit_seconds: float) -> Any:  # noqa: ANN401  # as Tab.evaluate
         """As Tab.evaluate."""

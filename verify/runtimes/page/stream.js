@@ -8,9 +8,6 @@ import { fetchBytes, send } from "./wire.js";
 /** @typedef {typeof import("../../../web/lib/notes/notes.js")} NotesModule */
 /** @typedef {typeof import("../../../web/lib/timbres/timbres.js")} TimbresModule */
 
-/** Only provisional notes depend on them, which nobody reads here. */
-const THRESHOLDS = Object.freeze({ frame: 1, onset: 1, minimumFrames: 6, toleranceFrames: 10 });
-
 /**
  * @param {string} library path of web/lib
  * @param {StageRunner} stages
@@ -29,7 +26,7 @@ export async function streamAudio(library, stages, audio, chunkFrames, target) {
   const samples = new Float32Array(await fetchBytes(audio));
   const stream = new Stream(stages, makeListener(samples), async () => {}, chunkFrames);
   const keep = stages.has("embed");
-  const found = await stream.listen({ keep, thresholds: THRESHOLDS, onNotes: () => {} });
+  const found = await stream.listen({ keep });
   const { frames, onset, frame } = found;
   const tensors = [
     { name: "onset", dtype: "float32", shape: [1, PITCHES, frames], values: onset },

@@ -1,11 +1,10 @@
 /**
  * Separates notes from overtones, echoes and fragments of others, by a small classifier over the
  * activations around each note. It was trained on rendered music (train/learn/overtones.py), not on
- * recordings.
+ * recordings; its weights are in overtone-weights.js.
  */
 
 import { LOWEST_PITCH, PITCHES } from "./notes.js";
-import { HIDDEN, KEEP, MEAN, OUTPUT, SCALE } from "./overtone-weights.js";
 
 /** Semitones from a note to the undertones and overtones that are compared with it. */
 const INTERVALS = Object.freeze([-28, -24, -19, -12, -1, 1, 12, 19, 24]);
@@ -16,6 +15,8 @@ const BEFORE = 10;
 /** Frames before a note in which another onset of its pitch is searched for. */
 const EARLIER = Object.freeze({ from: 25, to: 4 });
 
+/** @typedef {typeof import("./overtone-weights.js")} OvertoneWeights */
+
 /** Number of features of a note, see `describeNotes`. */
 export const FEATURES = 14 + 2 * INTERVALS.length;
 
@@ -25,11 +26,15 @@ export const FEATURES = 14 + 2 * INTERVALS.length;
  * @param {Float32Array} onset PITCHES × frames, in [0, 1]
  * @param {Float32Array} frame PITCHES × frames, in [0, 1]
  * @param {number} frames
+ * @param {OvertoneWeights} weights
  * @returns {import("./notes.js").FrameNote[]}
  */
-export function dropOvertones(notes, onset, frame, frames) {
+export function dropOvertones(notes, onset, frame, frames, weights) {
   const features = describeNotes(notes, onset, frame, frames);
-  return notes.filter((_, i) => judge(features.subarray(i * FEATURES, (i + 1) * FEATURES)) >= KEEP);
+  return notes.filter((_, i) => {
+    const own = features.subarray(i * FEATURES, (i + 1) * FEATURES);
+    return judge(own, weights) >= weights.KEEP;
+  });
 }
 
 /**
@@ -84,8 +89,9 @@ export function describeNotes(notes, onset, frame, frames) {
 /**
  * The probability that a note is real.
  * @param {Float64Array} features of one note
+ * @param {OvertoneWeights} weights
  */
-function judge(features) {
+function judge(features, { HIDDEN, MEAN, OUTPUT, SCALE }) {
   const x = features.map((value, k) => (value - MEAN[k]) / SCALE[k]);
   let sum = OUTPUT[HIDDEN.length];
   HIDDEN.forEach((weights, h) => {

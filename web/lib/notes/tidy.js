@@ -1,6 +1,7 @@
 /** From the notes of the note rules to those that a listener wants. */
 
 import { endAtGaps } from "./ends.js";
+import * as weights from "./overtone-weights.js";
 import { dropOvertones } from "./overtones.js";
 
 /**
@@ -13,5 +14,5 @@ import { dropOvertones } from "./overtones.js";
  * @returns {import("./notes.js").FrameNote[]}
  */
 export function tidyNotes(notes, onset, frame, frames, level) {
-  return endAtGaps(dropOvertones(notes, onset, frame, frames), frame, frames, level);
+  return endAtGaps(dropOvertones(notes, onset, frame, frames, weights), frame, frames, level);
 }

@@ -32,7 +32,7 @@ export const STAGE_COSTS = Object.freeze({
 /** Opens the stages of one model on onnxruntime-web, one at a time. */
 export class Stages extends Plan {
   /**
-   * @param {import("../worker/session.js").OnnxRuntime} runtime
+   * @param {Pick<import("../worker/session.js").OnnxRuntime, "open">} runtime
    * @param {import("../manifest.js").StageFile[]} files
    * @param {Map<string, Uint8Array>} contents by the stages' names
    */

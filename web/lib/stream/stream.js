@@ -18,7 +18,6 @@ import { ChunkedRows, copyRows, planChunks } from "./chunks.js";
 import { BINS, Embeddings } from "./embeddings.js";
 import { Moments } from "./moments.js";
 import { PITCHES } from "../notes/notes.js";
-import { ProvisionalNotes } from "../notes/provisional.js";
 import { Noise } from "./noise.js";
 import { Tuning } from "./tuning.js";
 
@@ -88,23 +87,15 @@ export class Stream {
    * Onset and frame of the whole recording, each divided by its maximum.
    * @param {object} options
    * @param {boolean} options.keep whether embeddings follow: the energies stay
-   * @param {Required<import("../notes/notes.js").Thresholds>} options.thresholds of provisional notes
-   * @param {boolean} [options.keepOvertones] of provisional notes; default: true
-   * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional
+   * @param {(activations: Activations, maxima: {onset: number, frame: number}, end: number) => void} [options.onActivations]
+   *   called after every chunk with activations up to a frame, not yet divided by their maxima
    * @param {"auto" | number} [options.tuning] how sharp the recording is, in cents; "auto" measures
    *   it, and repeats the first pass if it is not 0
    * @param {boolean} [options.skipNoise] whether to give no activations for noise
    * @returns {Promise<Activations>}
    * @throws {import("../errors.js").TranscriptionError}
    */
-  async listen({
-    keep,
-    thresholds,
-    keepOvertones = true,
-    onNotes,
-    tuning = 0,
-    skipNoise = false,
-  }) {
+  async listen({ keep, onActivations = () => {}, tuning = 0, skipNoise = false }) {
     if (typeof tuning === "number") this._tune(tuning);
     const changes = await this._measureDeviation(tuning === "auto", skipNoise);
     const { frames } = this;
@@ -118,14 +109,13 @@ export class Stream {
     for (const { of, floor } of this._stages.gathersOf("notes", "maximum")) {
       maxima[/** @type {"onset" | "frame"} */ (of[0])] = floor;
     }
-    const provisional = new ProvisionalNotes(frames, thresholds, keepOvertones);
     await this._pass("notes", this._chunks("notes"), (chunk, outputs) => {
       for (const name of /** @type {const} */ (["onset", "frame"])) {
         const highest = copyRows(outputs[name], activations[name], PITCHES, chunk);
         maxima[name] = Math.max(maxima[name], highest);
       }
       if (!keep) this._energies.dropBefore(chunk.end - this._stages.haloOf("notes"));
-      onNotes(provisional.take(activations, maxima, chunk.end));
+      onActivations(activations, maxima, chunk.end);
     });
     if (!keep) this._energies.dropBefore(Infinity);
     for (const name of /** @type {const} */ (["onset", "frame"])) {

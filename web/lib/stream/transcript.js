@@ -10,6 +10,7 @@
 
 import { TranscriptionError } from "../errors.js";
 import { makeNotes, SECONDS_PER_FRAME } from "../notes/notes.js";
+import { ProvisionalNotes } from "../notes/provisional.js";
 import { Progress } from "./progress.js";
 import { tidyNotes } from "../notes/tidy.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
@@ -63,11 +64,14 @@ export class Transcript {
     // Silence is answered without the network.
     if (this._listener.silent) return new Uint8Array(0);
     this._reportTo(onProgress, passes);
+    /** @type {ProvisionalNotes | null} */
+    let provisional = null;
     this._activations = await this._stream.listen({
       keep: encode,
-      thresholds,
-      keepOvertones,
-      onNotes,
+      onActivations: (activations, maxima, end) => {
+        provisional ??= new ProvisionalNotes(activations.frames, thresholds, keepOvertones);
+        onNotes(provisional.take(activations, maxima, end));
+      },
       tuning,
       skipNoise: true,
     });
