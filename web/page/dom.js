@@ -23,6 +23,16 @@ export function chosen(name) {
 }
 
 /**
+ * Check the radio button of a name that has a value.
+ * @param {string} name
+ * @param {string} value
+ */
+export function choose(name, value) {
+  const found = document.querySelector(`input[name="${name}"][value="${value}"]`);
+  if (found instanceof HTMLInputElement) found.checked = true;
+}
+
+/**
  * A value kept from an earlier visit; null without one, or without storage.
  * @param {string} key
  */

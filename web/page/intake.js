@@ -1,7 +1,8 @@
 /** Where recordings come from: a file picked or dropped, the microphone, the example. */
 
 import { element } from "./dom.js";
-import { clock, text } from "./texts.js";
+import { endTake, startMicrophone } from "./microphone.js";
+import { text } from "./texts.js";
 
 /**
  * @typedef {object} Offer
@@ -21,6 +22,7 @@ export function startIntake({ onOffer, onNear, onMicrophoneError, readExample })
   const offerFiles = (/** @type {FileList | null | undefined} */ files) => {
     const file = files?.[0];
     if (!file) return;
+    endTake();
     onOffer({ name: file.name, read: async () => file, others: files.length - 1 });
   };
   const input = element("file", HTMLInputElement);
@@ -28,14 +30,18 @@ export function startIntake({ onOffer, onNear, onMicrophoneError, readExample })
     offerFiles(input.files);
     input.value = ""; // so that the same file can be chosen again
   });
-  element("example", HTMLButtonElement).addEventListener("click", () =>
-    onOffer({ name: text("example_name"), read: readExample, others: 0 }),
-  );
+  element("example", HTMLButtonElement).addEventListener("click", () => {
+    endTake();
+    onOffer({ name: text("example_name"), read: readExample, others: 0 });
+  });
   for (const type of ["pointerenter", "focusin"]) {
     element("sources", HTMLElement).addEventListener(type, onNear);
   }
   acceptDrops(offerFiles, onNear);
-  offerRecordings(onOffer, onMicrophoneError);
+  startMicrophone({
+    onTake: (blob) => onOffer({ name: text("recording"), read: async () => blob, others: 0 }),
+    onError: onMicrophoneError,
+  });
 }
 
 /**
@@ -63,57 +69,5 @@ function acceptDrops(onFiles, onNear) {
     depth = 0;
     area.classList.remove("over");
     onFiles(event.dataTransfer?.files);
-  });
-}
-
-/**
- * @param {(offer: Offer) => void} onOffer
- * @param {(error: unknown) => void} onError
- */
-function offerRecordings(onOffer, onError) {
-  const button = element("record", HTMLButtonElement);
-  const label = element("record-text", HTMLElement);
-  if (!navigator.mediaDevices || typeof MediaRecorder === "undefined") {
-    button.hidden = true;
-    return;
-  }
-  /** @type {MediaRecorder | null} */
-  let recorder = null;
-  button.addEventListener("click", async () => {
-    if (recorder) {
-      recorder.stop();
-      return;
-    }
-    try {
-      const stream = await navigator.mediaDevices.getUserMedia({
-        // Processing meant for telephone calls damages music.
-        audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
-      });
-      const own = new MediaRecorder(stream);
-      recorder = own;
-      /** @type {Blob[]} */
-      const parts = [];
-      const startedMs = performance.now();
-      const show = () => {
-        const time = clock((performance.now() - startedMs) / 1000);
-        label.textContent = text("stop_recording", { time });
-      };
-      const timer = setInterval(show, 500);
-      button.classList.add("recording");
-      show();
-      own.addEventListener("dataavailable", ({ data }) => parts.push(data));
-      own.addEventListener("stop", () => {
-        clearInterval(timer);
-        stream.getTracks().forEach((track) => track.stop());
-        recorder = null;
-        button.classList.remove("recording");
-        label.textContent = text("record");
-        const blob = new Blob(parts, { type: own.mimeType });
-        onOffer({ name: text("recording"), read: async () => blob, others: 0 });
-      });
-      own.start();
-    } catch (error) {
-      onError(error);
-    }
   });
 }

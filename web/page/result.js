@@ -1,17 +1,19 @@
 /** The result: the roll, its player, and the words about it. */
 
 import { chosen, element } from "./dom.js";
-import { mutedTimbres, showLegend } from "./legend.js";
+import { offerDownloads } from "./downloads.js";
+import { clearMutes, mutedTimbres, showLegend } from "./legend.js";
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
 import { say, state } from "./status.js";
 import { clock, text } from "./texts.js";
-import { showValues } from "./tuner.js";
+import { showValues, tuneFor } from "./tuner.js";
 import { complaintAbout, describe } from "./words.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 /** @typedef {import("../lib/transcribe.js").Analysis} Analysis */
-/** @typedef {{name: string, notes: Note[], timbres: number}} Result */
+/** @typedef {import("./recording.js").Recording} Recording */
+/** @typedef {{recording: Recording, analysis: Analysis, about: object}} Result about: for the JSON */
 
 const section = element("result", HTMLElement);
 /** @type {Set<number>} */
@@ -25,79 +27,87 @@ export const player = new Player(() => {
 });
 export const roll = new Roll({ onSeek: (seconds) => player.seek(seconds) });
 
-/** @type {(Result & {analysis: Analysis}) | null} */
+/** @type {Result | null} */
 let shown = null;
 /** Whether the visitor moved the roll, which then stops following the cursor. */
 let steered = false;
 
-/** Whether there is something to play. */
-export function isOpen() {
-  return !section.hidden && !section.classList.contains("provisional");
+function isProvisional() {
+  return section.classList.contains("provisional");
 }
 
-/** Hide the result. */
-export function close() {
-  shown = null;
-  section.hidden = true;
+/** Whether there is something to play. */
+export function isOpen() {
+  return !section.hidden && !isProvisional();
+}
+
+/** Hide the notes so far; a result stays. */
+export function closeProvisional() {
+  if (isProvisional()) section.hidden = true;
   section.classList.remove("provisional");
 }
 
 /**
- * Show the notes so far, while the network runs.
+ * Show the notes so far, while the network runs on the first recording.
  * @param {string} name of the recording
+ * @param {number} length seconds
  * @param {Note[]} notes
  */
-export function showProvisional(name, notes) {
-  open(true);
+export function showProvisional(name, length, notes) {
+  if (section.hidden) openRoll(length);
+  section.classList.add("provisional");
   element("name", HTMLElement).textContent = name;
   element("summary", HTMLElement).textContent = text("provisional");
   roll.setNotes([...notes].sort((a, b) => a.start - b.start), NOTHING);
   if (!steered) roll.reveal(notes.at(-1)?.end ?? 0);
 }
 
-/**
- * @param {Result} result
- * @param {Analysis} analysis
- */
-export function showNotes(result, analysis) {
-  shown = { ...result, analysis };
-  if (analysis.frames === 0) section.hidden = true;
-  else {
-    if (section.classList.contains("provisional") && !steered) roll.reveal(0);
-    open(false);
+/** @param {Result} result with notes made */
+export function showResult(result) {
+  const { recording, analysis } = result;
+  if (recording !== shown?.recording) {
+    player.load(recording.buffer);
+    clearMutes();
+    if (!isProvisional()) openRoll(recording.buffer.duration);
+    else if (!steered) roll.reveal(0);
   }
+  shown = result;
+  section.classList.remove("provisional");
+  section.hidden = analysis.frames === 0;
+  tuneFor(recording.moved, analysis.facts.model, analysis.thresholds);
   roll.setMap(analysis.map, analysis.frames, analysis.secondsPerFrame);
+  offerDownloads(recording.made.notes, recording.name, result.about);
   showWords();
 }
 
-/** @param {boolean} provisional */
-function open(provisional) {
-  if (section.hidden) {
-    section.hidden = false;
-    steered = false;
-    roll.open(player.length);
-  }
-  section.classList.toggle("provisional", provisional);
+/** @param {number} length seconds */
+function openRoll(length) {
+  section.hidden = false;
+  steered = false;
+  roll.open(length);
 }
 
 /** Hide and silence muted timbres. */
 function hush() {
   if (!shown) return;
-  const muted = mutedTimbres(shown.timbres);
-  roll.setNotes(shown.notes, muted);
-  player.setNotes(shown.notes, muted);
+  const { notes, timbres } = shown.recording.made;
+  const muted = mutedTimbres(timbres);
+  roll.setNotes(notes, muted);
+  player.setNotes(notes, muted);
 }
 
 /** Write the words about the result in the current language. */
 export function showWords() {
   showValues();
   if (!shown) return;
-  const { analysis, notes, timbres } = shown;
+  const { recording, analysis } = shown;
+  const { notes, timbres } = recording.made;
   showLegend(notes, timbres, hush);
   hush();
-  describe({ ...shown, facts: analysis.facts, length: player.length });
+  const length = recording.buffer.duration;
+  describe({ name: recording.name, length, notes, timbres, facts: analysis.facts });
   const complaint = complaintAbout(analysis, notes);
-  if (complaint || state() === "empty") say(complaint);
+  if (complaint || ["empty", "error"].includes(state())) say(complaint);
 }
 
 /** @param {boolean} moving */

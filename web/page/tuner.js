@@ -1,4 +1,4 @@
-/** The sliders for thresholds; changes are kept for each model. */
+/** The sliders for thresholds; changes are kept for each recording and model. */
 
 import { SECONDS_PER_FRAME } from "../lib/notes/notes.js";
 import { element } from "./dom.js";
@@ -10,8 +10,8 @@ const frame = element("frame-threshold", HTMLInputElement);
 const onset = element("onset-threshold", HTMLInputElement);
 const shortest = element("minimum-length", HTMLInputElement);
 
-/** @type {Map<string, Thresholds>} */
-const moved = new Map();
+/** Those that the visitor moved, by model. @type {Map<string, Thresholds>} */
+let moved = new Map();
 let model = "";
 /** @type {Thresholds} */
 let usual = { frame: 0.3, onset: 0.3, minimumFrames: 6, toleranceFrames: 10 };
@@ -38,31 +38,18 @@ export function startTuner(onChange) {
 }
 
 /**
+ * Tune one recording; another one starts from the model's own thresholds.
+ * @param {Map<string, Thresholds>} kept its moved thresholds, by model
  * @param {string} name of the model
- * @param {Thresholds} thresholds its own
+ * @param {Thresholds} own the model's
  */
-export function tuneFor(name, thresholds) {
-  model = name;
-  usual = thresholds;
+export function tuneFor(kept, name, own) {
+  [moved, model, usual] = [kept, name, own];
   set();
 }
 
-/** @returns {Thresholds} */
-export function tunedThresholds() {
-  return moved.get(model) ?? usual;
-}
-
-/**
- * Changed thresholds of a model, which may not be the one on show.
- * @param {string} name
- * @returns {Thresholds | undefined} undefined: its own
- */
-export function movedThresholds(name) {
-  return moved.get(name);
-}
-
 function set() {
-  const { frame: level, onset: start, minimumFrames } = tunedThresholds();
+  const { frame: level, onset: start, minimumFrames } = moved.get(model) ?? usual;
   frame.value = String(level);
   onset.value = String(start);
   shortest.value = String(minimumFrames);

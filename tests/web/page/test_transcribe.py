@@ -251,3 +251,43 @@ def test_a_run_can_be_cancelled_and_another_started(
     assert "Cancelled" in driver.message
     assert driver.transcribe(tune) == "done"
     check_tune(driver)
+
+
+def test_what_is_on_the_page_stays_until_the_next_is_there(
+    driver: PageDriver, tune: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mp3").write_bytes(b"this is no music" * 999)
+    long = write_tune(tmp_path / "long.wav", tune=[(30 * i, 30 * i + 1, 60, 0) for i in range(16)])
+    assert driver.transcribe(tune) == "done"
+    driver.set_slider("minimum-length", 7)
+    driver.pick(tmp_path / "broken.mp3")
+    driver.wait("html[data-state=error]")
+    check_kept(driver, tmp_path)
+    driver.pick(long)
+    driver.wait("html[data-state=working]")
+    check_kept(driver, tmp_path)
+    driver.page.click("#cancel")
+    driver.wait("html[data-state=done]")
+    assert "Cancelled" in driver.message
+    check_kept(driver, tmp_path)
+    driver.set_slider("minimum-length", 40)  # its notes can still be made again
+    driver.wait("html[data-state=empty]")
+    driver.page.click("#reset")
+    driver.wait("html[data-state=done]")
+    driver.set_slider("minimum-length", 12)
+    short = write_tune(tmp_path / "short.wav", tune=TUNE[:2])
+    driver.transcribe(short)
+    driver.wait("#name:has-text('short.wav')")
+    assert len(driver.notes) == 2
+    assert driver.page.locator("#minimum-length").input_value() == "6", "another file's threshold"
+    assert driver.complaints == []
+
+
+def check_kept(driver: PageDriver, folder: Path) -> None:
+    """The first recording's notes are there, to be seen, heard and taken home."""
+    assert driver.page.locator("#name").text_content() == "a tune.wav"
+    check_tune(driver)
+    assert driver.page.locator("#play").is_visible()
+    assert driver.page.locator("#length").text_content() == "0:06"
+    assert driver.page.locator("#minimum-length").input_value() == "7"
+    assert len(midi_notes(mido.MidiFile(driver.take("mid", folder)))) == len(TUNE)
