@@ -35,10 +35,14 @@ from export.layers.function import Function
 from export.nets.front_end import READ_BINS
 
 POINTS = {
+    6: (Fraction(2, 3), Fraction(3, 2)),
     8: (Fraction(1), Fraction(2), Fraction(1, 2)),
     10: (Fraction(1, 2), Fraction(3, 4), Fraction(4, 3), Fraction(3)),
 }
-"""Points other than 0 and ∞ for n values; each stands for itself and its negative."""
+"""Points other than 0 and ∞ for n values; each stands for itself and its negative.
+
+Six are for three taps along time, which only the engine transforms (``web/engine/winograd.c``).
+"""
 OUTPUTS = 6
 """m: outputs of a tile. It divides the 252 bins that the networks read."""
 
@@ -151,7 +155,7 @@ def can_transform(conv: nn.Conv2d) -> bool:
     """Whether a convolution has 3 or 5 taps, keeps the size, and is otherwise plain."""
     reach = tuple(taps // 2 for taps in conv.kernel_size)
     return (
-        OUTPUTS + conv.kernel_size[0] - 1 in POINTS
+        conv.kernel_size[0] in (3, 5)
         and conv.padding == reach
         and conv.padding_mode == "zeros"
         and (conv.stride, conv.dilation, conv.groups) == ((1, 1), (1, 1), 1)

@@ -235,10 +235,11 @@ def collect_common(network: BasicAMT | SepTimbre) -> Values:
         "half_band": [fir[middle], *fir[middle + 1 :: 2]],
         "log_epsilon": network.energy_norm.epsilon,
     }
-    for taps in (5, 3):
-        transforms = design_transforms(OUTPUTS, taps)
+    transforms = {f"winograd{taps}": design_transforms(OUTPUTS, taps) for taps in (5, 3)}
+    transforms["time"] = design_transforms(4, 3)
+    for name, matrices in transforms.items():
         for part in ("inputs", "kernel", "outputs"):
-            values[f"winograd{taps}_{part}"] = getattr(transforms, part).numpy()
+            values[f"{name}_{part}"] = getattr(matrices, part).numpy()
     return values
 
 

@@ -5,7 +5,6 @@
 #include "norms.h"
 #include "products.h"
 #include "trunk.h"
-#include "winograd.h"
 
 enum {
   FEATURES = 16,
@@ -18,7 +17,7 @@ enum {
   CELLS = FEATURES * 3,
 };
 
-static float widen_kernel[8 * WIDENED * FEATURES * 3], narrow_kernel[8 * FEATURES * WIDENED * 3];
+static float widen_kernel[CELL_PRODUCTS], narrow_kernel[CELL_PRODUCTS];
 static float embed_kernel[SIZE * CELLS * 5];
 static float normed[FEATURES * CHANNEL], widened[WIDENED * CHANNEL], features[FEATURES * CHANNEL];
 

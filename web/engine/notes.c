@@ -16,44 +16,45 @@ enum {
 };
 
 static float heads[(1 + ATTACKS) * PITCH_CHANNEL]; // frame, then attacks
-static float head_kernel[8 * 16 * 7 * 3];          // attacks, and frame's three middle taps in time
+static float head_kernel[HEAD_PRODUCTS];          // frame's three middle taps in time, and attacks
 static float side_kernel[2][16 * 5];               // frame's first and last tap
 
 /**
  * The heads read three bins a pitch, frame with 5 × 5 taps and attacks with 7 × 3. Frame's three
- * middle taps become an eighth attack, so that four rows fit the product twice.
+ * middle taps become an eighth attack, before the others.
  */
 void prepare_heads(void) {
   static float joined[8][16][7][3];
   const NoteWeights *w = note_weights;
   clear(joined, sizeof joined);
-  __builtin_memcpy(joined, w->attack_kernel, sizeof w->attack_kernel);
+  __builtin_memcpy(joined[1], w->attack_kernel, sizeof w->attack_kernel);
   for (int i = 0; i < 16 * 5; i++) { // (in, frequency)
     const float *taps = w->frame_kernel + 5 * i;
-    for (int d = 0; d < 3; d++) joined[ATTACKS][i / 5][1 + i % 5][d] = taps[1 + d];
+    for (int d = 0; d < 3; d++) joined[0][i / 5][1 + i % 5][d] = taps[1 + d];
     side_kernel[0][i] = taps[0];
     side_kernel[1][i] = taps[4];
   }
-  pack(head_kernel, joined[0][0][0], 8, 16 * 7 * 3);
+  prepare_winograd_pitches(head_kernel, joined[0][0][0]);
 }
 
-/** neck → frame and attacks of one pitch, at this block's columns of their rows. */
-static void run_heads(int pitch) {
-  static float mixed[8][BLOCK];
+/** neck → frame and attacks, at this block's columns of their rows. */
+static void run_heads(void) {
   const NoteWeights *w = note_weights;
-  const float *x[16 * 7], *side[16 * 5];
-  for (int i = 0; i < 16 * 7; i++) x[i] = row(neck, i / 7, 3 * pitch - 2 + i % 7) + 1;
-  mix(mixed[0], BLOCK, x, 16 * 7, 3, head_kernel, 8);
-  for (int tap = 0; tap < 2; tap++) {
-    for (int i = 0; i < 16 * 5; i++) side[i] = row(neck, i / 5, 3 * pitch - 1 + i % 5) + 4 * tap;
-    mix_one(mixed[ATTACKS], side, 16 * 5, 1, side_kernel[tap]);
-  }
-  float *to = heads + (1 + pitch) * WIDTH + HEAD_COLUMN;
-  for (int t = 0; t < BLOCK; t += 4) {
-    store(to + t, sigmoid(load(mixed[ATTACKS] + t) + all(w->frame_bias[0])));
-    for (int m = 0; m < ATTACKS; m++) {
-      V v = load(mixed[m] + t) + all(w->attack_bias[m]);
-      store(to + (1 + m) * PITCH_CHANNEL + t, larger(v, all(0)));
+  const float *side[16 * 5];
+  float *first = heads + WIDTH + HEAD_COLUMN;
+  winograd_pitches(row(neck, 0, -2) + 1, head_kernel, first, PITCH_CHANNEL);
+  for (int pitch = 0; pitch < PITCHES; pitch++) {
+    float *to = first + pitch * WIDTH;
+    for (int tap = 0; tap < 2; tap++) {
+      for (int i = 0; i < 16 * 5; i++) side[i] = row(neck, i / 5, 3 * pitch - 1 + i % 5) + 4 * tap;
+      mix_one(to, side, 16 * 5, 1, side_kernel[tap]);
+    }
+    for (int t = 0; t < BLOCK; t += 4) {
+      store(to + t, sigmoid(load(to + t) + all(w->frame_bias[0])));
+      for (int m = 0; m < ATTACKS; m++) {
+        float *attack = to + (1 + m) * PITCH_CHANNEL + t;
+        store(attack, larger(load(attack) + all(w->attack_bias[m]), all(0)));
+      }
     }
   }
 }
@@ -84,8 +85,8 @@ void run_notes(const float *energy, int count, float deviation, float *onset, fl
     run_wide(&note_trunk, 0);
     run_neck(&note_trunk, 0, t0);
     carry(heads, (1 + ATTACKS) * (PITCHES + 2), 4);
+    run_heads();
     for (int p = 0; p < PITCHES; p++) {
-      run_heads(p);
       deliver(frame + p * count, heads + (1 + p) * WIDTH + HEAD_COLUMN, t0 - HEAD_DELAY);
     }
     mask(heads, (1 + ATTACKS) * (PITCHES + 2), HEAD_COLUMN, t0 - HEAD_DELAY);

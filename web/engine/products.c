@@ -35,6 +35,27 @@ APART void mix(float *out, int stride, const float *const *x, int n, int taps, c
   }
 }
 
+APART void multiply(float *out, const float *x, int n, const float *w, int rows) {
+  const float *end = x + n * FRAMES;
+  for (int m = 0; m < rows; m += ROWS, out += ROWS * FRAMES) {
+    V sum[ROWS][VECTORS];
+    UNROLLED for (int r = 0; r < ROWS; r++) {
+      UNROLLED for (int j = 0; j < VECTORS; j++) sum[r][j] = all(0);
+    }
+    ROLLED for (const float *p = x; p != end; p += FRAMES, w += ROWS) {
+      V a = load(p), b = load(p + 4);
+      UNROLLED for (int r = 0; r < ROWS; r++) {
+        V s = all(w[r]);
+        sum[r][0] = madd(s, a, sum[r][0]);
+        sum[r][1] = madd(s, b, sum[r][1]);
+      }
+    }
+    UNROLLED for (int r = 0; r < ROWS; r++) {
+      UNROLLED for (int j = 0; j < VECTORS; j++) store(out + r * FRAMES + 4 * j, sum[r][j]);
+    }
+  }
+}
+
 APART void mix_one(float *out, const float *const *x, int n, int taps, const float *w) {
   V sum[BLOCK / 4];
   UNROLLED for (int j = 0; j < BLOCK / 4; j++) sum[j] = load(out + 4 * j);

@@ -12,5 +12,8 @@ void mix(float *out, int stride, const float *const *x, int n, int taps, const f
 /** out[t] += Σ over i and d of w[i][d] · x[i][t + d], for BLOCK frames t: one row. */
 void mix_one(float *out, const float *const *x, int n, int taps, const float *w);
 
+/** out[m] = Σ over i of w[m][i] · x[i]: rows (a multiple of 4) of eight floats; w: packed. */
+void multiply(float *out, const float *x, int n, const float *w, int rows);
+
 /** w[m][k] → packed for `mix`: [m / 4][k][m % 4], k = i · taps + d. */
 void pack(float *to, const float *w, int rows, int k);

@@ -57,6 +57,20 @@ INLINE V root(V x) {
 #endif
 }
 
+/** v[i] lane j ↔ v[j] lane i. */
+INLINE void transpose(V v[4]) {
+  V a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5);
+  V b = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7);
+  V c = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+  V d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+  v[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+  v[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+  v[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+  v[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+}
+/** v's lanes from the second on, and x after them. */
+INLINE V shift_in(V v, float x) { return __builtin_shufflevector(v, all(x), 1, 2, 3, 4); }
+
 /** To the nearest whole number, ties to even. */
 INLINE V nearest(V x) {
 #ifdef __clang__

@@ -2,14 +2,13 @@
 
 #include "block.h"
 #include "elementary.h"
-#include "winograd.h"
 
 const int SHIFTS[HARMONICS] = {-BELOW, 0, 36, 57, 72, 84, 93, 101};
 
 TrunkKernels note_trunk, encoder_trunk;
 static float level[CHANNEL];
 static float outside[WIDTH]; // a row of what harmonics read beyond the level's bins
-float neck[16 * CHANNEL];
+float neck[16 * CHANNEL + 2 * WIDTH]; // the heads read beyond the last bins, for taps of 0
 
 void begin_trunk(int count) {
   frames = count;

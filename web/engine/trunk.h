@@ -4,6 +4,7 @@
 #pragma once
 #include "fft.h"
 #include "weights.h"
+#include "winograd.h"
 
 enum { HARMONICS = 8, BELOW = 36 };
 /** Bins between a pitch and its harmonics ½, 1, 2, … 7; the first lies BELOW it. */
@@ -17,7 +18,7 @@ typedef struct {
   const Trunk *weights;
   float early[8][EARLY_SLOTS][5][4]; // two outputs' spectra of one long kernel, by tap in time
   float wide[WIDE_SLOTS][3][8 * 16 * 3]; // real part, imaginary part, their difference; packed
-  float neck[10 * 16 * 8 * 5];
+  float neck[NECK_PRODUCTS];
 } TrunkKernels;
 
 extern TrunkKernels note_trunk, encoder_trunk;

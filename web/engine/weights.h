@@ -2,7 +2,7 @@
 // EncoderWeights. This is the only declaration of their order: export/layout.py reads it,
 // and a fingerprint of it is in the header, so a file of another order is refused.
 // Kernels are as the networks have them, (out, in, frequency, time), batch normalisations folded;
-// what follows from them is made when a file is opened (prepare.c).
+// what follows from them is made when a file is opened.
 #pragma once
 
 typedef struct {
@@ -14,6 +14,9 @@ typedef struct {
   float winograd3_inputs[8 * 8];
   float winograd3_kernel[8 * 3];
   float winograd3_outputs[6 * 8];
+  float time_inputs[6 * 6]; // three taps along time
+  float time_kernel[6 * 3];
+  float time_outputs[4 * 6];
 } Common;
 
 // What both branches begin with: early_conv and the first convolution of the neck.

@@ -4,121 +4,267 @@
 #include "products.h"
 #include "weights.h"
 
-enum { TILE = 6, MOST_POINTS = 10, MOST_CHANNELS = 24 };
+enum {
+  TILE = 6,     // bins of a tile
+  FRAMES = 4,   // of a tile; the block's four tiles lie side by side in a vector
+  TAPS = 3,     // along time
+  INSTANTS = 6, // points along time
+  BESIDE = 2,   // tiles along frequency that share a kernel's numbers
+  LANES = 4 * BESIDE,
+  MOST_POINTS = 10,
+  MOST_IN = 48,
+  MOST_OUT = 24,
+  MOST_SEEN = 8 * 48, // rows of a tile: points by inputs
+  MOST_PRODUCTS = 8 * 24, // points by outputs
+};
 
-static float seen[MOST_POINTS * MOST_CHANNELS * WIDTH];     // [point][channel][frame]
-static float product[MOST_POINTS * MOST_CHANNELS * BLOCK]; // the same
+// Channels of a convolution. Where there are five taps along time, the last two are a kernel of
+// their own, for the same inputs TAPS frames later. A kernel without its last tap has no product
+// at ∞.
+typedef struct {
+  int in, out;
+  int late;  // the last of `in`: these inputs again, TAPS frames later
+  int whole; // the first of `in`, whose kernels have their last tap along frequency
+} Shape;
+
+static const Shape NECK = {16, 16, 8, 16}, HEADS = {48, 8, 0, 16};
+
+/** Inputs with a product at a point along frequency and an instant. */
+INLINE int count_inputs(const Shape *shape, int points, int p, int instant) {
+  int n = p == points - 1 ? shape->whole : shape->in;
+  return instant == INSTANTS - 1 && n > shape->in - shape->late ? shape->in - shape->late : n;
+}
 
 /**
- * One channel of a tile, `points` rows of x → its row at every point, `stride` floats apart.
+ * The inputs v of a tile → its values at every point, `stride` floats apart.
  *
  * Beside 0 and ∞ the points come in pairs ±p. Their rows of the transform differ in the sign of
  * odd columns alone, so the even and the odd sums are made once for both.
  */
-INLINE void transform_input(const int points, const float *x, const float *matrix, float *to,
-                            int stride) {
+INLINE void spread(const int points, const V *v, const float *matrix, float *z, int stride) {
+  const float *m = matrix;
+  V even = all(m[0]) * v[0]; // the point 0
+  UNROLLED for (int j = 2; j < points; j += 2) even = madd(all(m[j]), v[j], even);
+  store(z, even);
+  m += points;
+  z += stride;
+  ROLLED for (int pair = 0; pair < points / 2 - 1; pair++) {
+    V odd = all(m[1]) * v[1];
+    even = all(m[2]) * v[2];
+    UNROLLED for (int j = 3; j < points - 1; j += 2) odd = madd(all(m[j]), v[j], odd);
+    UNROLLED for (int j = 4; j < points - 1; j += 2) even = madd(all(m[j]), v[j], even);
+    store(z, even + odd);
+    store(z + stride, even - odd);
+    m += 2 * points;
+    z += 2 * stride;
+  }
+  V odd = all(m[1]) * v[1]; // the point ∞
+  UNROLLED for (int j = 3; j < points; j += 2) odd = madd(all(m[j]), v[j], odd);
+  store(z, odd);
+}
+
+/** Products at every point, `stride` floats apart → a tile's outputs, `bias` added. */
+INLINE void collect(const int points, const int outputs, const float *from, int stride,
+                    const float *matrix, V bias, V *y) {
+  const int pairs = points / 2 - 1;
+  V sum[MOST_POINTS / 2], difference[MOST_POINTS / 2];
+  UNROLLED for (int q = 0; q < pairs; q++) {
+    V plus = load(from + (1 + 2 * q) * stride), minus = load(from + (2 + 2 * q) * stride);
+    sum[q] = plus + minus;
+    difference[q] = plus - minus;
+  }
+  UNROLLED for (int j = 0; j < outputs; j++) {
+    const float *m = matrix + j * points;
+    V a = bias;
+    if (j == 0) a = madd(all(m[0]), load(from), a);
+    if (j == outputs - 1) a = madd(all(m[points - 1]), load(from + (points - 1) * stride), a);
+    UNROLLED for (int q = 0; q < pairs; q++) {
+      a = madd(all(m[1 + 2 * q]), j % 2 ? difference[q] : sum[q], a);
+    }
+    y[j] = a;
+  }
+}
+
+/** Along frequency: `points` rows of x, `step` floats apart → rows of WIDTH at every point. */
+INLINE void spread_bins(const int points, const float *x, int step, const float *matrix, float *to,
+                        int stride) {
   for (int t = 0; t < WIDTH; t += 4) {
     V v[MOST_POINTS];
-    UNROLLED for (int j = 0; j < points; j++) v[j] = load(x + j * WIDTH + t);
-    const float *m = matrix;
-    float *z = to + t;
-
-    V even = all(m[0]) * v[0]; // the point 0
-    UNROLLED for (int j = 2; j < points; j += 2) even = madd(all(m[j]), v[j], even);
-    store(z, even);
-    m += points;
-    z += stride;
-    ROLLED for (int pair = 0; pair < points / 2 - 1; pair++) {
-      V odd = all(m[1]) * v[1];
-      even = all(m[2]) * v[2];
-      UNROLLED for (int j = 3; j < points - 1; j += 2) odd = madd(all(m[j]), v[j], odd);
-      UNROLLED for (int j = 4; j < points - 1; j += 2) even = madd(all(m[j]), v[j], even);
-      store(z, even + odd);
-      store(z + stride, even - odd);
-      m += 2 * points;
-      z += 2 * stride;
-    }
-    V odd = all(m[1]) * v[1]; // the point ∞
-    UNROLLED for (int j = 3; j < points; j += 2) odd = madd(all(m[j]), v[j], odd);
-    store(z, odd);
+    UNROLLED for (int j = 0; j < points; j++) v[j] = load(x + j * step + t);
+    spread(points, v, matrix, to + t, stride);
   }
 }
 
-/** One channel's products at every point, `stride` floats apart → six rows of y. */
-INLINE void transform_output(const int points, const float *from, int stride, const float *matrix,
-                             V bias, V slope, float *y) {
-  const int pairs = points / 2 - 1;
-  for (int t = 0; t < BLOCK; t += 4, from += 4, y += 4) {
-    V sum[MOST_POINTS / 2], difference[MOST_POINTS / 2];
-    UNROLLED for (int q = 0; q < pairs; q++) {
-      V plus = load(from + (1 + 2 * q) * stride), minus = load(from + (2 + 2 * q) * stride);
-      sum[q] = plus + minus;
-      difference[q] = plus - minus;
-    }
-    UNROLLED for (int j = 0; j < TILE; j++) {
-      const float *m = matrix + j * points;
-      V a = bias;
-      if (j == 0) a = madd(all(m[0]), load(from), a);
-      if (j == TILE - 1) a = madd(all(m[points - 1]), load(from + (points - 1) * stride), a);
-      UNROLLED for (int q = 0; q < pairs; q++) {
-        a = madd(all(m[1 + 2 * q]), j % 2 ? difference[q] : sum[q], a);
+/** Along frequency: rows of BLOCK at every point → six rows of y. */
+INLINE void collect_bins(const int points, const float *from, int stride, const float *matrix,
+                         V bias, V slope, float *y) {
+  for (int t = 0; t < BLOCK; t += 4) {
+    V v[TILE];
+    collect(points, TILE, from + t, stride, matrix, bias, v);
+    UNROLLED for (int j = 0; j < TILE; j++) store(y + j * WIDTH + t, rectify(v[j], slope));
+  }
+}
+
+/** Along time: a row of WIDTH → four tiles' values at every instant; `late`: read TAPS later. */
+INLINE void spread_frames(const int late, const float *x, float *to, int stride) {
+  V v[2 * FRAMES + 1];
+  UNROLLED for (int j = 0; j < FRAMES; j++) v[j] = load(x + 4 * j);
+  transpose(v);
+  UNROLLED for (int j = 0; j < FRAMES; j++) v[FRAMES + j] = shift_in(v[j], x[BLOCK + j]);
+  v[2 * FRAMES] = all(0); // for a third tap, which is 0
+  spread(INSTANTS, v + (late ? TAPS : 0), common->time_inputs, to, stride);
+}
+
+/** Along time: four tiles' products at every instant → a row of BLOCK. */
+INLINE void collect_frames(const float *from, int stride, float *y) {
+  V v[FRAMES];
+  collect(INSTANTS, FRAMES, from, stride, common->time_outputs, all(0), v);
+  transpose(v);
+  UNROLLED for (int j = 0; j < FRAMES; j++) store(y + 4 * j, v[j]);
+}
+
+/**
+ * Everything at one point along frequency.
+ *
+ * seen: rows of WIDTH by tile and input; product: rows of BLOCK by tile and output; returns the
+ * kernel of the next point.
+ */
+APART static const float *multiply_point(const Shape *shape, int points, int p,
+                                         const float *const *seen, float *const *product,
+                                         const float *kernel) {
+  static float x[INSTANTS * MOST_IN * LANES], y[INSTANTS * MOST_OUT * LANES];
+  int inputs = count_inputs(shape, points, p, 0), own = shape->in - shape->late;
+  for (int c = 0; c < inputs; c++) {
+    for (int b = 0; b < BESIDE; b++) {
+      float *to = x + c * LANES + 4 * b;
+      if (c < own) {
+        spread_frames(0, seen[b] + c * WIDTH, to, MOST_IN * LANES);
+      } else {
+        spread_frames(1, seen[b] + (c - own) * WIDTH, to, MOST_IN * LANES);
       }
-      store(y + j * WIDTH, rectify(a, slope));
     }
   }
+  for (int i = 0; i < INSTANTS; i++) {
+    int n = count_inputs(shape, points, p, i);
+    multiply(y + i * MOST_OUT * LANES, x + i * MOST_IN * LANES, n, kernel, shape->out);
+    kernel += shape->out * n;
+  }
+  for (int o = 0; o < shape->out; o++) {
+    for (int b = 0; b < BESIDE; b++) {
+      collect_frames(y + o * LANES + 4 * b, MOST_OUT * LANES, product[b] + o * BLOCK);
+    }
+  }
+  return kernel;
 }
 
-INLINE void convolve(const int taps, const float *x, int in, int out, const float *inputs,
-                     const float *outputs, const float *kernel, const float *bias, float slope,
-                     float *y, int column) {
-  const int points = TILE + taps - 1;
-  for (int bin = 0; bin < BINS; bin += TILE) {
-    for (int c = 0; c < in; c++) {
-      const float *top = x + c * CHANNEL + (bin + EDGE - taps / 2) * WIDTH;
-      transform_input(points, top, inputs, seen + c * WIDTH, in * WIDTH);
+/** from: each input's first row that is read, rows lie `step` floats apart; y: `channel` apart. */
+INLINE void convolve(const int points, const Shape *shape, const float *const *from, int step,
+                     int height, const float *inputs, const float *outputs, const float *kernel,
+                     const float *bias, float slope, float *y, int channel) {
+  static float seen[BESIDE][MOST_SEEN * WIDTH], product[BESIDE][MOST_PRODUCTS * BLOCK];
+  int in = shape->in - shape->late, out = shape->out;
+  for (int bin = 0; bin < height; bin += BESIDE * TILE) {
+    for (int b = 0; b < BESIDE; b++) {
+      for (int c = 0; c < in; c++) {
+        const float *top = from[c] + (bin + b * TILE) * step;
+        spread_bins(points, top, step, inputs, seen[b] + c * WIDTH, in * WIDTH);
+      }
     }
+    const float *w = kernel;
     for (int p = 0; p < points; p++) {
-      const float *rows[MOST_CHANNELS];
-      for (int c = 0; c < in; c++) rows[c] = seen + (p * in + c) * WIDTH;
-      mix(product + p * out * BLOCK, BLOCK, rows, in, taps, kernel + p * out * in * taps, out);
+      const float *x[BESIDE];
+      float *z[BESIDE];
+      for (int b = 0; b < BESIDE; b++) {
+        x[b] = seen[b] + p * in * WIDTH;
+        z[b] = product[b] + p * out * BLOCK;
+      }
+      w = multiply_point(shape, points, p, x, z, w);
     }
-    for (int o = 0; o < out; o++) {
-      transform_output(points, product + o * BLOCK, out * BLOCK, outputs, all(bias[o]), all(slope),
-                       row(y, o, bin) + column);
+    for (int b = 0; b < BESIDE; b++) {
+      for (int o = 0; o < out; o++) {
+        collect_bins(points, product[b] + o * BLOCK, out * BLOCK, outputs,
+                     all(bias ? bias[o] : 0), all(slope),
+                     y + o * channel + (bin + b * TILE) * WIDTH);
+      }
     }
   }
 }
 
 APART void winograd5(const float *x, const float *kernel, const float *bias, float slope, float *y,
                      int column) {
-  convolve(5, x, 8, 16, common->winograd5_inputs, common->winograd5_outputs, kernel, bias, slope, y,
-           column);
+  const float *from[8];
+  for (int c = 0; c < 8; c++) from[c] = x + c * CHANNEL + (EDGE - 2) * WIDTH;
+  convolve(TILE + 4, &NECK, from, WIDTH, BINS, common->winograd5_inputs, common->winograd5_outputs,
+           kernel, bias, slope, row(y, 0, 0) + column, CHANNEL);
 }
 
-APART void winograd3(const float *x, int in, int out, const float *kernel, const float *bias,
-                     float slope, float *y, int column) {
-  convolve(3, x, in, out, common->winograd3_inputs, common->winograd3_outputs, kernel, bias, slope,
-           y, column);
+/** Three taps along frequency. */
+APART static void convolve3(const Shape *shape, const float *const *from, int step, int height,
+                            const float *kernel, const float *bias, float slope, float *y,
+                            int channel) {
+  convolve(TILE + 2, shape, from, step, height, common->winograd3_inputs,
+           common->winograd3_outputs, kernel, bias, slope, y, channel);
 }
 
-static void prepare(float *to, const float *w, int in, int out, int taps, const float *transform) {
-  static float kernel[24 * 16 * 3]; // at one point: (out, in, time)
-  for (int p = 0; p < TILE + taps - 1; p++, transform += taps) {
-    for (int i = 0; i < out * in; i++) {
-      for (int d = 0; d < taps; d++) {
-        float sum = 0;
-        for (int j = 0; j < taps; j++) sum += transform[j] * w[(i * taps + j) * taps + d];
-        kernel[i * taps + d] = sum;
+void winograd3(const float *x, int in, int out, const float *kernel, const float *bias, float slope,
+               float *y, int column) {
+  const Shape shape = {in, out, 0, in};
+  const float *from[MOST_IN];
+  for (int c = 0; c < in; c++) from[c] = x + c * CHANNEL + (EDGE - 1) * WIDTH;
+  convolve3(&shape, from, WIDTH, BINS, kernel, bias, slope, row(y, 0, 0) + column, CHANNEL);
+}
+
+void winograd_pitches(const float *x, const float *kernel, float *y, int channel) {
+  // Taps 0, 3 and 6 read every third bin; so do 1 and 4, from the next bin on, and 2 and 5.
+  const float *from[MOST_IN];
+  for (int c = 0; c < MOST_IN; c++) from[c] = x + c % 16 * CHANNEL + (c / 16) * WIDTH;
+  convolve3(&HEADS, from, 3 * WIDTH, PITCHES, kernel, 0, 1, y, channel);
+}
+
+/** w: (out, in, taps along frequency, TAPS) → [point][instant], packed for `multiply`. */
+static void prepare(float *to, const float *w, const Shape *shape, int taps,
+                    const float *transform) {
+  static float kernel[MOST_OUT * MOST_IN];
+  int points = TILE + taps - 1;
+  for (int p = 0; p < points; p++, transform += taps) {
+    const float *in_time = common->time_kernel;
+    for (int i = 0; i < INSTANTS; i++, in_time += TAPS) {
+      int n = count_inputs(shape, points, p, i);
+      for (int k = 0; k < shape->out * n; k++) {
+        const float *numbers = w + (k / n * shape->in + k % n) * taps * TAPS;
+        double sum = 0;
+        for (int j = 0; j < taps * TAPS; j++) {
+          sum += (double)transform[j / TAPS] * in_time[j % TAPS] * numbers[j];
+        }
+        kernel[k] = (float)sum;
       }
+      pack(to, kernel, shape->out, n);
+      to += shape->out * n;
     }
-    pack(to + p * out * in * taps, kernel, out, in * taps);
   }
 }
 
 void prepare_winograd5(float *to, const float *w) {
-  prepare(to, w, 8, 16, 5, common->winograd5_kernel);
+  static float split[16][16][5][TAPS];
+  clear(split, sizeof split);
+  for (int i = 0; i < 16 * 8 * 5 * 5; i++) { // (out, in, frequency, time)
+    int d = i % 5, j = i / 5 % 5, c = i / 25 % 8, o = i / 25 / 8;
+    split[o][d < TAPS ? c : 8 + c][j][d % TAPS] = w[i];
+  }
+  prepare(to, split[0][0][0], &NECK, 5, common->winograd5_kernel);
 }
 
 void prepare_winograd3(float *to, const float *w, int in, int out) {
-  prepare(to, w, in, out, 3, common->winograd3_kernel);
+  const Shape shape = {in, out, 0, in};
+  prepare(to, w, &shape, 3, common->winograd3_kernel);
+}
+
+void prepare_winograd_pitches(float *to, const float *w) {
+  static float split[8][MOST_IN][3][TAPS];
+  clear(split, sizeof split);
+  for (int i = 0; i < 8 * 16 * 7 * TAPS; i++) { // (out, in, frequency, time)
+    int d = i % TAPS, j = i / TAPS % 7, c = i / TAPS / 7 % 16, o = i / TAPS / 7 / 16;
+    split[o][j % 3 * 16 + c][j / 3][d] = w[i];
+  }
+  prepare(to, split[0][0][0], &HEADS, 3, common->winograd3_kernel);
 }
