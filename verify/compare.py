@@ -3,19 +3,23 @@
 Checkers go green by accident: they pass NaN, never compare lengths, or have nothing to compare.
 So here names, shapes and dtypes must be equal, every element finite, at least one element
 compared, and |candidate - reference| <= absolute + relative * |reference| everywhere. Anything
-else raises ``DisagreementError``; no flag is returned that a caller could drop.
+else raises ``DisagreementError``; no flag is returned that a caller could drop. An output that
+ought to hold NaN or infinities, or nothing, passes only where the reference says so beforehand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Expectation = Literal["nonfinite", "empty"]
+"""Of an output. ``nonfinite``: the reference holds NaN or infinities, and the candidate the same at
+the same places. ``empty``: it has no element, in this very shape."""
 LOOSE = 10
 """A tolerance this many times the largest error measured would pass more than rounding."""
 
@@ -98,12 +102,14 @@ def compare(
     reference: Mapping[str, Array],
     tolerances: Mapping[str, Tolerance],
     dtypes: Mapping[str, str] | None = None,
+    expected: Mapping[str, Expectation] | None = None,
 ) -> tuple[Deviation, ...]:
     """Measure every output of a candidate against the reference; return only if all agree.
 
     ``candidate`` and ``reference`` hold outputs by name, of any shape; ``tolerances`` one entry
     per output of the reference; ``dtypes`` numpy's name of the candidate's type, where it differs
-    from the reference's (a float64 reference for a float32 file).
+    from the reference's (a float64 reference for a float32 file); ``expected`` the outputs that are
+    not finite or empty in truth. Strings and whole numbers are compared as they are.
 
     Returns one deviation per output, in the reference's order. Raises ``DisagreementError`` if
     anything differs, is not finite, missing, unexpected or empty, and KeyError if an output has no
@@ -120,7 +126,14 @@ def compare(
             + (f"; not expected: {', '.join(surplus)}" if surplus else "")
         )
     deviations = tuple(
-        _deviation(name, candidate[name], wanted, tolerances[name], (dtypes or {}).get(name))
+        _deviation(
+            name,
+            candidate[name],
+            wanted,
+            tolerances[name],
+            (dtypes or {}).get(name),
+            (expected or {}).get(name),
+        )
         for name, wanted in reference.items()
     )
     faults = [str(deviation) for deviation in deviations if deviation.fault]
@@ -149,26 +162,21 @@ def _names(outputs: Mapping[str, Array]) -> str:
 
 
 def _deviation(
-    name: str, got: Array, wanted: Array, tolerance: Tolerance, dtype: str | None
+    name: str,
+    got: Array,
+    wanted: Array,
+    tolerance: Tolerance,
+    dtype: str | None,
+    expected: Expectation | None,
 ) -> Deviation:
-    expected_dtype = dtype or wanted.dtype.name
     bad_got, bad_wanted = _count_nonfinite(got), _count_nonfinite(wanted)
-    fault = None
-    if got.dtype.name != expected_dtype:
-        fault = f"dtype is {got.dtype.name}, expected {expected_dtype}"
-    elif got.shape != wanted.shape:
-        fault = f"shape is {list(got.shape)}, expected {list(wanted.shape)}"
-    elif got.size == 0:
-        fault = f"nothing to compare: shape {list(got.shape)} holds no element"
-    elif bad_got or bad_wanted:
-        fault = f"{bad_got} of {got.size} elements are not finite ({bad_wanted} in the reference)"
+    fault = _fault(got, wanted, dtype or type_name(wanted), expected)
     if fault is not None:
         return Deviation(name, fault, got.shape, bad_got, bad_wanted, tolerance)
+    if not got.size:  # as expected
+        return Deviation(name, None, got.shape, 0, 0, tolerance, 0.0, (), 0.0, (), 0.0, 0.0)
 
-    # float64 holds every float32, float16 and int32 exactly: measuring adds no error.
-    truth = wanted.astype(np.float64)
-    error = np.abs(got.astype(np.float64) - truth)
-    size = np.abs(truth)
+    error, size = _measure(got, wanted)
     allowed = tolerance.absolute + tolerance.relative * size
     # Only equality meets a tolerance of zero; 0 / 0 would be a NaN that compares false.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -180,8 +188,8 @@ def _deviation(
         name,
         None if in_tolerances <= 1 else "leaves the tolerance",
         got.shape,
-        0,
-        0,
+        bad_got,
+        bad_wanted,
         tolerance,
         largest_absolute=float(error[worst]),
         largest_absolute_at=worst,
@@ -190,6 +198,63 @@ def _deviation(
         in_tolerances=in_tolerances,
         passing_absolute=float(np.maximum(error - tolerance.relative * size, 0).max()),
     )
+
+
+def _fault(got: Array, wanted: Array, dtype: str, expected: Expectation | None) -> str | None:
+    """What keeps two outputs from being measured; None if nothing does."""
+    bad_got, bad_wanted = _count_nonfinite(got), _count_nonfinite(wanted)
+    if type_name(got) != dtype:
+        return f"dtype is {type_name(got)}, expected {dtype}"
+    if got.shape != wanted.shape:
+        return f"shape is {list(got.shape)}, expected {list(wanted.shape)}"
+    if expected == "empty" and got.size:
+        return f"expected to be empty, but shape {list(got.shape)} holds {got.size} elements"
+    if got.size == 0:
+        empty = f"nothing to compare: shape {list(got.shape)} holds no element"
+        return None if expected == "empty" else empty
+    if got.dtype.kind == "U":
+        different = int(np.count_nonzero(got != wanted))
+        return f"{different} of {got.size} strings differ" if different else None
+    if expected == "nonfinite":
+        if not bad_wanted:
+            return "expected not to be finite, but every element of the reference is"
+        misplaced = int(np.count_nonzero(~_is_alike(got, wanted)))
+        return (
+            f"{misplaced} of {got.size} elements are not finite where the reference is, "
+            "or finite where it is not, or another infinity"
+            if misplaced
+            else None
+        )
+    if bad_got or bad_wanted:
+        return f"{bad_got} of {got.size} elements are not finite ({bad_wanted} in the reference)"
+    return None
+
+
+def _is_alike(got: Array, wanted: Array) -> npt.NDArray[np.bool_]:
+    """Where both are finite, both NaN, or the same infinity."""
+    finite = np.isfinite(got) & np.isfinite(wanted)
+    same: npt.NDArray[np.bool_] = finite | (np.isnan(got) & np.isnan(wanted)) | (got == wanted)
+    return same
+
+
+def _measure(got: Array, wanted: Array) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """|got - wanted| and |wanted|; 0 for strings and where both are not finite, alike by now."""
+    if got.dtype.kind == "U":
+        return np.zeros(got.shape), np.zeros(got.shape)
+    # float64 holds every float32, float16 and int32 exactly: measuring adds no error.
+    wide = np.complex128 if "c" in (got.dtype.kind, wanted.dtype.kind) else np.float64
+    ours, truth = got.astype(wide), wanted.astype(wide)
+    finite = np.isfinite(truth)
+    with np.errstate(invalid="ignore"):
+        error = np.where(finite, np.abs(ours - truth), 0.0)
+    if {got.dtype.kind, wanted.dtype.kind} <= {"i", "u", "b"}:
+        error = np.where((got != wanted) & (error == 0), 1.0, error)  # 64 bits do not all fit
+    return error, np.where(finite, np.abs(truth), 0.0)
+
+
+def type_name(array: Array) -> str:
+    """Name of the type, as numpy's; ``string`` for strings of any length."""
+    return "string" if array.dtype.kind == "U" else str(array.dtype.name)
 
 
 def _count_nonfinite(array: Array) -> int:

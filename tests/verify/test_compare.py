@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verify.compare import Array, DisagreementError, Tolerance, compare
+from verify.compare import Array, DisagreementError, Expectation, Tolerance, compare
 
 TOLERANCE = Tolerance(1e-3, "for these tests")
 SHAPE = (1, 4, 5)
@@ -151,3 +151,63 @@ def test_a_tolerance_far_above_what_was_measured_is_refused() -> None:
     assert Tolerance(9e-6, "rounding", measured=1e-6).measured == 1e-6
     with pytest.raises(ValueError, match="over 10 times the largest error measured"):
         Tolerance(1.1e-5, "rounding", measured=1e-6)
+
+
+def judge(got: Array, wanted: Array, expected: Expectation | None = None) -> None:
+    compare(
+        {"y": got},
+        {"y": wanted},
+        {"y": Tolerance(1e-3, "for these tests")},
+        expected={"y": expected} if expected else None,
+    )
+
+
+LOGS = np.array([-np.inf, np.nan, np.inf, 1.0])
+
+
+def test_what_ought_not_to_be_finite_passes_where_that_was_said() -> None:
+    judge(LOGS, LOGS, "nonfinite")
+    judge(np.zeros((0, 2)), np.zeros((0, 2)), "empty")
+    with pytest.raises(DisagreementError, match="3 of 4 elements are not finite"):
+        judge(LOGS, LOGS)
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted", "expected", "message"),
+    [
+        (LOGS, LOGS * -1, "nonfinite", "2 of 4 elements"),
+        (np.where(np.isnan(LOGS), 0, LOGS), LOGS, "nonfinite", "1 of 4 elements"),
+        (LOGS, np.nan_to_num(LOGS, posinf=np.inf), "nonfinite", "2 of 4 elements"),
+        (LOGS + np.array([0, 0, 0, 0.01]), LOGS, "nonfinite", "leaves the tolerance"),
+        (np.ones(2), np.ones(2), "nonfinite", "every element of the reference is"),
+        (np.zeros((0, 2)), np.zeros((0, 3)), "empty", "shape"),
+        (np.ones(2), np.ones(2), "empty", "expected to be empty"),
+    ],
+)
+def test_an_expectation_is_no_pardon(
+    got: Array, wanted: Array, expected: Expectation, message: str
+) -> None:
+    with pytest.raises(DisagreementError, match=message):
+        judge(got, wanted, expected)
+
+
+def test_strings_are_compared_as_they_are() -> None:
+    judge(np.array(["a", "bc"]), np.array(["a", "bc"]))
+    with pytest.raises(DisagreementError, match="1 of 2 strings differ"):
+        judge(np.array(["a", "b"]), np.array(["a", "bc"]))
+    with pytest.raises(DisagreementError, match="dtype is int64, expected string"):
+        judge(np.array([1, 2]), np.array(["a", "bc"]))
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted"),
+    [
+        (np.array([2**60 + 1]), np.array([2**60])),  # equal in float64
+        (np.array([1 + 2j]), np.array([1 + 1j])),  # equal in their real parts
+        (np.array([True]), np.array([False])),
+    ],
+)
+def test_a_difference_that_float64_would_hide_is_seen(got: Array, wanted: Array) -> None:
+    judge(got, got)
+    with pytest.raises(DisagreementError, match="leaves the tolerance"):
+        judge(got, wanted)
