@@ -10,18 +10,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from export.manifest import ModelFile
 from verify.compare import Array
+from verify.runtimes.border import SUFFIX
 from verify.runtimes.launch import BrowserName
-from verify.runtimes.runners import Tensors, read_file
+from verify.runtimes.runners import Tensors, read_file, read_model
 from verify.runtimes.session import Runtime, Session
-
-_ALIGNMENT = 8
-"""As in page/run.js."""
+from verify.runtimes.wire import pack, unpack
 
 
 def _of(browser: BrowserName) -> tuple[Runtime, ...]:
@@ -49,14 +47,24 @@ RUNTIMES: dict[str, Runtime] = {
 class BrowserRunner(Session):
     """One runtime in one browser, behind ``runners.Runner``."""
 
+    _wide: frozenset[str] = frozenset()
+    """Inputs and outputs of the loaded model that have a Cast (border.py)."""
+
     def load(self, file: Path, sha256: str | None = None) -> None:
         """Create a session in the page, in a fresh browser if the last step failed."""
-        content, digest = read_file(self.name, file, sha256)
+        model = read_model(self.name, file, sha256)
         if self.tab is None:
             self.start()
-        path = self.server.lay(content)
+        self._wide = model.wide
+        path = self.server.lay(model.content)
+        outside = [
+            {"path": part.location, "data": self.server.lay(part.path.read_bytes())}
+            for part in model.external
+        ]
         try:
-            nodes = self.call(f"load {file.name}", self.limits.load, "load", digest, path)
+            nodes = self.call(
+                f"load {file.name}", self.limits.load, "load", model.digest, path, outside
+            )
         finally:
             self.server.clear()
         if nodes:
@@ -64,19 +72,17 @@ class BrowserRunner(Session):
 
     def run(self, inputs: Mapping[str, Array]) -> Tensors:
         """Run the page's session once."""
-        parts = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-        wires = [
-            {"name": name, "dtype": part.dtype.name, "shape": part.shape, "bytes": part.nbytes}
-            for name, part in parts.items()
-        ]
-        path = self.server.lay(b"".join(fill(part.tobytes()) for part in parts.values()))
+        wide = {name + SUFFIX if name in self._wide else name: v for name, v in inputs.items()}
+        wires, data = pack(wide)
+        path = self.server.lay(data)
         target = self.server.expect()
         shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in inputs.items())
         try:
             made = self.call(f"run {shapes}", self.limits.run, "run", wires, path, target)
-            return unpack(self.server.blobs[target], made)
+            outputs = unpack(self.server.blobs[target], made)
         finally:
             self.server.clear()
+        return {name.removesuffix(SUFFIX): value for name, value in outputs.items()}
 
     def stream(
         self, stages: Sequence[ModelFile], folder: Path, audio: Array, chunk_frames: int
@@ -112,19 +118,3 @@ def run_stream(
         return unpack(server.blobs[target], made)
     finally:
         server.clear()
-
-
-def fill(data: bytes) -> bytes:
-    """Up to a multiple of the alignment."""
-    return data + bytes(-len(data) % _ALIGNMENT)
-
-
-def unpack(data: bytes, wires: list[dict[str, Any]]) -> Tensors:
-    """Tensors from the bytes that a page sent."""
-    outputs, start = {}, 0
-    for wire in wires:
-        dtype, count = np.dtype(wire["dtype"]), wire["bytes"] // np.dtype(wire["dtype"]).itemsize
-        values = np.frombuffer(data, dtype, count, start)
-        outputs[wire["name"]] = values.reshape(wire["shape"])
-        start += wire["bytes"] + -wire["bytes"] % _ALIGNMENT
-    return outputs

@@ -18,9 +18,10 @@ import numpy as np
 
 from export.manifest import Manifest, ModelFile, sha256_of
 from verify.compare import Array
-from verify.runtimes.browser import fill, run_stream, unpack
+from verify.runtimes.browser import run_stream
 from verify.runtimes.runners import RunnerError, Tensors
 from verify.runtimes.session import Runtime, Session
+from verify.runtimes.wire import pack, unpack
 
 NODE_SCRIPT = Path(__file__).with_name("engine_node.mjs")
 
@@ -103,12 +104,8 @@ class EngineRunner(Session):
         """Run the stage once."""
         if self._stage is None:
             raise RunnerError(f"{self.name}: no stage is loaded")
-        parts = {name: np.ascontiguousarray(value) for name, value in inputs.items()}
-        wires = [
-            {"name": name, "dtype": part.dtype.name, "shape": part.shape, "bytes": part.nbytes}
-            for name, part in parts.items()
-        ]
-        path = self.server.lay(b"".join(fill(part.tobytes()) for part in parts.values()))
+        wires, data = pack(inputs)
+        path = self.server.lay(data)
         target = self.server.expect()
         shapes = {output.name: output.shape[:-1] for output in self._stage.outputs}
         try:

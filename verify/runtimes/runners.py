@@ -6,19 +6,24 @@ A runner is a context manager: anything that it starts (a session, a browser) en
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
 from verify.compare import Array
+from verify.runtimes.border import SUFFIX, widen
+from verify.runtimes.onnx_file import External, ModelFileError, read_onnx
+from verify.runtimes.values import Tensors, collect, spread
 
 if TYPE_CHECKING:
     from torch import nn
 
-Tensors = dict[str, Array]
+__all__ = ["Tensors"]
 SMALL_BYTES = 1_000_000
 """A file of fewer stays open in a runner, as do MOST_OPEN of them."""
 MOST_OPEN = 8
@@ -30,8 +35,32 @@ class RunnerError(RuntimeError):
     """A runtime did not start, load or finish; the message names it and says why."""
 
 
-class HangError(RunnerError):
+class LimitError(RunnerError):
+    """A step took more time or memory than it may; the message says which."""
+
+
+class HangError(LimitError):
     """A step exceeded its time limit; the message names it."""
+
+
+class NotSupportedError(RunnerError):
+    """A runtime lacks what a model needs; the message has the runtime's own words."""
+
+
+_LACKS = re.compile(
+    "NOT_IMPLEMENTED|Could not find an implementation|No Op registered for|[Kk]ernel not found"
+    "|is not a registered function/op|Unsupported model IR version|Type Error: Type 'tensor"
+    "|under development and support for this is limited|only \\*guarantees\\* support"
+    "|not supported|unsupported data type|no way to feed"
+)
+_MEMORY = re.compile("bad_alloc|[Ff]ailed to allocate|[Oo]ut of memory|bad allocation")
+
+
+def failure(message: str) -> RunnerError:
+    """The error that a runtime's words mean."""
+    if _MEMORY.search(message):
+        return LimitError(message)
+    return NotSupportedError(message) if _LACKS.search(message) else RunnerError(message)
 
 
 class Runner(Protocol):
@@ -94,6 +123,9 @@ class _InProcess:
 class NativeRunner(_InProcess):
     """onnxruntime on the CPU, one thread, with graph optimisation off or full."""
 
+    _wide: frozenset[str] = frozenset()
+    """Inputs and outputs of the loaded model that have a Cast (border.py)."""
+
     def __init__(self, optimization: Literal["off", "full"]) -> None:
         import onnxruntime
 
@@ -108,32 +140,50 @@ class NativeRunner(_InProcess):
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = self._level
         options.intra_op_num_threads = 1
-        options.log_severity_level = 3  # errors reach us as exceptions; warnings would be noise
+        options.log_severity_level = 4  # errors reach us as exceptions; the rest would be noise
         folder = "session.model_external_initializers_file_folder_path"
         options.add_session_config_entry(folder, str(file.parent))
-        content, digest = read_file(self.name, file, sha256)
+        model = read_model(self.name, file, sha256)
+        self._wide = model.wide
         try:
             self._choose(
-                digest,
+                model.digest,
                 lambda: onnxruntime.InferenceSession(
-                    content, options, providers=["CPUExecutionProvider"]
+                    model.content, options, providers=["CPUExecutionProvider"]
                 ),
-                small=len(content) < SMALL_BYTES,
+                small=len(model.content) < SMALL_BYTES,
             )
         except Exception as error:  # onnxruntime's own types share no base but this
-            raise RunnerError(
-                f"{self.name}: cannot load {file.name}: {first_line(error)}"
-            ) from None
+            words = f"{self.name}: cannot load {file.name}: {first_line(error)}"
+            raise failure(words) from None
 
     def run(self, inputs: Mapping[str, Array]) -> Tensors:
         """Run the session once."""
         session = self._loaded()
-        names = [output.name for output in session.get_outputs()]
+        outputs: Tensors = {}
         try:
-            values = session.run(names, dict(inputs))
+            feeds = self._feed(session, inputs)
+            names = [output.name for output in session.get_outputs()]
+            for name, value in zip(names, session.run(names, feeds), strict=True):
+                outputs |= spread(name.removesuffix(SUFFIX), value)
         except Exception as error:  # as above
-            raise RunnerError(f"{self.name}: cannot run: {first_line(error)}") from None
-        return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+            raise failure(f"{self.name}: cannot run: {first_line(error)}") from None
+        return outputs
+
+    def _feed(self, session: Any, inputs: Mapping[str, Array]) -> dict[str, Any]:  # noqa: ANN401  # onnxruntime has no types
+        """Values as the session takes them; what it does not know is left for it to complain of."""
+        kinds = {one.name: one.type.partition("(")[0] for one in session.get_inputs()}
+        words = {"seq": "sequence", "optional": "optional"}
+        feeds = {
+            name: collect(inputs, name, words[kind])
+            for name, kind in kinds.items()
+            if kind in words
+        }
+        taken = {name for name in inputs if name.partition("[")[0] in feeds}
+        for name, value in inputs.items():
+            if name not in taken:
+                feeds[name + SUFFIX if name in self._wide else name] = value
+        return feeds
 
 
 class TorchRunner(_InProcess):
@@ -171,7 +221,8 @@ class TorchRunner(_InProcess):
         import torch
 
         network, outputs = self._loaded()
-        tensors = [torch.from_numpy(np.array(value)).to(self._dtype) for value in inputs.values()]
+        given = [torch.from_numpy(np.array(value)) for value in inputs.values()]
+        tensors = [one.to(self._dtype) if one.is_floating_point() else one for one in given]
         short = sum(value.size for value in inputs.values()) < SHORT
         try:
             with torch.inference_mode(), _threads(1 if short else torch.get_num_threads()):
@@ -185,12 +236,53 @@ class TorchRunner(_InProcess):
         return {name: value.numpy() for name, value in zip(outputs, values, strict=True)}
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A model as a runtime loads it."""
+
+    content: bytes
+    digest: str
+    """Of the file and its weights outside."""
+    external: tuple[External, ...]
+    wide: frozenset[str]
+
+
+_PLAIN: set[str] = set()
+"""Digests of files with nothing outside and nothing to widen: a stream goes back to them often."""
+
+
+def read_model(name: str, file: Path, sha256: str | None) -> Ready:
+    """A model's bytes and weights; RunnerError by a runner's name as of ``read_file``."""
+    content, digest = read_file(name, file, None)
+    external: tuple[External, ...] = ()
+    wide: frozenset[str] = frozenset()
+    if digest not in _PLAIN:
+        try:
+            found = read_onnx(file)
+            external, digest = found.external, found.sha256
+            content, wide = widen(found)
+        except ModelFileError as error:
+            raise RunnerError(f"{name}: cannot load {file.name}: {error}") from None
+        if not external and not wide:
+            _PLAIN.add(digest)
+    if sha256 not in (None, digest):
+        raise _changed(name, file)
+    return Ready(content, digest, external, wide)
+
+
+def _changed(name: str, file: Path) -> RunnerError:
+    return RunnerError(f"{name}: {file.name} has changed since it was chosen; run again")
+
+
 def read_file(name: str, file: Path, sha256: str | None) -> tuple[bytes, str]:
-    """A model's bytes and their SHA-256; RunnerError by a runner's name if not the one given."""
-    content = file.read_bytes()
+    """A model's bytes and their SHA-256; RunnerError by a runner's name if not those given."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise RunnerError(f"{name}: cannot load {file.name}: {error.strerror}") from None
     digest = hashlib.sha256(content).hexdigest()
     if sha256 not in (None, digest):
-        raise RunnerError(f"{name}: {file.name} has changed since it was chosen; run again")
+        raise _changed(name, file)
     return content, digest
 
 

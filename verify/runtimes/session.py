@@ -7,7 +7,7 @@ Any failure ends the browser: an error, a dead browser, a hang that exceeds the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, Literal, Self
 from verify.runtimes.install import locate
 from verify.runtimes.launch import BrowserMissingError, BrowserName
 from verify.runtimes.loopback import Loopback
-from verify.runtimes.runners import HangError, RunnerError
+from verify.runtimes.runners import HangError, RunnerError, failure
 from verify.runtimes.tab import PlaywrightTab, Tab, TabError, WebGPU
 from verify.runtimes.webdriver import WebDriverTab
 
@@ -151,7 +151,7 @@ class Session:
     @contextmanager
     def _attempt(self, what: str, limit_seconds: float) -> Iterator[None]:
         assert self.tab is not None
-        error: type[RunnerError] = RunnerError
+        error: Callable[[str], RunnerError] = failure
         try:
             yield
             return

@@ -15,11 +15,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests import tiny_models
+from tests import foreign_models, tiny_models
 from verify.compare import Array, DisagreementError, Tolerance, compare
 from verify.runtimes import launch, webdriver
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
-from verify.runtimes.runners import HangError, RunnerError
+from verify.runtimes.runners import HangError, NotSupportedError, RunnerError
 from verify.runtimes.session import NODE_MODULES, PAGE, Limits
 
 pytestmark = pytest.mark.usefixtures("browsing")
@@ -95,10 +95,9 @@ def test_nan_and_infinity_travel_as_they_are(tmp_path: Path) -> None:
 def test_an_error_in_the_model_is_reported_and_the_next_load_starts_afresh(
     tiny: Path, tmp_path: Path
 ) -> None:
-    broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"not a model")
+    broken = foreign_models.write_unary(tmp_path / "broken.onnx", "Nonsense")
     with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
-        with pytest.raises(RunnerError, match=r"chromium-wasm: could not load broken\.onnx"):
+        with pytest.raises(NotSupportedError, match=r"chromium-wasm: could not load broken\.onnx"):
             runner.load(broken)
         with pytest.raises(RunnerError, match="no model is loaded"):
             runner.run(audio(10))
@@ -106,6 +105,45 @@ def test_an_error_in_the_model_is_reported_and_the_next_load_starts_afresh(
         check(runner, audio(10))
         with pytest.raises(RunnerError, match="could not run wave"):
             runner.run({"wave": audio(10)["audio"]})
+
+
+@pytest.mark.parametrize("name", ["chromium-wasm", "firefox-wasm", "chromium-wasm-1.18"])
+def test_what_javascript_has_no_type_for_is_fed_or_refused_in_words(
+    name: str, tmp_path: Path
+) -> None:
+    three = np.array([-1, 0, 2], np.float32)
+    brain, half, eight = TensorProto.BFLOAT16, TensorProto.FLOAT16, TensorProto.FLOAT8E5M2
+    with BrowserRunner(RUNTIMES[name]) as runner:
+        for element, dtype in ((brain, "float32"), (half, "float16"), (eight, "float32")):
+            path = tmp_path / f"{element}.onnx"
+            if name.endswith("1.18") and element == eight:
+                continue  # it has no such type
+            runner.load(foreign_models.write_unary(path, "Identity", element))
+            made = runner.run({"x": three.astype(dtype)})["y"]
+            assert made.dtype == dtype
+            assert made.tolist() == three.tolist()
+        words = np.array(["a", "é", ""])
+        text = TensorProto.STRING
+        runner.load(foreign_models.write_unary(tmp_path / "words.onnx", "Identity", text))
+        assert runner.run({"x": words})["y"].tolist() == words.tolist()
+
+        outside = foreign_models.write_outside(tmp_path / "outside.onnx")
+        if name.endswith("1.18"):
+            with pytest.raises(NotSupportedError, match="weights outside the file are not"):
+                runner.load(outside)
+            return
+        runner.load(outside)
+        assert runner.run({"x": three})["y"].tolist() == [0, 2, 5]
+        (tmp_path / "weights.bin").write_bytes(bytes(12))
+        runner.load(outside)
+        assert runner.run({"x": three})["y"].tolist() == three.tolist()
+
+        sequence = helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, [3]))
+        ports = [helper.make_value_info(port, sequence) for port in "xy"]
+        identity = helper.make_node("Identity", ["x"], ["y"])
+        runner.load(foreign_models.write(tmp_path / "s.onnx", [identity], ports[:1], ports[1:]))
+        with pytest.raises(NotSupportedError, match="no way to feed x, which is no tensor"):
+            runner.run({"x[]": np.array(1), "x[0]": three})
 
 
 OWN = "({ start, load, run, stream })"

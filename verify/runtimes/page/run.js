@@ -80,12 +80,15 @@ function loadScript(script) {
 
 /**
  * @param {ArrayBuffer} model
+ * @param {{ path: string, data: Uint8Array }[]} [externalData] weights outside, by the model's names
  * @returns {Promise<{ session: Session, nodes: string }>} nodes: on WebGPU, how many run where
  * @throws {Error} if it would run otherwise than it was asked to: fewer threads, on the CPU
  */
-export async function createSession(model) {
+export async function createSession(model, externalData = []) {
   const { backend, threads } = options;
-  const create = ort.InferenceSession.create.bind(ort.InferenceSession);
+  const outside = externalData.length ? { externalData } : {};
+  const create = (/** @type {ArrayBuffer} */ bytes, /** @type {object} */ given) =>
+    ort.InferenceSession.create(bytes, { ...given, ...outside });
   if (backend === "webgpu") {
     log.length = 0;
     const made = await create(model, { executionProviders: [backend], logSeverityLevel: 0 });
@@ -127,15 +130,22 @@ function checkPlacement(lines) {
  *
  * @param {string} hash of its file
  * @param {string} path of its file's bytes, which are read unless its session is still open
+ * @param {{ path: string, data: string }[]} [outside] weights: the model's name, where they are read
  * @returns {Promise<string>} on WebGPU, how many nodes run where
  */
-async function load(hash, path) {
+async function load(hash, path, outside = []) {
   const open = sessions.get(hash);
   session = open?.session;
   if (open) return open.nodes;
   const model = await fetchBytes(path);
-  if (model.byteLength > SMALL || sessions.size === MOST_SESSIONS) await closeSessions();
-  const made = await createSession(model);
+  if (model.byteLength > SMALL || outside.length || sessions.size === MOST_SESSIONS) await closeSessions();
+  const weights = [];
+  for (const one of outside) weights.push({ path: one.path, data: new Uint8Array(await fetchBytes(one.data)) });
+  const made = await createSession(model, weights).catch((error) => {
+    // 1.18.0's scripts call a function that only its WebGPU build has.
+    if (!outside.length || !(error instanceof TypeError)) throw error;
+    throw new Error(`weights outside the file are not supported: ${error.message}`);
+  });
   sessions.set(hash, made);
   session = made.session;
   return made.nodes;
@@ -160,10 +170,15 @@ async function run(inputs, path, target) {
   for (const { name, dtype, shape, values } of await receive(inputs, path)) {
     feeds[name] = new ort.Tensor(/** @type {any} */ (dtype), values, shape);
   }
+  for (const name of session.inputNames) {
+    if (name in feeds) continue;
+    if (inputs.some((one) => one.name.startsWith(`${name}[`))) {
+      throw new Error(`onnxruntime-web has no way to feed ${name}, which is no tensor`);
+    }
+  }
   const outputs = await session.run(feeds, { logSeverityLevel: 3 });
   const tensors = session.outputNames.map((name) => {
     const { data: values, type, dims } = outputs[name];
-    if (typeof values === "string" || Array.isArray(values)) throw new Error(`${name} holds text`);
     return { name, dtype: type, shape: dims, values };
   });
   const wires = await send(tensors, target);

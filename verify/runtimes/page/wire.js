@@ -5,7 +5,7 @@
  *   A tensor: numpy's name of the type, the shape, and the number of bytes. Several tensors follow
  *   one another, each padded to a multiple of ALIGNMENT.
  * @typedef {{ name: string, dtype: string, shape: readonly number[], values: any }} Tensor
- *   `values`: the array that its type has in ARRAYS.
+ *   `values`: the array that its type has in ARRAYS; strings travel as JSON.
  */
 
 /** Bytes; no element is larger. */
@@ -40,7 +40,8 @@ export async function receive(wires, path) {
   const data = await fetchBytes(path);
   let start = 0;
   return wires.map(({ name, dtype, shape, bytes }) => {
-    const values = new ARRAYS[dtype](data.slice(start, start + bytes));
+    const part = data.slice(start, start + bytes);
+    const values = dtype === "string" ? JSON.parse(new TextDecoder().decode(part)) : new ARRAYS[dtype](part);
     start += bytes + padding(bytes);
     return { name, dtype, shape, values };
   });
@@ -56,7 +57,9 @@ export async function send(tensors, target) {
   const wires = [];
   for (const { name, dtype, shape, values } of tensors) {
     // A copy: under threads the heap is a SharedArrayBuffer, which a Blob does not take.
-    const body = new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
+    const body = dtype === "string"
+      ? new TextEncoder().encode(JSON.stringify(values))
+      : new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
     parts.push(body, new Uint8Array(padding(body.length)));
     wires.push({ name, dtype, shape: [...shape], bytes: body.length });
   }
