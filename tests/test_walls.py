@@ -19,7 +19,7 @@ from tests.paths import ROOT
 
 OURS = ("export", "train", "verify", "web")
 ROOMS = ("bench", "bisect", "epsilon", "matrix", "publish", "report")
-"""Of verify; ``runtimes`` rests on the ruler alone."""
+"""Of verify; ``runtimes`` rests on the ruler alone, and ``cases`` on these two."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,21 @@ RULES = (
         but=("verify.runtimes", "verify.compare"),
         planted=("verify.runtimes.session", "from verify.matrix import plan"),
     ),
+    Rule(
+        "cases rest on what runs a file and on the ruler",
+        who=("verify.cases",),
+        never=("verify",),
+        but=("verify.cases", "verify.runtimes", "verify.compare"),
+        planted=("verify.cases.stored", "from verify.matrix import subjects"),
+    ),
     *(
         Rule(
-            f"verify/{room} rests on runtimes, matrix and compare, not on another room",
+            f"verify/{room} rests on runtimes, cases, matrix and compare, not on another room",
             who=(f"verify.{room}",),
             never=("verify",),
             but=(
                 f"verify.{room}",
+                "verify.cases",
                 "verify.runtimes",
                 "verify.matrix",
                 "verify.compare",
@@ -236,7 +244,7 @@ def test_there_is_something_to_hold() -> None:
     assert len(MODULES) > 100
     assert {f"verify.{room}" for room in (*ROOMS, "runtimes")} <= MODULES.keys()
     rooms = {name.split(".")[1] for name in MODULES if name.count(".") == 2 and "verify." in name}
-    assert rooms == {*ROOMS, "runtimes"}, "a new room needs a rule"
+    assert rooms == {*ROOMS, "cases", "runtimes"}, "a new room needs a rule"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.says)

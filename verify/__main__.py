@@ -1,7 +1,8 @@
 """The command: judge exported files in every runtime, and write the report.
 
-Exit status: 0 if everything agrees, 1 if something disagrees or fails to run, 2 if the command or
-the set-up is wrong, or if the only failures are runtimes that did not start.
+Exit status: 0 if everything agrees; 1 if something disagrees, or a runtime fails to run it; 2 if
+the command, a file or the set-up is wrong, or something could not be judged: not started, not
+supported, stopped at a limit, not deterministic; 3 if this tool itself crashed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import platform
 import secrets
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,15 +27,17 @@ from verify.bench import command as bench
 from verify.bench import lengths, lengths_results, soak
 from verify.bisect import command as bisect
 from verify.bisect.search import BisectError
-from verify.compare import LOOSE, Tolerance
+from verify.cases.archive import CaseError
+from verify.compare import LOOSE
 from verify.epsilon import command as epsilon
-from verify.matrix import contract, golden, networks, plan, signals, subjects
+from verify.matrix import contract, foreign, golden, networks, plan, signals, subjects
 from verify.matrix.kept import FILE_NAME, KeptVerdicts
 from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
 from verify.matrix.references import FOLDER
 from verify.publish import notedigger, publish, release
 from verify.report.report import Report
 from verify.runtimes import install, launch
+from verify.runtimes.onnx_file import ModelFileError
 from verify.runtimes.runners import RunnerError
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -49,6 +53,21 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 }
 
 
+MISTAKES = (
+    ManifestError,
+    BisectError,
+    CaseError,
+    contract.ContractError,
+    ModelFileError,
+    RunnerError,
+    launch.BrowserMissingError,
+    signals.SignalError,
+    subjects.SubjectError,
+)
+"""What the user can put right, each in one line."""
+CRASHED = 3
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit status."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
@@ -57,16 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if argv and argv[0] in _COMMANDS:
             return _COMMANDS[argv[0]](argv[1:])
         return _matrix(plan.parser().parse_args(argv))
-    except (
-        ManifestError,
-        BisectError,
-        contract.ContractError,
-        RunnerError,
-        launch.BrowserMissingError,
-        signals.SignalError,
-        subjects.SubjectError,
-    ) as error:
-        errors.print("[bold red]error:[/]", escape(str(error)))
+    except MISTAKES as error:
+        errors.print("[bold red]error:[/]", escape(_printable(str(error))))
         return 2
     except golden.GoldenError as error:
         errors.print("[bold red]disagrees:[/]", escape(str(error)))
@@ -74,27 +85,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         errors.print("stopped; no report was written")
         return 130
+    except Exception:  # of ours: it must not look like a disagreement
+        traceback.print_exc()
+        errors.print(
+            "[bold red]crashed:[/] a fault of this tool, not of the model; please report it"
+        )
+        return CRASHED
+
+
+def _printable(text: str) -> str:
+    """One line without control characters, which a file's names may hold."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _matrix(args: argparse.Namespace) -> int:
-    if bool(args.model) != bool(args.reference):
-        raise subjects.SubjectError("--model and --reference go together")
-    judge = _stored if args.model else _deployed
+    anyone = args.given or args.against or args.make_reference
+    judge = _foreign if anyone else _deployed
     with _progress(Console(quiet=args.quiet, highlight=False)) as progress:
         report = judge(args, progress)
     report.write(args.out)
     return _tell(Console(highlight=False, soft_wrap=True), args.out, report)
 
 
-def _stored(args: argparse.Namespace, progress: Progress) -> Report:
-    plans, left_out = _plan(args, None, None)
-    try:
-        tolerance = Tolerance(args.tolerance, "given on the command line", args.relative)
-    except ValueError as error:
-        raise subjects.SubjectError(str(error)) from None
-    chosen = [subjects.stored(args.model, args.reference, tolerance)]
+def _foreign(args: argparse.Namespace, progress: Progress) -> Report:
+    plans, left_out = _plan(args, None, None, apart=True)
+    chosen, why = foreign.foreign(args, left_out)
     result = _examine(progress, chosen, plans)
-    return Report(chosen, result, left_out, versions=_versions())
+    return Report(chosen, result, left_out, why, versions=_versions())
 
 
 def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
@@ -144,7 +161,11 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
 
 
 def _plan(
-    args: argparse.Namespace, references: subjects.Networks | None, brief: frozenset[str] | None
+    args: argparse.Namespace,
+    references: subjects.Networks | None,
+    brief: frozenset[str] | None,
+    *,
+    apart: bool = False,
 ) -> tuple[list[Plan], list[LeftOut]]:
     return plan.plan(
         args.runtimes,
@@ -154,6 +175,7 @@ def _plan(
         brief=brief,
         time_limit_seconds=args.time_limit,
         webgpu="hardware" if args.gpu else "software",
+        apart=apart,
     )
 
 
@@ -203,7 +225,7 @@ def _tell(console: Console, folder: Path, report: Report) -> int:
         console.print(f"[bold green]all {total} comparisons agree[/]; {page}")
         return 0
     console.print(f"[bold red]{len(faults)} of {total} comparisons do not agree[/]; {page}")
-    return 2 if all(verdict.status == "not started" for verdict in faults) else 1
+    return 1 if any(verdict.status in ("disagrees", "failed") for verdict in faults) else 2
 
 
 def _versions() -> dict[str, str]:

@@ -6,16 +6,16 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import onnx
 from rich.console import Console
 
 from export.manifest import Manifest
 from verify.bisect.search import RELATIVE, BisectError, find_bad_node
 from verify.bisect.stages import find_bad_stage
+from verify.cases.stored import read_case
 from verify.matrix import plan
 from verify.matrix.signals import Signal, select, standard
 from verify.runtimes import install
+from verify.runtimes.onnx_file import read_onnx
 from verify.runtimes.runners import Tensors
 
 
@@ -87,15 +87,11 @@ def _files(
 
 
 def _cases(file: Path, signals: Sequence[str], archive: Path | None) -> dict[str, Tensors]:
-    graph = onnx.load(file, load_external_data=False).graph
-    constants = {tensor.name for tensor in graph.initializer}
-    inputs = [value.name for value in graph.input if value.name not in constants]
+    opened = read_onnx(file)
+    inputs = [port.name for port in opened.inputs]
     if archive:
-        try:
-            with np.load(archive) as arrays:
-                return {archive.stem: {name: arrays[name] for name in inputs}}
-        except (OSError, ValueError, KeyError) as error:
-            raise BisectError(f"{archive} does not hold {', '.join(inputs)} ({error})") from None
+        case = read_case(archive, opened, outputs=False)
+        return {case.name: case.inputs}
     if len(inputs) != 1:
         raise BisectError(f"{file.name} takes {', '.join(inputs)}: give them with --input FILE.npz")
     chosen: tuple[Signal, ...] = standard()

@@ -20,6 +20,7 @@ from verify.bisect.bad_node import BadNode, Range
 from verify.bisect.expose import run_exposed, tensor_names
 from verify.bisect.inside import open_node
 from verify.compare import Array, DisagreementError, Tolerance, compare
+from verify.runtimes.onnx_file import read_onnx
 from verify.runtimes.runners import NativeRunner, Runner, RunnerError, Tensors
 
 RELATIVE = 1e-4
@@ -45,8 +46,8 @@ def find_bad_node(
     next, as far as they show the fault. Raises RunnerError if the reference does not run, and
     BisectError if the two files share no output, or if every tensor is good when seen on its own.
     """
-    model = onnx.load(file)
-    good = onnx.load(against) if against else model
+    model = read_onnx(file).load()
+    good = read_onnx(against).load() if against else model
     found = _search(runner, model, good, inputs, relative)
     return found and _enter(runner, model, good, inputs, relative, found)
 

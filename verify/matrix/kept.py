@@ -80,7 +80,8 @@ class KeptVerdicts:
         promises = {name: asdict(tolerance) for name, tolerance in case.tolerances.items()}
         floors = (case.notes is not None, case.note_f1, case.label_agreement, subject.thresholds)
         stated = (self._code, plan.name, plan.identity, subject.model, subject.variant)
-        judged = (subject.sha256, dict(subject.dtypes), case.signal, promises, floors)
+        dtypes = {**subject.dtypes, **case.dtypes}
+        judged = (subject.sha256, dtypes, case.signal, promises, floors, dict(case.expected))
         digest.update(repr((stated, judged)).encode())
         digest.update(hash_tensors(case.inputs).encode() + hash_tensors(case.reference).encode())
         return digest.hexdigest()

@@ -11,17 +11,30 @@ from pathlib import Path
 from threading import Event
 from typing import Literal, Protocol
 
+import numpy as np
+
 from export.catalog import Thresholds
 from export.manifest import Manifest
-from verify.compare import Deviation, DisagreementError, Tolerance, compare
+from verify.compare import Deviation, DisagreementError, Expectation, Tolerance, compare
 from verify.matrix.notes import NoteAgreement, NoteError, Transcription, agree, transcribe
 from verify.runtimes.library import LibraryRunner, Streams
-from verify.runtimes.runners import HangError, Runner, RunnerError, Tensors, hash_tensors
+from verify.runtimes.runners import (
+    LimitError,
+    NotSupportedError,
+    Runner,
+    RunnerError,
+    Tensors,
+    hash_tensors,
+)
 from verify.runtimes.stream import StreamRunner
 
 SIDE_BY_SIDE = 2
 """Runtimes that run at once: most of the time one waits for its browser."""
-Status = Literal["agrees", "disagrees", "failed", "not started"]
+Status = Literal[
+    "agrees", "disagrees", "failed", "not deterministic", "not supported", "stopped", "not started"
+]
+"""``stopped``: it took more time or memory than it may. Only ``disagrees`` and ``failed`` are the
+runtime's fault; the rest could not be judged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +49,10 @@ class Case:
     """Of the reference; None if notes are not judged."""
     note_f1: float = 0.0
     label_agreement: float = 0.0
+    expected: Mapping[str, Expectation] = field(default_factory=dict)
+    """Of outputs that ought not to be finite, or to be empty."""
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    """As of the subject, where this case's reference alone differs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +73,8 @@ class Subject:
     """Of those chunks; None for a third of a signal."""
     engine: bool = False
     """Whether the engine computes the stages, instead of their files."""
+    foreign: bool = False
+    """Whether it is anyone's model, whose outputs may change from run to run."""
 
     @property
     def name(self) -> str:
@@ -257,10 +276,11 @@ def _judge(
         through = LibraryRunner if isinstance(runner, Streams) else StreamRunner
         runner = through(runner, subject.stream, subject.chunk_frames)
     loaded = False
-    given_up = ""
+    given_up: tuple[Status, str] | None = None
     for case in cases:
         if given_up:
-            yield _verdict(runner.name, subject, case, "failed", f"not run: {given_up}"), None
+            status, reason = given_up
+            yield _verdict(runner.name, subject, case, status, f"not run: {reason}"), None
             continue
         try:
             if not loaded:
@@ -269,25 +289,53 @@ def _judge(
             started = time.perf_counter()
             outputs = runner.run(case.inputs)
             seconds = time.perf_counter() - started
-        except RunnerError as error:
-            # A file that does not load will not load for the next signal either, and waiting
-            # for each hang would take all day.
-            if not loaded or isinstance(error, HangError):
-                given_up = str(error)
-            loaded = False
-            yield _verdict(runner.name, subject, case, "failed", str(error)), None
-        else:
             verdict = _verdict(runner.name, subject, case, "agrees", "", seconds)
             verdict = replace(verdict, digest=hash_tensors(outputs))
             verdict = _compare(verdict, subject, case, outputs)
+            if subject.foreign and verdict.status == "disagrees":
+                verdict = _doubt(verdict, case, outputs, runner.run(case.inputs))
+        except RunnerError as error:
+            # A file that does not load will not load for the next signal either, and waiting
+            # for each hang would take all day.
+            if not loaded or isinstance(error, LimitError):
+                given_up = (_status(error), str(error))
+            loaded = False
+            yield _verdict(runner.name, subject, case, _status(error), str(error)), None
+        else:
             yield verdict, Evidence(verdict, outputs, case.reference, case.notes is not None)
+
+
+def _status(error: RunnerError) -> Status:
+    if isinstance(error, NotSupportedError):
+        return "not supported"
+    return "stopped" if isinstance(error, LimitError) else "failed"
+
+
+def _doubt(verdict: Verdict, case: Case, first: Tensors, second: Tensors) -> Verdict:
+    """A disagreement, unless the same file in the same runtime disagrees with itself."""
+    try:
+        tolerances = {name: case.tolerances.get(name, _EQUAL) for name in first}
+        said: dict[str, Expectation] = {
+            name: "nonfinite" if value.size else "empty"
+            for name, value in first.items()
+            if not value.size or (value.dtype.kind in "fc" and not np.isfinite(value).all())
+        }
+        compare(second, first, tolerances, expected=said)
+    except DisagreementError as error:
+        message = f"two runs on the same input differ, so no reference can be met: {error}"
+        return replace(verdict, status="not deterministic", message=message)
+    return verdict
+
+
+_EQUAL = Tolerance(0, "the same file, runtime and input")
 
 
 def _compare(verdict: Verdict, subject: Subject, case: Case, outputs: Tensors) -> Verdict:
     """Compare the tensors, and the notes made from them."""
     faults: list[str] = []
     try:
-        deviations = compare(outputs, case.reference, case.tolerances, subject.dtypes)
+        dtypes = {**subject.dtypes, **case.dtypes}
+        deviations = compare(outputs, case.reference, case.tolerances, dtypes, case.expected)
     except DisagreementError as error:
         deviations = error.deviations
         faults.append(str(error))

@@ -17,6 +17,7 @@ from verify.matrix.matrix import Case, LeftOut, Plan, Subject
 from verify.matrix.references import CODE as NETWORK_CODE
 from verify.matrix.subjects import Networks, SubjectError
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
+from verify.runtimes.child import ChildRunner
 from verify.runtimes.engine import ENGINES, EngineRunner, NodeEngineRunner
 from verify.runtimes.install import locate_any
 from verify.runtimes.launch import BrowserMissingError, BrowserName
@@ -32,6 +33,7 @@ _UNLESS_ASKED = {
 _STREAMED_REASON = (
     "each signal opens every stage again, and a software adapter takes seconds to compile shaders"
 )
+_NATIVE: dict[str, Literal["off", "full"]] = {"native-off": "off", "native-full": "full"}
 NAMES = ("torch-float32", "native-off", "native-full", "node-engine", *RUNTIMES, *ENGINES)
 """Every runtime there is."""
 
@@ -77,25 +79,57 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument(
         "--audio", type=Path, nargs="+", default=[], metavar="FILE", help="more music, at 44 100 Hz"
     )
-    anyone = command.add_argument_group("anyone's model, instead")
-    anyone.add_argument("--model", type=Path, metavar="FILE.onnx")
+    anyone = command.add_argument_group("anyone's models, instead")
     anyone.add_argument(
-        "--reference",
-        type=Path,
-        nargs="+",
+        "--model",
+        action=Words,
+        dest="given",
         default=[],
-        metavar="REF.npz",
-        help="inputs and expected outputs by name, one archive for each case",
+        metavar="FILE.onnx",
+        help="or a folder with model.onnx and test_data_set_0; may be repeated",
     )
     anyone.add_argument(
-        "--tolerance", type=float, default=1e-5, metavar="X", help="absolute (default: %(default)s)"
+        "--reference",
+        action=Words,
+        dest="given",
+        nargs="+",
+        default=[],
+        metavar="CASE",
+        help="of the model before it: .npz archives with inputs and expected outputs by name, or "
+        "folders of input_0.pb and output_0.pb",
+    )
+    anyone.add_argument(
+        "--make-reference",
+        action="store_true",
+        help="make inputs; native onnxruntime without optimisation says what they give",
+    )
+    anyone.add_argument(
+        "--against",
+        metavar="FILE.py:FUNCTION",
+        help="a PyTorch module says it, in float64; the function returns the module",
+    )
+    anyone.add_argument(
+        "--shape",
+        nargs="+",
+        default=[],
+        metavar="NAME=1x1x44100",
+        help="of inputs that are made, where the model leaves it open",
+    )
+    anyone.add_argument(
+        "--tolerance",
+        action=Names,
+        nargs="+",
+        default=[],
+        metavar="X",
+        help="absolute, of all outputs or of one: 1e-4 onset=1e-3 (default: 1e-5)",
     )
     anyone.add_argument(
         "--relative",
-        type=float,
-        default=0.0,
+        action=Names,
+        nargs="+",
+        default=[],
         metavar="X",
-        help="relative tolerance, added (default: %(default)s)",
+        help="relative tolerance, added; likewise (default: 0)",
     )
     where = command.add_argument_group("where it runs")
     where.add_argument(
@@ -144,6 +178,23 @@ def parser() -> argparse.ArgumentParser:
     return command
 
 
+class Words(argparse.Action):
+    """Paths of several options in the order of the command line: ``[("model", path), …]``."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Add."""
+        kind = (option_string or "").lstrip("-")
+        words = [values] if isinstance(values, str) else list(values or ())
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*before, *((kind, Path(word)) for word in words)])
+
+
 class Names(argparse.Action):
     """Names with commas or one by one: ``--models a,b`` or ``--models a b``."""
 
@@ -168,13 +219,15 @@ def plan(
     brief: frozenset[str] | None,
     time_limit_seconds: float,
     webgpu: Literal["software", "hardware"],
+    apart: bool = False,
 ) -> tuple[list[Plan], list[LeftOut]]:
     """Choose runtimes by shell patterns.
 
     Without ``wanted``, all that this machine can be expected to have; a runtime asked for by name
     is run, and fails if it is missing. ``networks`` None leaves PyTorch out. ``installed`` says
     whether a browser is installed. ``brief`` are the signals for software WebGPU; None for all.
-    SubjectError if a pattern matches nothing or no runtime is left.
+    ``apart`` runs native onnxruntime in a process of its own, where a model that is not ours may
+    hang or take all memory. SubjectError if a pattern matches nothing or no runtime is left.
     """
     for pattern in (*wanted, *without):
         if not any(fnmatchcase(name, pattern) for name in NAMES):
@@ -195,7 +248,7 @@ def plan(
         elif not asked and name.startswith("webkit") and not installed("webkit"):
             left_out.append(LeftOut(name, "WebKit is not installed here"))
         else:
-            plans.append(_plan(name, networks, brief, time_limit_seconds, webgpu))
+            plans.append(_plan(name, networks, brief, time_limit_seconds, webgpu, apart))
             if name.endswith("webgpu") and webgpu == "software":
                 left_out.append(LeftOut(f"{name}, streamed, all but music", _STREAMED_REASON))
                 if brief is not None:
@@ -212,20 +265,23 @@ def _plan(
     brief: frozenset[str] | None,
     time_limit_seconds: float,
     webgpu: Literal["software", "hardware"],
+    apart: bool,
 ) -> Plan:
+    limits = replace(Limits(), run=time_limit_seconds)
     native = f"onnxruntime {version('onnxruntime')}"
     if name == "torch-float32" and networks is not None:
         # The network is the same behind every variant.
         make_torch = lambda: TorchRunner("float32", networks)  # noqa: E731  # as below
         torch = f"torch {version('torch')} {hash_code(NETWORK_CODE)}"
         return Plan(name, make_torch, _fp32_only, identity=torch)
-    if name == "native-off":
-        return Plan(name, lambda: NativeRunner("off"), _onnx, identity=native)
-    if name == "native-full":
-        return Plan(name, lambda: NativeRunner("full"), _onnx, identity=native)
+    if name in _NATIVE:
+        level = _NATIVE[name]
+        if apart:
+            limits = replace(limits, load=time_limit_seconds)
+            return Plan(name, lambda: ChildRunner(level, limits=limits), _onnx, identity=native)
+        return Plan(name, lambda: NativeRunner(level), _onnx, identity=native)
     if name == "node-engine":
         return Plan(name, NodeEngineRunner, _engine)
-    limits = replace(Limits(), run=time_limit_seconds)
     if name in ENGINES:
         return Plan(name, lambda: EngineRunner(ENGINES[name], limits=limits), _engine)
     runtime = RUNTIMES[name]

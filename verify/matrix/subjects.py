@@ -1,4 +1,4 @@
-"""Subjects to judge: a manifest's files against PyTorch, or any file against stored outputs.
+"""Subjects to judge: a manifest's files against PyTorch (anyone's models are in foreign.py).
 
 The reference is PyTorch in float64, computed once for each network and signal.
 """
@@ -10,11 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from export.catalog import MODELS
 from export.manifest import Manifest, ModelFile, digest_of, sha256_of
-from verify.compare import Tolerance
 from verify.matrix.matrix import Case, Subject
 from verify.matrix.notes import transcribe
 from verify.matrix.references import References
@@ -171,46 +168,6 @@ def _prove_hash(path: Path, sha256: str) -> None:
         raise SubjectError(f"{path} does not exist; run `make export` again")
     if sha256_of(path) != sha256:
         raise SubjectError(f"{path} is not the file in the manifest; run `make export` again")
-
-
-def stored(file: Path, references: Sequence[Path], tolerance: Tolerance) -> Subject:
-    """Any file as a subject, with .npz archives of its inputs and outputs by name, one per case.
-
-    Raises SubjectError if the file or an archive cannot be used.
-    """
-    import onnx
-
-    if not file.is_file():
-        raise SubjectError(f"{file} does not exist")
-    try:
-        graph = onnx.load(file, load_external_data=False).graph
-    except Exception as error:  # protobuf's own type
-        raise SubjectError(f"{file} is not an ONNX model ({error})") from None
-    constants = {tensor.name for tensor in graph.initializer}
-    inputs = [value.name for value in graph.input if value.name not in constants]
-    outputs = [value.name for value in graph.output]
-    cases = []
-    for path in references:
-        try:
-            with np.load(path) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except (OSError, ValueError) as error:
-            raise SubjectError(f"{path} is not an .npz archive ({error})") from None
-        if missing := [name for name in (*inputs, *outputs) if name not in arrays]:
-            raise SubjectError(
-                f"{path} holds {', '.join(arrays) or 'nothing'}; missing: {', '.join(missing)} "
-                "(save one array for each input and output, by name)"
-            )
-        wanted = {name: arrays[name] for name in outputs}
-        cases.append(
-            Case(
-                path.stem,
-                {name: arrays[name] for name in inputs},
-                wanted,
-                dict.fromkeys(wanted, tolerance),
-            )
-        )
-    return Subject(file.stem, "file", file, sha256_of(file), tuple(cases))
 
 
 def _inputs(entry: ModelFile, signal: Signal) -> Tensors:

@@ -19,7 +19,7 @@ def to_junit(result: Result, left_out: Sequence[LeftOut]) -> str:
             name=runtime,
             tests=str(len(verdicts)),
             failures=str(sum(v.status == "disagrees" for v in verdicts)),
-            errors=str(sum(v.status in ("failed", "not started") for v in verdicts)),
+            errors=str(sum(v.status not in ("agrees", "disagrees") for v in verdicts)),
             time=f"{result.seconds[runtime]:.3f}",
         )
         for verdict in verdicts:

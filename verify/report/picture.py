@@ -45,7 +45,7 @@ class Exhibit:
 
 def exhibit(deviation: Deviation, candidate: Array, reference: Array) -> Exhibit | None:
     """Draw an output; None if the shapes differ or there is nothing to draw."""
-    if candidate.shape != reference.shape or candidate.size == 0:
+    if candidate.shape != reference.shape or candidate.size == 0 or candidate.dtype.kind == "U":
         return None
     # float64 and finite for drawing: an element that is not finite gets the largest error.
     got, truth = candidate.astype(np.float64), reference.astype(np.float64)

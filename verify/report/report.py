@@ -23,7 +23,15 @@ from verify.report.render import render
 
 SCHEMA = 1
 BROWSERS = ("chromium", "firefox", "webkit")
-_WORDS = {"agrees": 0, "disagrees": 3, "failed": 2, "not started": 1}
+_WORDS = {
+    "agrees": 0,
+    "not started": 1,
+    "not supported": 2,
+    "stopped": 3,
+    "not deterministic": 4,
+    "failed": 5,
+    "disagrees": 6,
+}
 """The higher, the worse: a cell has the worst status of its signals."""
 
 

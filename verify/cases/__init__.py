@@ -1,0 +1,1 @@
+"""Inputs and expected outputs of a model that is not ours: read, checked, or made."""
