@@ -224,8 +224,10 @@ class Manifest:
             data = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise ManifestError(f"{path} does not exist; run `make export` first") from None
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # a number too long, lists too deep
             raise ManifestError(f"{path} is not JSON ({error}); run `make export` again") from None
+        except OSError as error:
+            raise ManifestError(f"{path} cannot be read ({error.strerror})") from None
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             found = data.get("schema") if isinstance(data, dict) else type(data).__name__
             raise ManifestError(

@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         codings = {offer.partition(";")[0].strip() for offer in accepted}
         for coding, (suffix, _) in CODINGS.items():
             sibling = file.with_name(file.name + suffix)
-            if coding in codings and sibling.is_file():
+            if coding in codings and sibling.is_file() and not sibling.is_symlink():
                 headers |= {"Content-Encoding": coding, "Vary": "Accept-Encoding"}
                 file = sibling
                 break
@@ -107,12 +107,18 @@ class FileServer:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def find(self, path: str) -> Path | None:
-        """The file at a path, inside its mount, or None; a folder means its index.html."""
+        """The file at a path, inside its mount, or None; a folder means its index.html.
+
+        A link is followed as long as it stays in the mount.
+        """
         for mount, folder in self._mounts.items():
             if path.startswith(mount):
-                file = (folder / unquote(path.removeprefix(mount))).resolve()
-                file = file / "index.html" if file.is_dir() else file
-                return file if file.is_relative_to(folder) and file.is_file() else None
+                try:
+                    file = (folder / unquote(path.removeprefix(mount))).resolve()
+                    file = (file / "index.html").resolve() if file.is_dir() else file
+                    return file if file.is_relative_to(folder) and file.is_file() else None
+                except (ValueError, OSError, RuntimeError):
+                    return None  # %00, a name too long for any file, links in a circle
         return None
 
     def __enter__(self) -> Self:

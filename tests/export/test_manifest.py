@@ -69,6 +69,8 @@ def test_every_input_of_a_stage_is_audio_kept_or_gathered(models: Path) -> None:
         (None, "does not exist; run `make export` first"),
         ("<!doctype html>", "is not JSON"),
         ("\xff", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"schema": ' + "1" * 5000 + "}", "is not JSON"),
         ("[]", "has schema list, this tool reads 2; run `make export` again"),
         ('{"schema": 1}', "has schema 1, this tool reads 2; run `make export` again"),
         ('{"schema": 2}', r"is not a manifest of this tool \(KeyError: 'files'\)"),
