@@ -12,12 +12,15 @@ export class TranscriptionError extends Error {
   /**
    * @param {ErrorCode} code
    * @param {string} message
-   * @param {ErrorOptions} [options]
+   * @param {ErrorOptions & {reason?: string, file?: string}} [options] reason: which of the code's
+   *   failures it is, for a page that says it in another language; file: of which file
    */
-  constructor(code, message, options) {
-    super(message, options);
+  constructor(code, message, { cause, reason = "", file = "" } = {}) {
+    super(message, { cause });
     this.name = "TranscriptionError";
     this.code = code;
+    this.reason = reason;
+    this.file = file;
   }
 }
 
@@ -28,4 +31,15 @@ export class TranscriptionError extends Error {
  */
 export function messageOf(thrown) {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/**
+ * An error as a message to another thread.
+ * @param {unknown} thrown
+ * @returns {{code: ErrorCode, message: string, reason: string, file: string}}
+ */
+export function packError(thrown) {
+  const known = thrown instanceof TranscriptionError;
+  const { code, reason, file } = known ? thrown : new TranscriptionError("model", "");
+  return { code, message: messageOf(thrown), reason, file };
 }

@@ -81,7 +81,7 @@ export async function loadManifest(modelsUrl, signal) {
     throw new TranscriptionError(
       "download",
       `the list of models, ${url}, cannot be read: ${messageOf(error)}`,
-      { cause: error },
+      { cause: error, reason: "lost", file: url },
     );
   }
 }

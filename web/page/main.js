@@ -6,8 +6,8 @@ import { startKeyboard } from "./keyboard.js";
 import { show as showOffline, startOffline } from "./offline.js";
 import { readExample } from "./place.js";
 import { isOpen, player, roll, showWords, toggle } from "./result.js";
-import { say } from "./status.js";
-import { startTexts, text } from "./texts.js";
+import { showMicrophoneError } from "./status.js";
+import { startTexts } from "./texts.js";
 import { startTheme } from "./theme.js";
 import { startTuner } from "./tuner.js";
 import { renote, rerun, stop, take, warmUp } from "./work.js";
@@ -22,7 +22,7 @@ function start() {
   startIntake({
     onOffer: (offer) => void take(offer),
     onNear: () => void warmUp(),
-    onMicrophoneError: (error) => say(text("error_microphone"), String(error)),
+    onMicrophoneError: showMicrophoneError,
     readExample,
   });
   element("cancel", HTMLButtonElement).addEventListener("click", stop);
@@ -31,6 +31,7 @@ function start() {
     if (target === element("count", HTMLSelectElement)) void renote();
     else void rerun();
   });
+  element("backend", HTMLSelectElement).addEventListener("change", () => void rerun());
   void startOffline();
 }
 

@@ -8,19 +8,21 @@ const choices = element("choose", HTMLElement);
 const stage = element("stage", HTMLElement);
 const bar = element("bar", HTMLElement);
 const left = element("left", HTMLElement);
+const cancel = element("cancel", HTMLButtonElement);
 
 let stageStartedMs = 0;
 let fraction = 0;
 let current = "";
 let ticking = 0;
+/** Had the focus when the progress took its place. @type {HTMLElement | null} */
+let focused = null;
 
 /**
  * @param {"decode" | "download" | "start" | "run" | "notes"} name
  * @param {{done?: number, total?: number}} [amount] bytes, or seconds of audio
  */
 export function showProgress(name, { done = 0, total = 0 } = {}) {
-  panel.hidden = false;
-  choices.hidden = true;
+  if (panel.hidden) swap(true);
   if (name !== current) {
     current = name;
     stageStartedMs = performance.now();
@@ -35,18 +37,29 @@ export function showProgress(name, { done = 0, total = 0 } = {}) {
       ? { done: megabytes(done), total: megabytes(total) }
       : { done: duration(Math.floor(done)), total: duration(total) };
   stage.textContent = text(`stage_${name}`, values);
-  if (fraction > 0) {
-    bar.setAttribute("aria-valuenow", String(Math.round(100 * fraction)));
-    bar.style.setProperty("--done", String(fraction));
-  } else bar.removeAttribute("aria-valuenow");
+  if (total > 0) bar.setAttribute("aria-valuenow", String(Math.round(100 * fraction)));
+  else bar.removeAttribute("aria-valuenow");
+  bar.style.setProperty("--done", String(fraction));
   showTime();
 }
 
 export function hideProgress() {
-  panel.hidden = true;
-  choices.hidden = false;
+  if (!panel.hidden) swap(false);
   current = "";
   window.clearInterval(ticking);
+}
+
+/**
+ * Show the progress or the choices; the focus goes along, and comes back to where it was.
+ * @param {boolean} working
+ */
+function swap(working) {
+  const active = document.activeElement;
+  if (working) focused = choices.contains(active) ? /** @type {HTMLElement} */ (active) : null;
+  const follow = working ? focused !== null : active === cancel;
+  panel.hidden = !working;
+  choices.hidden = working;
+  if (follow) (working ? cancel : focused)?.focus({ preventScroll: true });
 }
 
 /** Time left if it can be estimated, else time passed. */

@@ -6,6 +6,7 @@ import { COLOURS, prepare, readColours } from "./canvas.js";
 import { element } from "./dom.js";
 import { NotesByTime } from "./notes-by-time.js";
 import { drawKeys, isBlack } from "./piano-keys.js";
+import { followPinch } from "./pinch.js";
 import { drawRuler, RULER_PIXELS } from "./ruler.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
@@ -38,15 +39,7 @@ export class Roll {
     this._map.setColour(this._paint.ink);
     this._scroller.addEventListener("scroll", () => this.redraw(), { passive: true });
     this._scroller.addEventListener("click", (event) => onSeek(this._secondsAt(event.clientX)));
-    this._scroller.addEventListener(
-      "wheel",
-      (event) => {
-        if (!event.ctrlKey && !event.metaKey) return; // the page scrolls as usual
-        event.preventDefault();
-        this.zoom(Math.exp(-event.deltaY / 200), event.clientX);
-      },
-      { passive: false },
-    );
+    followPinch(this._scroller, (factor, clientX) => this.zoom(factor, clientX));
     new ResizeObserver(() => {
       this.zoom(1);
       this.redraw();
@@ -60,8 +53,6 @@ export class Roll {
   open(lengthSeconds) {
     this._length = Math.max(0.5, lengthSeconds);
     this._map.open(new Uint8Array(0), 0);
-    this._low = LOWEST_PITCH + PITCHES;
-    this._high = 0;
     this._time = 0;
     this._notes = new NotesByTime([]);
     this._scale = Math.max(this._scroller.clientWidth / this._length, 56);
@@ -76,8 +67,8 @@ export class Roll {
   setNotes(notes, muted) {
     this._notes = new NotesByTime(notes);
     this._muted = muted;
-    let low = this._low;
-    let high = this._high;
+    let low = LOWEST_PITCH + PITCHES;
+    let high = 0;
     for (const { pitch } of notes) {
       low = Math.min(low, pitch - 3);
       high = Math.max(high, pitch + 3);
@@ -134,11 +125,14 @@ export class Roll {
 
   /**
    * @param {number} factor
-   * @param {number} [clientX] the point that stays in place; default: the middle
+   * @param {number} [clientX] the point that stays in place; default: the cursor, if it is in view,
+   *   else the middle
    */
   zoom(factor, clientX) {
     const { left, width } = this._scroller.getBoundingClientRect();
-    const x = clientX === undefined ? width / 2 : clientX - left;
+    const cursor = this._time * this._scale - this._scroller.scrollLeft;
+    const middle = cursor >= 0 && cursor <= width ? cursor : width / 2;
+    const x = clientX === undefined ? middle : clientX - left;
     const seconds = (this._scroller.scrollLeft + x) / this._scale;
     const whole = this._scroller.clientWidth / this._length;
     this._scale = Math.min(

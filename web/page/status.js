@@ -29,11 +29,33 @@ export function say(words, detail = "") {
   message.hidden = words === "";
 }
 
-/** @param {unknown} error */
+/**
+ * Say what failed, in the page's language; all that is known is in the console.
+ * @param {unknown} error
+ */
 export function showError(error) {
-  const code = error instanceof TranscriptionError ? error.code : "model";
-  const detail = error instanceof Error ? error.message : String(error);
-  if (error instanceof TypeError) say(text("error_download"), detail);
-  else if (code === "model" && /there is no septimbre/.test(detail)) say(text("error_timbres"));
-  else say(text(`error_${code}`), detail);
+  console.warn(error);
+  const { code, reason, file, message } =
+    error instanceof TranscriptionError ? error : new TranscriptionError("model", String(error));
+  if (error instanceof TypeError) say(text("error_download"), text("detail", { detail: message }));
+  else if (/there is no septimbre/.test(message)) say(text("error_timbres"));
+  else if (reason) say(text(`error_${code}`), text(`detail_${reason}`, { file }));
+  else say(text(`error_${code}`), text("detail", { detail: message }));
+}
+
+/**
+ * What a browser calls the reasons for which there is no microphone.
+ * @type {Readonly<Record<string, string>>}
+ */
+const MICROPHONE = Object.freeze({
+  NotAllowedError: "error_microphone",
+  NotFoundError: "error_no_microphone",
+  NotReadableError: "error_microphone_busy",
+});
+
+/** @param {unknown} error */
+export function showMicrophoneError(error) {
+  console.warn(error);
+  const name = error instanceof Error ? error.name : "";
+  say(text(MICROPHONE[name] ?? "error_microphone"));
 }

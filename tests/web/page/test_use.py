@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator
 
 from tests.page_driver import PageDriver
 from tests.paths import ROOT
+from tests.patience import wait_until
 from web.serve import SiteServer
 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -92,8 +93,12 @@ def test_playback_by_keyboard_and_mouse(browser: Browser, folder: Path) -> None:
         assert slider.get_attribute("aria-valuenow") == "3"
         span = page.locator("#span")
         before = width_of(span)
-        page.click("#zoom-in")
-        assert width_of(span) > 1.3 * before
+        for _ in range(8):
+            page.click("#zoom-in")
+        assert width_of(span) > 3 * before
+        at = slider.evaluate("(one) => one.scrollLeft / one.scrollWidth")
+        part = slider.evaluate("(one) => one.clientWidth / one.scrollWidth")
+        assert at < 3 / 6.15 < at + part, "the cursor was lost"
         slider.evaluate("(scroller) => { scroller.scrollLeft = scroller.scrollWidth; }")
         sheet, view = page.locator("#sheet").bounding_box(), slider.bounding_box()
         assert sheet
@@ -110,19 +115,96 @@ def test_playback_by_keyboard_and_mouse(browser: Browser, folder: Path) -> None:
     context.close()
 
 
+def check_pinch(driver: PageDriver) -> None:
+    """Two fingers on the roll zoom it, and not the page."""
+    scroller = driver.page.locator("#scroller")
+    scroller.scroll_into_view_if_needed()
+    box = scroller.bounding_box()
+    assert box
+    before = width_of(driver.page.locator("#span"))
+    x, y = box["x"] + box["width"] / 2, box["y"] + 60
+    fingers = driver.page.context.new_cdp_session(driver.page)
+    for kind, apart in (("touchStart", 20), ("touchMove", 30), ("touchMove", 60), ("touchEnd", 0)):
+        points = [{"x": x - apart, "y": y}, {"x": x + apart, "y": y}] if apart else []
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert width_of(driver.page.locator("#span")) > 2 * before
+    assert driver.page.evaluate("visualViewport.scale") == 1
+
+
 def width_of(element: Locator) -> float:
     box = element.bounding_box()
     assert box
     return box["width"]
 
 
+def test_the_focus_stays_with_who_has_no_mouse(browser: Browser, folder: Path) -> None:
+    context = browser.new_context()
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        page = driver.page
+        page.evaluate("""() => {
+            window.focused = [];
+            window.flashes = [];
+            document.addEventListener("focusin", ({ target }) => focused.push(target.id));
+            const width = (one) => one.getBoundingClientRect().width;
+            const look = () => {
+                const [bar] = document.querySelectorAll("#bar i");
+                const known = bar.parentElement.getAttribute("aria-valuenow");
+                const full = width(bar) > 0.9 * width(bar.parentElement);
+                if (width(bar) > 0 && full && Number(known ?? 0) < 90) flashes.push(known);
+                requestAnimationFrame(look);
+            };
+            look();
+        }""")
+        page.focus("#example")
+        page.keyboard.press("Enter")
+        assert driver.settle() == "done"
+        driver.wait("#example:focus")
+        assert page.evaluate("focused") == ["example", "cancel", "example"]
+        assert page.evaluate("flashes") == []
+        page.locator("#map").focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        driver.wait("#scroller:focus-visible")
+        ring = "getComputedStyle(document.querySelector('#roll'), '::after').borderTopWidth"
+        assert page.evaluate(ring) == "2px"
+        driver.page.close()
+    context.close()
+
+
+def test_the_roll_shrinks_again(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport={"width": 1000, "height": 800})
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        driver.transcribe(folder / "tune.wav")
+        page = driver.page
+        before = page.evaluate(KEYS)
+        driver.set_slider("frame-threshold", 0.02)
+        driver.set_slider("onset-threshold", 0.02)
+        driver.set_slider("minimum-length", 1)
+        wait_until(lambda: page.evaluate(KEYS) != before, lambda: page.wait_for_timeout(50))
+        page.click("#reset")
+        wait_until(lambda: page.evaluate(KEYS) == before, lambda: page.wait_for_timeout(50))
+        driver.page.close()
+    context.close()
+
+
+KEYS = "document.querySelector('#keys').toDataURL()"
+
+
 def test_a_phone_shows_everything_within_its_width(browser: Browser, folder: Path) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 740})
+    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
     with SiteServer(folder / "site") as server:
         driver = PageDriver(context, server.url)
         driver.by_timbre("4")
         driver.transcribe(folder / "tune.wav")
         widths = driver.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert widths[0] <= widths[1]
+        midi = driver.page.locator("#download-mid").bounding_box()
+        assert midi
+        assert midi["y"] + midi["height"] < 500, "the file is out of sight"
+        if browser.browser_type.name == "chromium":
+            check_pinch(driver)
         driver.page.close()
     context.close()

@@ -55,8 +55,8 @@ export class WorkerClient {
         if (data.progress) onProgress?.(data.progress);
         else if (data.notes) onNotes?.(data.notes);
         else if (data.error) {
-          const { code, message } = data.error;
-          finish(() => reject(new TranscriptionError(code, message)));
+          const { code, message, ...about } = data.error;
+          finish(() => reject(new TranscriptionError(code, message, about)));
         } else finish(() => resolve(data.result));
       };
       const onError = (/** @type {ErrorEvent} */ event) => {

@@ -26,7 +26,7 @@ export async function download(url, onBytes) {
     throw new TranscriptionError(
       "download",
       `${url} did not arrive (${messageOf(error)}); check the connection and try again`,
-      { cause: error },
+      { cause: error, reason: "lost", file: url },
     );
   }
 }
@@ -47,6 +47,7 @@ export async function checkHash(bytes, sha256, name) {
       "download",
       `${name} arrived damaged (SHA-256 ${found.slice(0, 12)}…, ` +
         `${sha256.slice(0, 12)}… was expected); reload the page`,
+      { reason: "damaged", file: name },
     );
   }
 }

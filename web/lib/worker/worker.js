@@ -4,7 +4,7 @@
  */
 
 import { Listener } from "../audio/audio.js";
-import { messageOf, TranscriptionError } from "../errors.js";
+import { packError, TranscriptionError } from "../errors.js";
 import { makeReady } from "./ready.js";
 import { Transcript } from "../stream/transcript.js";
 
@@ -119,8 +119,7 @@ async function serve(request) {
     else if (request.task === "run") await run(request);
     else await makeNotes(request);
   } catch (error) {
-    const code = error instanceof TranscriptionError ? error.code : "model";
-    reply({ id, error: { code, message: messageOf(error) } });
+    reply({ id, error: packError(error) });
   }
 }
 
