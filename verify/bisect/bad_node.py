@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import onnx
+
+from verify.compare import Array
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,26 @@ class Range:
         return f"{self.name} {shape} in [{self.smallest:.4g}, {self.largest:.4g}]{bad}"
 
 
+@dataclass(frozen=True, eq=False)
+class Both:
+    """A suspected file, a good one with the same tensor names, and the inputs of both."""
+
+    model: onnx.ModelProto
+    good: onnx.ModelProto
+    inputs: Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a bad node is, for whoever wants to cut it out."""
+
+    both: Both
+    node: onnx.NodeProto
+    """Of the suspected file."""
+    expected: Mapping[str, Array] = field(default_factory=dict)
+    """What it should give, as far as a witness or a reference said so."""
+
+
 @dataclass(frozen=True)
 class BadNode:
     """A node that makes a bad output from good inputs."""
@@ -40,11 +65,17 @@ class BadNode:
     origin: str
     """Its module or weights in the network, as far as the file says."""
     inside: BadNode | None = None
-    """The bad node inside a function or a loop; None if there is none or it was not found."""
+    """The bad node inside a function, loop or branch; None if there is none or it was not found."""
+    place: Place | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         """Several lines, for people."""
         return f"node {self.position}, {self._describe()}"
+
+    @property
+    def innermost(self) -> BadNode:
+        """The node that holds no other bad one."""
+        return self.inside.innermost if self.inside else self
 
     def _describe(self) -> str:
         lines = [

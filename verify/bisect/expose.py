@@ -25,13 +25,12 @@ def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
     """
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)
-    typed = onnx.shape_inference.infer_shapes(model).graph
-    known = {value.name: value for value in (*typed.value_info, *typed.output)}
+    known = infer_types(model)
     del exposed.graph.output[:]
     needed = set(names)
     for node in reversed(model.graph.node):
         if needed.intersection(node.output):
-            needed.update(_takes(node))
+            needed.update(takes(node))
     kept = [node for node in model.graph.node if needed.intersection(node.output)]
     del exposed.graph.node[:]
     exposed.graph.node.extend(kept)
@@ -45,12 +44,19 @@ def expose(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
     return exposed
 
 
-def _takes(node: onnx.NodeProto) -> Iterator[str]:
-    """Names of a node's inputs, including those of the graphs inside it."""
+def infer_types(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
+    """Tensors of the main graph by name, as far as ONNX can tell their types."""
+    typed = onnx.shape_inference.infer_shapes(model).graph
+    return {value.name: value for value in (*typed.input, *typed.value_info, *typed.output)}
+
+
+def takes(node: onnx.NodeProto) -> Iterator[str]:
+    """Names of a node's inputs, including those of the graphs inside it, and what these give."""
     yield from node.input
     for attribute in node.attribute:
+        yield from (value.name for value in attribute.g.output)
         for inner in attribute.g.node:
-            yield from _takes(inner)
+            yield from takes(inner)
 
 
 def run_exposed(

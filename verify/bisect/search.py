@@ -1,27 +1,31 @@
 """The first bad node: where good inputs become a bad output in the runtime that fails.
 
-Every intermediate tensor is exposed as an output, in the suspected runtime and in native
-onnxruntime without optimisation, and compared in graph order. Exposing a tensor keeps the runtime
-from fusing the nodes around it; if that hides the fault, tensors are exposed one at a time
-instead, halving the graph.
+Every intermediate tensor is exposed as an output, in the suspected runtime and in a witness, and
+compared in graph order. The witness is native onnxruntime without optimisation or, where a
+reference says that it is wrong too, ONNX's own evaluator. Exposing a tensor keeps the runtime from
+fusing the nodes around it; if that hides the fault, tensors are exposed one at a time instead,
+halving the graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from verify.bisect.bad_node import BadNode, Range
-from verify.bisect.expose import run_exposed, tensor_names
+from verify.bisect.bad_node import BadNode, Both, Place
+from verify.bisect.describe import describe
+from verify.bisect.expose import run_exposed, takes, tensor_names
 from verify.bisect.inside import open_node
+from verify.bisect.witness import Witness, choose_witness, native_witness
 from verify.compare import Array, DisagreementError, Tolerance, compare
 from verify.runtimes.onnx_file import read_onnx
-from verify.runtimes.runners import NativeRunner, Runner, RunnerError, Tensors
+from verify.runtimes.runners import Runner, RunnerError, Tensors
 
 RELATIVE = 1e-4
 """Error allowed in a tensor, as a share of its largest magnitude: float32 makes about 1e-6 per
@@ -32,60 +36,103 @@ class BisectError(ValueError):
     """The search is impossible; the message says why."""
 
 
+class UnplacedError(Exception):
+    """The outputs are wrong, but no node can be blamed; the message says why."""
+
+
 def find_bad_node(
     runner: Runner,
     file: Path,
     inputs: Mapping[str, Array],
     against: Path | None = None,
     relative: float = RELATIVE,
+    *,
+    reference: Mapping[str, Array] | None = None,
+    native: Runner | None = None,
 ) -> BadNode | None:
     """Search a file in an entered runner; None if every output agrees.
 
-    ``against`` is a good file with the same tensor names; None: this file itself. If the runtime
-    stops, the node where it stops is searched for. The insides of functions and loops are searched
-    next, as far as they show the fault. Raises RunnerError if the reference does not run, and
-    BisectError if the two files share no output, or if every tensor is good when seen on its own.
+    ``against`` is a good file with the same tensor names; None: this file itself. ``reference`` are
+    expected outputs, which are believed before any witness. ``native`` is an entered runner of
+    native onnxruntime without optimisation; None: one in this process.
+
+    If the runtime stops, the node where it stops is searched for. The insides of functions, loops
+    and branches are searched next, as far as they show the fault. Raises RunnerError if no witness
+    runs; BisectError if the two files share no output, or if every tensor is good when seen on its
+    own; UnplacedError if the reference calls both the runtime and every witness wrong.
     """
     model = read_onnx(file).load()
-    good = read_onnx(against).load() if against else model
-    found = _search(runner, model, good, inputs, relative)
-    return found and _enter(runner, model, good, inputs, relative, found)
+    both = Both(model, read_onnx(against).load() if against else model, inputs)
+    ask: Witness | None = native_witness(native)
+    if reference is not None:
+        truth = dict(reference)
+
+        def agrees(seen: Tensors) -> bool:
+            return not _bad(seen, truth, list(truth), relative)
+
+        try:
+            seen = run_exposed(runner, model, inputs, list(truth))
+        except RunnerError:
+            seen = {}
+        if seen and agrees(seen):
+            return None
+        ask = choose_witness(native_witness(native), both, truth, agrees)
+        if ask is None:
+            return _by_reference(both, seen, truth, relative)
+    assert ask is not None
+    search = partial(_search, runner, ask, relative)
+    found = search(both)
+    return found and _enter(search, ask, both, found)
+
+
+def _by_reference(both: Both, seen: Tensors, truth: Tensors, relative: float) -> BadNode:
+    """The bad node where nobody knows the tensors in between: one that takes only what is given."""
+    given = {*both.inputs, *(tensor.name for tensor in both.model.graph.initializer), ""}
+    bad = _bad(seen, truth, list(truth), relative)
+    for node in both.model.graph.node:
+        for name in node.output:
+            if name in bad and given >= {*takes(node)}:
+                fault = find_fault(seen[name], truth[name], relative) or ""
+                return describe(Place(both, node), name, fault, {**seen, **both.inputs}, truth)
+    raise UnplacedError(
+        "the outputs differ from the reference, and no witness agrees with it either (native "
+        "onnxruntime without optimisation, ONNX's own evaluator): the fault is in the file, in the "
+        "reference, or in all of them; no node can be named"
+    )
 
 
 def _enter(
-    runner: Runner,
-    model: onnx.ModelProto,
-    good: onnx.ModelProto,
-    inputs: Mapping[str, Array],
-    relative: float,
-    found: BadNode,
+    search: Callable[[Both], BadNode | None], ask: Witness, both: Both, found: BadNode
 ) -> BadNode:
-    """Add the bad node inside a bad function or loop."""
-    node = model.graph.node[found.position]
-    for opened, known in open_node(model, good, node):
+    """Add the bad node inside a bad function, loop or branch."""
+
+    def value_of(name: str) -> Array:
+        for tensor in both.good.graph.initializer:
+            if tensor.name == name:
+                return onnx.numpy_helper.to_array(tensor)
+        inputs = both.inputs
+        return inputs[name] if name in inputs else ask(both.good, inputs, [name])[name]
+
+    node = both.model.graph.node[found.position]
+    for opened, known in open_node(both.model, both.good, node, value_of):
+        inner = Both(opened, known, both.inputs)
         try:
-            inside = _search(runner, opened, known, inputs, relative)
+            inside = search(inner)
         except (
             BisectError,
             RunnerError,
         ):  # the loop has ended, or exposing tensors hides the fault
             break
         if inside:
-            return replace(found, inside=_enter(runner, opened, known, inputs, relative, inside))
+            return replace(found, inside=_enter(search, ask, inner, inside))
     return found
 
 
-def _search(
-    runner: Runner,
-    model: onnx.ModelProto,
-    good: onnx.ModelProto,
-    inputs: Mapping[str, Array],
-    relative: float,
-) -> BadNode | None:
+def _search(runner: Runner, ask: Witness, relative: float, both: Both) -> BadNode | None:
+    model, inputs = both.model, both.inputs
     outputs = [value.name for value in model.graph.output]
     names = tensor_names(model)
-    with NativeRunner("off") as native:
-        truth = run_exposed(native, good, inputs, tensor_names(good))
+    truth = ask(both.good, inputs, tensor_names(both.good))
     shared = [name for name in names if name in truth]
     if not set(shared) & set(outputs):
         raise BisectError("the two files share no output: nothing to compare")
@@ -93,12 +140,12 @@ def _search(
     try:
         seen = run_exposed(runner, model, inputs, outputs)
     except RunnerError as error:
-        return _find_stop(runner, model, inputs, names, str(error))
+        return _find_stop(runner, both, names, str(error))
     if not _bad(seen, truth, outputs, relative):
         return None
     exposed = run_exposed(runner, model, inputs, names)
     if _bad(exposed, truth, outputs, relative):
-        return _first(model, exposed | dict(inputs), truth, relative)
+        return _first(both, exposed | dict(inputs), truth, relative)
 
     def is_bad(name: str) -> bool:
         seen.update(run_exposed(runner, model, inputs, [*outputs, name]))
@@ -106,20 +153,15 @@ def _search(
 
     name = _halve(shared, is_bad)
     node = _maker(model, name)
-    seen.update(
-        run_exposed(runner, model, inputs, [*outputs, *set(node.input).intersection(names)])
-    )
-    return _describe(model, node, name, seen | dict(inputs), truth, relative)
+    given = set(node.input).intersection(names)
+    seen.update(run_exposed(runner, model, inputs, [*outputs, *given]))
+    fault = find_fault(seen[name], truth.get(name), relative) or ""
+    return describe(Place(both, node), name, fault, seen | dict(inputs), truth)
 
 
-def _find_stop(
-    runner: Runner,
-    model: onnx.ModelProto,
-    inputs: Mapping[str, Array],
-    names: Sequence[str],
-    problem: str,
-) -> BadNode:
+def _find_stop(runner: Runner, both: Both, names: Sequence[str], problem: str) -> BadNode:
     """Search a file that does not run: the first tensor that cannot be computed on its own."""
+    model, inputs = both.model, both.inputs
 
     def stops(name: str) -> bool:
         try:
@@ -141,7 +183,7 @@ def _find_stop(
         ):  # an input's node may stop the runtime too: then its range is unknown
             seen |= run_exposed(runner, model, inputs, [given])
     fault = f"the runtime stops: {problem}"
-    return _describe(model, node, name, seen | dict(inputs), {}, 0, fault)
+    return describe(Place(both, node), name, fault, seen | dict(inputs), {})
 
 
 def _halve(names: Sequence[str], is_bad: Callable[[str], bool]) -> str:
@@ -169,6 +211,8 @@ def find_fault(value: Array, truth: Array | None, relative: float) -> str | None
 
     Whole numbers must be equal. Where there is no finite truth, the value must be finite itself.
     """
+    if "U" in (value.dtype.kind, getattr(truth, "dtype", value.dtype).kind):
+        return None if truth is None or np.array_equal(value, truth) else "other strings"
     if truth is None or not np.isfinite(truth.astype(np.float64)).all():
         truth = value
     if value.shape == truth.shape and not value.size:
@@ -188,62 +232,12 @@ def find_fault(value: Array, truth: Array | None, relative: float) -> str | None
     return None
 
 
-def _first(
-    model: onnx.ModelProto, seen: Tensors, truth: Tensors, relative: float
-) -> BadNode | None:
-    for node in model.graph.node:
+def _first(both: Both, seen: Tensors, truth: Tensors, relative: float) -> BadNode | None:
+    for node in both.model.graph.node:
         good = not _bad(seen, truth, node.input, relative)
         for name in node.output:
-            if good and name in seen and find_fault(seen[name], truth.get(name), relative):
-                return _describe(model, node, name, seen, truth, relative)
+            if good and name in seen:
+                fault = find_fault(seen[name], truth.get(name), relative)
+                if fault:
+                    return describe(Place(both, node), name, fault, seen, truth)
     raise BisectError("an output is bad, but no node makes a bad one from good inputs")
-
-
-def _describe(
-    model: onnx.ModelProto,
-    node: onnx.NodeProto,
-    name: str,
-    seen: Tensors,
-    truth: Tensors,
-    relative: float,
-    fault: str = "",
-) -> BadNode:
-    constants = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
-    values = {**constants, **seen}
-    return BadNode(
-        node.name or name,
-        node.op_type,
-        list(model.graph.node).index(node),
-        fault or find_fault(seen[name], truth.get(name), relative) or "",
-        tuple(_range(given, values[given]) for given in node.input if given in values),
-        _range(name, seen[name]) if name in seen else None,
-        _range(name, truth[name]) if name in truth else None,
-        "; ".join(_origin(model, node)) or "an unnamed part: the file keeps no names",
-    )
-
-
-def _range(name: str, value: Array) -> Range:
-    numbers = value.astype(np.float64)
-    finite = numbers[np.isfinite(numbers)]
-    smallest, largest = (finite.min(), finite.max()) if finite.size else (np.nan, np.nan)
-    bad = int(numbers.size - finite.size)
-    return Range(name, value.shape, float(smallest), float(largest), bad)
-
-
-def _origin(model: onnx.ModelProto, node: onnx.NodeProto) -> Iterator[str]:
-    """The module that torch recorded, and the nearest trained weights before the node."""
-    noted = {entry.key: entry.value for entry in node.metadata_props}
-    if scope := noted.get("pkg.torch.onnx.name_scopes") or node.doc_string:
-        yield scope.strip().splitlines()[-1]
-    makers = {name: maker for maker in model.graph.node for name in maker.output}
-    weights = {tensor.name for tensor in model.graph.initializer if len(tensor.dims) > 1}
-    layer, reached = [node], {id(node)}
-    while layer:
-        if named := [name for maker in layer for name in maker.input if name in weights]:
-            yield f"weights {', '.join(dict.fromkeys(named))}" + (
-                "" if layer == [node] else " before it"
-            )
-            return
-        before = [makers[name] for maker in layer for name in maker.input if name in makers]
-        layer = [maker for maker in before if id(maker) not in reached]
-        reached |= {id(maker) for maker in layer}

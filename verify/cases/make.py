@@ -32,13 +32,18 @@ def witness_of(
     Where that is not finite, or empty, the case says so: it is what was seen.
     """
     outputs = run(inputs)
+    return StoredCase(name, inputs, outputs, expect(outputs), narrower(file.outputs, outputs))
+
+
+def expect(outputs: Mapping[str, Array]) -> dict[str, Expectation]:
+    """What a case says of outputs that were seen, where they are not finite, or empty."""
     said: dict[str, Expectation] = {}
-    for output, value in outputs.items():
+    for name, value in outputs.items():
         if not value.size:
-            said[output] = "empty"
+            said[name] = "empty"
         elif value.dtype.kind in "fc" and not np.isfinite(value).all():
-            said[output] = "nonfinite"
-    return StoredCase(name, inputs, outputs, said, narrower(file.outputs, outputs))
+            said[name] = "nonfinite"
+    return said
 
 
 def read_shapes(words: Sequence[str]) -> dict[str, tuple[int, ...]]:

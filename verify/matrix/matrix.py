@@ -11,10 +11,9 @@ from pathlib import Path
 from threading import Event
 from typing import Literal, Protocol
 
-import numpy as np
-
 from export.catalog import Thresholds
 from export.manifest import Manifest
+from verify.cases.make import expect
 from verify.compare import Deviation, DisagreementError, Expectation, Tolerance, compare
 from verify.matrix.notes import NoteAgreement, NoteError, Transcription, agree, transcribe
 from verify.runtimes.library import LibraryRunner, Streams
@@ -315,12 +314,7 @@ def _doubt(verdict: Verdict, case: Case, first: Tensors, second: Tensors) -> Ver
     """A disagreement, unless the same file in the same runtime disagrees with itself."""
     try:
         tolerances = {name: case.tolerances.get(name, _EQUAL) for name in first}
-        said: dict[str, Expectation] = {
-            name: "nonfinite" if value.size else "empty"
-            for name, value in first.items()
-            if not value.size or (value.dtype.kind in "fc" and not np.isfinite(value).all())
-        }
-        compare(second, first, tolerances, expected=said)
+        compare(second, first, tolerances, expected=expect(first))
     except DisagreementError as error:
         message = f"two runs on the same input differ, so no reference can be met: {error}"
         return replace(verdict, status="not deterministic", message=message)

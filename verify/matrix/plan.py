@@ -249,7 +249,7 @@ def plan(
             left_out.append(LeftOut(name, "WebKit is not installed here"))
         else:
             plans.append(_plan(name, networks, brief, time_limit_seconds, webgpu, apart))
-            if name.endswith("webgpu") and webgpu == "software":
+            if name.endswith("webgpu") and webgpu == "software" and not apart:
                 left_out.append(LeftOut(f"{name}, streamed, all but music", _STREAMED_REASON))
                 if brief is not None:
                     reason = "a software adapter takes seconds per frame: short signals only"

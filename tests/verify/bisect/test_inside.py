@@ -110,3 +110,57 @@ def test_a_loop_that_the_good_file_has_not_is_named_whole(tmp_path: Path) -> Non
         found = find_bad_node(runner, write(tmp_path / "a.onnx", loop=True), INPUTS, good)
     assert found is not None
     assert (found.operator, found.inside) == ("Scan", None)
+
+
+def write_branches(path: Path, floor: float) -> Path:
+    """audio (3, 2): its level where the condition holds, else itself, which is never bad."""
+    level = [
+        helper.make_node("Abs", ["scaled"], ["size"]),
+        helper.make_node("Add", ["size", "floor"], ["guarded"]),
+        helper.make_node("Log", ["guarded"], ["level"]),
+    ]
+    same = [helper.make_node("Identity", ["scaled"], ["itself"])]
+    inner = helper.make_node(
+        "If",
+        ["loud"],
+        ["levels"],
+        then_branch=helper.make_graph(level, "level", [], [value("level", "rows", 2)]),
+        else_branch=helper.make_graph(same, "same", [], [value("itself", "rows", 2)]),
+    )
+    plain = helper.make_node("Log", ["floor"], ["unused"])  # bad in both, and never taken
+    nodes = [
+        helper.make_node("Mul", ["audio", "one"], ["scaled"]),
+        helper.make_node("Greater", ["one", "nought"], ["loud"]),
+        helper.make_node(
+            "If",
+            ["loud"],
+            ["out"],
+            then_branch=helper.make_graph([inner], "then", [], [value("levels", "rows", 2)]),
+            else_branch=helper.make_graph([plain], "else", [], [value("unused")]),
+        ),
+    ]
+    weights = {"floor": floor, "one": 1.0, "nought": 0.0}
+    constants = [
+        numpy_helper.from_array(np.array(number, np.float32), name)
+        for name, number in weights.items()
+    ]
+    ports = [value("audio", "rows", 2)], [value("out", "rows", 2)]
+    graph = helper.make_graph(nodes, "tiny", *ports, constants)
+    model = helper.make_model(graph, opset_imports=OPSETS[:1], ir_version=10)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_the_branch_that_is_taken_is_entered(tmp_path: Path) -> None:
+    with NativeRunner("full") as runner:
+        found = find_bad_node(runner, write_branches(tmp_path / "a.onnx", 0.0), INPUTS)
+        good = write_branches(tmp_path / "b.onnx", 1e-6)
+        assert find_bad_node(runner, good, INPUTS) is None
+        changed = write_branches(tmp_path / "c.onnx", 1.0)
+        other = find_bad_node(runner, changed, INPUTS, good)
+    for one, operator in ((found, "Log"), (other, "Add")):
+        assert one is not None
+        assert one.inside is not None
+        assert one.inside.inside is not None
+        assert (one.operator, one.inside.operator) == ("If", "If")
+        assert one.inside.inside.operator == operator == one.innermost.operator
