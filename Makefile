@@ -86,6 +86,10 @@ bench: $(READY) $(NPM_READY) browsers ## time dist/models against layers as they
 lengths: $(READY) $(NPM_READY) browsers ## memory and time of 1 to 60 minutes, whole and streamed: dist/report/lengths-*.svg
 	$(BIN)/python -m verify lengths --folder "$(OUT)" $(ARGS)
 
+.PHONY: onnx-suite
+onnx-suite: $(READY) $(NPM_READY) browsers ## ONNX's own node tests natively and in Chromium: dist/report/onnx-suite.md
+	$(BIN)/python -m verify onnx-suite $(ARGS)
+
 .PHONY: soak
 soak: $(READY) $(NPM_READY) browsers ## 500 runs in one page: memory may not grow, results not drift, nothing burn afterwards
 	$(BIN)/python -m verify soak --folder "$(OUT)" $(ARGS)

@@ -18,7 +18,7 @@ import pytest
 from tests.paths import ROOT
 
 OURS = ("export", "train", "verify", "web")
-ROOMS = ("bench", "bisect", "epsilon", "matrix", "publish", "report")
+ROOMS = ("bench", "bisect", "epsilon", "matrix", "publish", "report", "suite")
 """Of verify; ``runtimes`` rests on the ruler alone, and ``cases`` on these two."""
 
 

@@ -39,6 +39,7 @@ from verify.report.report import Report
 from verify.runtimes import install, launch
 from verify.runtimes.onnx_file import ModelFileError
 from verify.runtimes.runners import RunnerError
+from verify.suite import command as suite
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "bench": bench.main,
@@ -47,6 +48,7 @@ _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "epsilon": epsilon.main,
     "lengths": lengths.main,
     "notedigger": notedigger.main,
+    "onnx-suite": suite.main,
     "publish": publish.main,
     "release": release.main,
     "soak": soak.main,

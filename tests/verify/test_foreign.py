@@ -191,3 +191,28 @@ def test_a_crash_of_ours_is_no_disagreement(
     monkeypatch.setitem(command._COMMANDS, "bench", crash)
     assert command.main(["bench"]) == command.CRASHED == 3
     assert "a fault of this tool, not of the model" in capsys.readouterr().err
+
+
+def test_whatever_a_model_gives_is_reported(tmp_path: Path) -> None:
+    """A number alone, a truth, a word and a row: each has its picture, or none."""
+    values: dict[str, Array] = {
+        "scalar": np.array(1.5, np.float32),
+        "truth": np.array([True, False]),
+        "word": np.array(["a", "b"]),
+        "row": np.zeros((1, 1, 1, 7), np.float32),
+    }
+    elements = (1, 9, 8, 1)
+    ports = [
+        models.value(n, v.shape, e) for (n, v), e in zip(values.items(), elements, strict=True)
+    ]
+    made = [models.value(f"{port.name}2", None, port.type.tensor_type.elem_type) for port in ports]
+    nodes = [helper.make_node("Identity", [name], [f"{name}2"]) for name in values]
+    file = models.write(tmp_path / "a.onnx", nodes, ports, made)
+    good = store(tmp_path / "good.npz", **values, **{f"{name}2": v for name, v in values.items()})
+    off = {f"{name}2": v[::-1].copy() if v.ndim == 1 else v + 1 for name, v in values.items()}
+    assert run(tmp_path, "--model", file, "--reference", good) == 0
+    assert (
+        run(tmp_path, "--model", file, "--reference", store(tmp_path / "off.npz", **values, **off))
+        == 1
+    )
+    assert "2 of 2 strings differ" in report(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from verify.cases.archive import CaseError
-from verify.runtimes.onnx_file import Port
+from verify.runtimes.onnx_file import WIDE, Port
 from verify.runtimes.values import Tensors, spread
 
 
@@ -59,6 +59,6 @@ def decode(port: Port, data: bytes, who: str) -> Tensors:
 
 def widen(port: Port, value: Any) -> Any:  # noqa: ANN401  # a tensor, or what holds tensors
     """Values of a type that numpy lacks as the type that a runtime is given instead."""
-    if isinstance(value, np.ndarray) and value.dtype.kind == "V":
+    if isinstance(value, np.ndarray) and port.kind == "tensor" and port.stored in WIDE:
         return value.astype(port.dtype)
     return value

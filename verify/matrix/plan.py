@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m verify",
         description="The same numbers in every runtime and browser: judge exported files.",
         epilog="Also: python -m verify bench | bisect | browsers | epsilon | lengths | "
-        "notedigger | publish | release | soak, each with --help.",
+        "notedigger | onnx-suite | publish | release | soak, each with --help.",
     )
     which = command.add_argument_group("what is judged")
     which.add_argument(

@@ -48,7 +48,7 @@ def exhibit(deviation: Deviation, candidate: Array, reference: Array) -> Exhibit
     if candidate.shape != reference.shape or candidate.size == 0 or candidate.dtype.kind == "U":
         return None
     # float64 and finite for drawing: an element that is not finite gets the largest error.
-    got, truth = candidate.astype(np.float64), reference.astype(np.float64)
+    got, truth = (np.atleast_1d(one.real.astype(np.float64)) for one in (candidate, reference))
     with np.errstate(invalid="ignore"):
         error = np.abs(got - truth)
     bad = ~np.isfinite(error)

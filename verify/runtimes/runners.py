@@ -49,9 +49,9 @@ class NotSupportedError(RunnerError):
 
 _LACKS = re.compile(
     "NOT_IMPLEMENTED|Could not find an implementation|No Op registered for|[Kk]ernel not found"
-    "|is not a registered function/op|Unsupported model IR version|Type Error: Type 'tensor"
-    "|under development and support for this is limited|only \\*guarantees\\* support"
-    "|not supported|unsupported data type|no way to feed"
+    "|is not a registered function/op|Unrecognized attribute|Unsupported model IR version"
+    "|Type Error: Type 'tensor|under development and support for this is limited"
+    "|only \\*guarantees\\* support|not supported|unsupported data type|no way to feed"
 )
 _MEMORY = re.compile("bad_alloc|[Ff]ailed to allocate|[Oo]ut of memory|bad allocation")
 
