@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { areRecommended } from "../../web/lib/manifest.js";
-import { chooseBackend } from "../../web/lib/worker/session.js";
+import { chooseBackend, threadCount } from "../../web/lib/worker/session.js";
 
 const folder = { folder: "https://example.org/ort/" };
 const both = [{ recommended_for: ["wasm", "webgpu"] }];
@@ -61,4 +61,19 @@ test("the CPU is never refused", async () => {
   for (const files of [both, cpu, [{ recommended_for: [] }]]) {
     assert.deepEqual(await chooseBackend("wasm", folder, files), { backend: "wasm", note: "" });
   }
+});
+
+test("threads are no more than help, and none where memory cannot be shared", () => {
+  const SharedArrayBuffer = class {};
+  const count = (claimed, scope = {}) =>
+    threadCount(undefined, {
+      crossOriginIsolated: true,
+      SharedArrayBuffer,
+      navigator: { hardwareConcurrency: claimed },
+      ...scope,
+    });
+  const counts = [undefined, 1, 2, 3, 4, 6, 8, 64].map((claimed) => count(claimed));
+  assert.deepEqual(counts, [1, 1, 2, 2, 2, 3, 4, 4]);
+  assert.equal(count(8, { SharedArrayBuffer: undefined }), 1);
+  assert.equal(count(8, { crossOriginIsolated: false }), 1);
 });

@@ -52,7 +52,7 @@ def test_threads_where_the_host_sends_the_headers_and_else_from_the_second_visit
             assert driver.transcribe(folder / "tune.wav") == "done"
             check_tune(driver)
             cores = driver.page.evaluate("navigator.hardwareConcurrency")
-            most = min(4, cores)
+            most = min(4, max(min(2, cores), (cores + 1) // 2))
             check_threads(driver, most if isolated else 1)
             if not isolated:
                 driver.wait("html[data-offline=ready]")

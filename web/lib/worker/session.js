@@ -194,10 +194,21 @@ async function webgpuObstacle(files) {
   }
 }
 
-/** @param {number | undefined} wanted */
-function threadCount(wanted) {
-  if (!globalThis.crossOriginIsolated) return 1; // no SharedArrayBuffer
-  return Math.max(1, wanted ?? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
+/**
+ * Threads of onnxruntime-web, which wait for each other in a busy loop: more than there are cores cost
+ * time. Browsers claim hardware threads, of which a core often has two, and a container or another
+ * program may leave fewer (4 threads on 2 cores took 1.5 to 2 times as long as 1, Chromium 156,
+ * 2026-11): so half of what is claimed, from 2 on.
+ * @param {number | undefined} wanted
+ * @param {{crossOriginIsolated?: boolean, SharedArrayBuffer?: unknown,
+ *   navigator: {hardwareConcurrency?: number}}} [scope] WebKitGTK can be isolated and have no
+ *   SharedArrayBuffer
+ */
+export function threadCount(wanted, scope = globalThis) {
+  if (!scope.crossOriginIsolated || !scope.SharedArrayBuffer) return 1;
+  const claimed = scope.navigator.hardwareConcurrency || 1;
+  const useful = Math.max(Math.min(2, claimed), Math.ceil(claimed / 2));
+  return Math.max(1, wanted ?? Math.min(MOST_THREADS, useful));
 }
 
 /**
