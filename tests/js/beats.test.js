@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { doubleBeats, halveBeats, trackBeats } from "../../web/lib/notes/beats.js";
 import { GRIDS, snapToGrid } from "../../web/lib/notes/grid.js";
+import { bpmOf, steadyBeats } from "../../web/lib/notes/steady.js";
 
 const note = (start, end = start + 0.2, pitch = 60) => ({ start, end, pitch, velocity: 0.6, timbre: 0 });
 
@@ -86,4 +87,18 @@ test("nothing moves before the recording; invalid grids are refused", () => {
   assert.ok(early.start >= 0 && early.end > early.start);
   assert.throws(() => snapToGrid([], [1], 2), RangeError);
   for (const parts of [0, 1.5, NaN]) assert.throws(() => snapToGrid([], [0, 1], parts), RangeError);
+});
+
+test("beats of a given tempo lie on the notes, and cover them", () => {
+  for (const [bpm, first] of [[96, 0.41], [120, 0.02], [61.5, 0.8]]) {
+    const length = 60 / bpm;
+    const beats = steadyBeats(play((i) => first + length * i, 40), bpm);
+    assert.ok(Math.abs(((beats[0] - first + length / 2) % length) - length / 2) < 0.01, `${beats[0]}`);
+    assert.ok(beats[0] >= 0 && beats[0] < length && beats.at(-1) > first + 39 * length);
+    assert.ok(Math.abs(bpmOf(beats) - bpm) < 1e-6);
+  }
+  assert.equal(steadyBeats([], 60).length, 2);
+  assert.throws(() => steadyBeats([], 19), RangeError);
+  assert.throws(() => steadyBeats([], NaN), RangeError);
+  assert.equal(bpmOf([1]), 0);
 });

@@ -34,6 +34,7 @@ export function readColours() {
     card: read("card"),
     lane: read("lane"),
     line: read("line"),
+    bar: read("bar"),
     ink: read("ink"),
     soft: read("soft"),
     warm: read("warm"),

@@ -2,9 +2,10 @@
 
 import { toMidi } from "../lib/notes/midi.js";
 import { element } from "./dom.js";
-import { pitchName } from "./texts.js";
+import { pitchName, text } from "./texts.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
+/** @typedef {import("./recording.js").Recording} Recording */
 
 /** Endings that say how sound is stored: of "Beethoven No.5" nothing is one. */
 const FORMATS = /\.(aac|aiff?|amr|avi|caf|flac|m4[abv]|midi?|mk[av]|mov|mp[234]|mpeg|og[agv]|opus|wave?|webm|wma)$/i;
@@ -14,23 +15,55 @@ let urls = [];
 
 /**
  * Point the links at these notes; without notes they lead nowhere.
- * @param {Note[]} notes
- * @param {string} name of the recording
+ * @param {Recording} recording
+ * @param {Note[]} notes those that are heard
  * @param {object} about goes into the JSON
  */
-export function offerDownloads(notes, name, about) {
+export function offerDownloads(recording, notes, about) {
   urls.forEach((url) => URL.revokeObjectURL(url));
   urls = [];
-  const stem = name.replace(FORMATS, "") || "notes";
   if (notes.length === 0) {
     for (const kind of ["mid", "csv", "json"]) {
       element(`download-${kind}`, HTMLAnchorElement).removeAttribute("href");
     }
     return;
   }
-  offer("mid", "audio/midi", toMidi(notes, { name: stem }), stem);
+  const stem = stemOf(recording);
+  offer("mid", "audio/midi", midiOf(recording, notes), stem);
   offer("csv", "text/csv", `\ufeff${toCsv(notes)}`, stem); // the mark tells Excel that ♯ is UTF-8
-  offer("json", "application/json", `${JSON.stringify({ ...about, notes }, null, 1)}\n`, stem);
+  const { beats } = recording;
+  offer("json", "application/json", `${JSON.stringify({ ...about, beats, notes }, null, 1)}\n`, stem);
+}
+
+/**
+ * Save the notes of one timbre as MIDI.
+ * @param {Recording} recording
+ * @param {number} timbre
+ */
+export function saveTimbre(recording, timbre) {
+  const notes = recording.notes.filter((note) => note.timbre === timbre);
+  const url = URL.createObjectURL(new Blob([midiOf(recording, notes)], { type: "audio/midi" }));
+  const link = document.createElement("a");
+  const name = recording.names[timbre] || text("timbre", { number: timbre + 1 });
+  link.href = url;
+  link.download = `${stemOf(recording)} - ${name}.mid`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // the browser may ask where to put it first
+}
+
+/** @param {Recording} recording */
+function stemOf({ name }) {
+  return name.replace(FORMATS, "") || "notes";
+}
+
+/**
+ * @param {Recording} recording
+ * @param {Note[]} notes
+ */
+function midiOf(recording, notes) {
+  const { beats, names } = recording;
+  const map = beats.length > 1 ? { beats } : {};
+  return toMidi(notes, { name: stemOf(recording), names, ...map });
 }
 
 /**

@@ -5,8 +5,9 @@ import { startIntake } from "./intake.js";
 import { startKeyboard } from "./keyboard.js";
 import { show as showOffline, startOffline } from "./offline.js";
 import { readExample } from "./place.js";
-import { isOpen, player, roll, showWords, toggle } from "./result.js";
+import { isOpen, player, roll, showSound, showWords, toggle } from "./result.js";
 import { showMicrophoneError } from "./status.js";
+import { startTempo } from "./tempo.js";
 import { startTexts } from "./texts.js";
 import { startTheme } from "./theme.js";
 import { startTuner } from "./tuner.js";
@@ -18,7 +19,8 @@ function start() {
     showOffline();
   });
   startTheme(() => roll.recolour());
-  startTuner(() => void renote());
+  startTuner({ onTune: () => void renote(), onRetune: () => void rerun() });
+  startTempo(showSound);
   startIntake({
     onOffer: (offer) => void take(offer),
     onNear: () => void warmUp(),

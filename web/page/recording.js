@@ -1,4 +1,7 @@
-/** A recording, and what the networks made of it. */
+/** A recording, what the networks made of it, and what its visitor wants of it. */
+
+import { trackBeats } from "../lib/notes/beats.js";
+import { snapToGrid } from "../lib/notes/grid.js";
 
 /** @typedef {import("../lib/transcribe.js").Analysis} Analysis */
 /** @typedef {import("../lib/transcribe.js").Note} Note */
@@ -15,12 +18,31 @@ export class Recording {
     this.buffer = buffer;
     /** @type {Map<string, Thresholds>} those that the visitor moved, by model */
     this.moved = new Map();
+    this.keepOvertones = false;
+    /** How sharp it is, in cents, to be corrected; 0: it is left as it is. @type {"auto" | 0} */
+    this.tuning = "auto";
+    /** The tuning that the notes are from. @type {"auto" | 0} */
+    this.heardTuning = "auto";
+    /** @type {string[]} of timbres, typed by the visitor; some may be missing */
+    this.names = [];
     /** @type {{wish: string, analysis: Analysis}[]} of every run */
     this._runs = [];
     /** @type {Analysis | null} the one that the notes are from */
     this.analysis = null;
     /** @type {Made} */
     this.made = { notes: [], timbres: 1, perhaps: 1 };
+    /** The beats that its first notes told. */
+    this.found = trackBeats([]);
+    /** Seconds: those, unless the visitor overruled them; fewer than two: none. */
+    this.beats = this.found.times;
+    /** Parts of a beat that notes are moved to; 0: they stay where they are. */
+    this.grid = 0;
+  }
+
+  /** The notes as they are seen, heard and saved. */
+  get notes() {
+    const { notes } = this.made;
+    return this.grid > 0 && this.beats.length > 1 ? snapToGrid(notes, this.beats, this.grid) : notes;
   }
 
   /**
@@ -47,6 +69,11 @@ export class Recording {
   settle(analysis, made) {
     this.analysis = analysis;
     this.made = made;
+    this.heardTuning = this.tuning;
+    if (this.beats.length < 2) {
+      this.found = trackBeats(made.notes);
+      this.beats = this.found.times;
+    }
     this._close((one) => one !== analysis && one.facts.model === analysis.facts.model);
   }
 

@@ -6,6 +6,7 @@ import { clearMutes, mutedTimbres, showLegend } from "./legend.js";
 import { Player } from "./player.js";
 import { Roll } from "./roll.js";
 import { say, state } from "./status.js";
+import { showTempo } from "./tempo.js";
 import { clock, text } from "./texts.js";
 import { showValues, tuneFor } from "./tuner.js";
 import { complaintAbout, describe } from "./words.js";
@@ -74,9 +75,8 @@ export function showResult(result) {
   shown = result;
   section.classList.remove("provisional");
   section.hidden = analysis.frames === 0;
-  tuneFor(recording.moved, analysis.facts.model, analysis.thresholds);
+  tuneFor(recording, analysis.facts.model, analysis.thresholds);
   roll.setMap(analysis.map, analysis.frames, analysis.secondsPerFrame);
-  offerDownloads(recording.made.notes, recording.name, result.about);
   showWords();
 }
 
@@ -87,13 +87,17 @@ function openRoll(length) {
   roll.open(length);
 }
 
-/** Hide and silence muted timbres. */
-function hush() {
+/** Show, play and offer the notes as they are to be heard: on the grid, without muted timbres. */
+export function showSound() {
   if (!shown) return;
-  const { notes, timbres } = shown.recording.made;
-  const muted = mutedTimbres(timbres);
+  const { recording, about } = shown;
+  const { notes, beats } = recording;
+  const muted = mutedTimbres(recording.made.timbres);
+  roll.setBeats(beats);
   roll.setNotes(notes, muted);
   player.setNotes(notes, muted);
+  offerDownloads(recording, notes.filter(({ timbre }) => !muted.has(timbre)), about);
+  showTempo(recording);
 }
 
 /** Write the words about the result in the current language. */
@@ -101,11 +105,10 @@ export function showWords() {
   showValues();
   if (!shown) return;
   const { recording, analysis } = shown;
-  const { notes, timbres } = recording.made;
-  showLegend(notes, timbres, hush);
-  hush();
-  const length = recording.buffer.duration;
-  describe({ name: recording.name, length, notes, timbres, facts: analysis.facts });
+  const { notes } = recording.made;
+  showLegend(recording, showSound);
+  showSound();
+  describe(recording, analysis.facts);
   const complaint = complaintAbout(analysis, notes);
   if (complaint || ["empty", "error"].includes(state())) say(complaint);
 }

@@ -2,12 +2,13 @@
 
 import { LOWEST_PITCH, PITCHES, SECONDS_PER_FRAME } from "../lib/notes/notes.js";
 import { ActivationMap } from "./activation-map.js";
+import { Bars } from "./bars.js";
 import { COLOURS, prepare, readColours } from "./canvas.js";
 import { element } from "./dom.js";
 import { NotesByTime } from "./notes-by-time.js";
 import { drawKeys, isBlack } from "./piano-keys.js";
 import { followPinch } from "./pinch.js";
-import { drawRuler, RULER_PIXELS } from "./ruler.js";
+import { drawRuler, RULER_PIXELS, TICK_PIXELS } from "./ruler.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
@@ -31,6 +32,7 @@ export class Roll {
     this._high = 84;
     /** @type {Set<number>} */
     this._muted = new Set();
+    this._bars = new Bars();
     this._map = new ActivationMap();
     this._mapShown = false;
     this._secondsPerFrame = SECONDS_PER_FRAME;
@@ -53,6 +55,7 @@ export class Roll {
   open(lengthSeconds) {
     this._length = Math.max(0.5, lengthSeconds);
     this._map.open(new Uint8Array(0), 0);
+    this._bars.open([]);
     this._time = 0;
     this._notes = new NotesByTime([]);
     this._scale = Math.max(this._scroller.clientWidth / this._length, 56);
@@ -77,6 +80,12 @@ export class Roll {
     const missing = Math.max(0, FEWEST_PITCHES - (high - low + 1));
     this._low = Math.max(LOWEST_PITCH, low - Math.ceil(missing / 2));
     this._high = Math.min(LOWEST_PITCH + PITCHES - 1, high + Math.floor(missing / 2));
+    this.redraw();
+  }
+
+  /** @param {number[]} beats seconds, ascending; fewer than two: no bar lines */
+  setBeats(beats) {
+    this._bars.open(beats);
     this.redraw();
   }
 
@@ -210,7 +219,9 @@ export class Roll {
     for (let pitch = this._low; pitch <= this._high; pitch++) {
       if (pitch % 12 === 0) context.fillRect(0, Math.round(this._y(pitch) + row) - 1, width, 1);
     }
-    drawRuler(context, this._paint, { scrollLeft, scale: this._scale, width, height });
+    const view = { scrollLeft, scale: this._scale, width, top: RULER_PIXELS, height };
+    this._bars.draw(context, this._paint, view);
+    drawRuler(context, this._paint, { ...view, height: this._bars.isEmpty ? height : TICK_PIXELS });
     this._drawNotes(context, scrollLeft / this._scale, (scrollLeft + width) / this._scale);
   }
 

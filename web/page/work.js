@@ -10,6 +10,7 @@ import { Recording } from "./recording.js";
 import { closeProvisional, showProvisional, showResult } from "./result.js";
 import { say, setState, showError } from "./status.js";
 import { text } from "./texts.js";
+import { showValues } from "./tuner.js";
 
 /** @typedef {import("../lib/transcribe.js").Analysis} Analysis */
 
@@ -49,7 +50,10 @@ function drop() {
   next = null;
   closeProvisional();
   const model = shown?.analysis?.facts.model;
-  if (model) choose("mode", model === MODELS.timbre ? "timbre" : "together");
+  if (!shown || !model) return;
+  choose("mode", model === MODELS.timbre ? "timbre" : "together");
+  shown.tuning = shown.heardTuning;
+  showValues();
 }
 
 /** @param {Recording} recording */
@@ -124,9 +128,9 @@ function onProgress({ stage, done, total }) {
  * @param {AbortSignal} signal
  */
 async function listen(recording, signal) {
-  const { name, buffer } = recording;
+  const { name, buffer, tuning, keepOvertones } = recording;
   const options = await choices();
-  const wish = JSON.stringify([options.model, options.backend]);
+  const wish = JSON.stringify([options.model, options.backend, recording.tuning]);
   let analysis = recording.find(wish);
   if (!analysis) {
     setState("loading");
@@ -137,6 +141,8 @@ async function listen(recording, signal) {
       ...options,
       thresholds: recording.moved.get(options.model),
       timbres: chosenTimbres(),
+      tuning,
+      keepOvertones,
       signal,
       onProgress,
       onNotes: (notes) => {
@@ -161,7 +167,8 @@ async function listen(recording, signal) {
 async function write(recording, analysis, options) {
   const thresholds = recording.moved.get(analysis.facts.model) ?? analysis.thresholds;
   const timbres = analysis.separable ? chosenTimbres() : 1;
-  const made = await analysis.makeNotes({ thresholds, timbres, ...options });
+  const { keepOvertones } = recording;
+  const made = await analysis.makeNotes({ thresholds, keepOvertones, timbres, ...options });
   if (recording !== next && recording !== shown) return; // another one took its place
   recording.settle(analysis, made);
   if (recording === next) {

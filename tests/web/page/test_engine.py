@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 from playwright.sync_api import Browser, Page
 
 from tests.page_driver import PageDriver
-from tests.stand_in import write_tune
+from tests.stand_in import make_tune, write_tune
 from web.build import build_site
 from web.serve import SiteServer
 
@@ -76,11 +77,26 @@ def test_without_simd_onnxruntime_web_takes_over(browser: Browser, folder: Path)
     page.close()
 
 
-def test_the_page_says_what_ran(browser: Browser, folder: Path) -> None:
-    context = browser.new_context()
+def test_the_page_says_what_ran_and_how_the_recording_was_tuned(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "sharp.wav", make_tune(), round(44_100 * 2 ** (35 / 1200)))
+    context = browser.new_context(locale="en-GB")
     with SiteServer(folder / "site") as server:
         driver = PageDriver(context, server.url)
         assert driver.transcribe(folder / "tune.wav") == "done"
-        assert "engine" in driver.page.locator("#facts").inner_text()
+        facts = driver.page.locator("#facts")
+        assert "engine" in facts.inner_text()
+        assert "cents" not in facts.inner_text()
+        assert driver.page.locator("#tuning-field").is_hidden(), "it is in tune"
+        driver.transcribe(tmp_path / "sharp.wav")
+        driver.wait("#name:has-text('sharp.wav')")
+        assert driver.facts["tuningCents"] == pytest.approx(35, abs=5)
+        assert "cents sharp, corrected" in facts.inner_text()
+        driver.page.uncheck("#tuning")
+        driver.wait("#facts:has-text('not corrected')")
+        assert driver.facts["tuningCents"] == 0
+        driver.page.check("#tuning")
+        driver.wait("#facts:has-text('sharp, corrected')")
         driver.page.close()
     context.close()
