@@ -39,6 +39,7 @@ export function showError(error) {
     error instanceof TranscriptionError ? error : new TranscriptionError("model", String(error));
   if (error instanceof TypeError) say(text("error_download"), text("detail", { detail: message }));
   else if (/there is no septimbre/.test(message)) say(text("error_timbres"));
+  else if (code === "audio" && reason) say(text(`audio_${reason}`, { file }));
   else if (reason) say(text(`error_${code}`), text(`detail_${reason}`, { file }));
   else say(text(`error_${code}`), text("detail", { detail: message }));
 }

@@ -1,0 +1,113 @@
+"""Files that browsers do not read: as WAV of 32-bit floats, or as a true sentence."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.paths import ROOT
+
+CONVERT = """
+import { readFileSync, writeFileSync } from "node:fs";
+import { convertToWav } from "./web/lib/audio/pcm.js";
+for (const path of process.argv.slice(1)) {
+  const wav = convertToWav(new Uint8Array(readFileSync(path)));
+  if (wav) writeFileSync(`${path}.wav`, new Uint8Array(wav));
+}
+"""
+EXPLAIN = """
+import { readFileSync } from "node:fs";
+import { whyUnreadable } from "./web/lib/audio/unreadable.js";
+const explain = (path) => whyUnreadable(new Uint8Array(readFileSync(path)));
+const reasons = process.argv.slice(1).map(explain);
+console.log(JSON.stringify(reasons));
+"""
+
+
+def run_node(script: str, *files: Path) -> str:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs Node")
+    command = [node, "--input-type=module", "-e", script, *map(str, files)]
+    return subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+
+
+def test_every_sample_of_aiff_and_of_64_bit_wav_arrives(tmp_path: Path) -> None:
+    music = np.random.default_rng(0).uniform(-1, 1, (1001, 2))
+    subtypes = ("PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+    forms = [("AIFF", subtype, "FILE") for subtype in subtypes]
+    forms += [("AIFF", subtype, "LITTLE") for subtype in ("PCM_16", "PCM_24", "PCM_32")]
+    forms += [("WAV", "DOUBLE", "FILE"), ("WAVEX", "DOUBLE", "FILE"), ("RF64", "DOUBLE", "FILE")]
+    files = []
+    for i, (form, subtype, endian) in enumerate(forms):
+        path = tmp_path / f"{i}-{form}-{subtype}-{endian}"
+        soundfile.write(path, music, 22_050, subtype=subtype, endian=endian, format=form)
+        files.append(path)
+    run_node(CONVERT, *files)
+    for path in files:
+        wanted, _ = soundfile.read(path, dtype="float32")
+        found, rate_hz = soundfile.read(f"{path}.wav", dtype="float32")
+        assert rate_hz == 22_050
+        np.testing.assert_array_equal(found, wanted, err_msg=path.name)
+        assert soundfile.info(f"{path}.wav").subtype == "FLOAT"
+
+
+def test_what_the_browser_reads_rightly_is_left_to_it(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.wav", "b.wav", "c.aiff", "d.wav")]
+    soundfile.write(files[0], np.zeros(99), 44_100, subtype="PCM_16")
+    soundfile.write(files[1], np.zeros(99), 44_100, subtype="FLOAT")
+    soundfile.write(files[2], np.zeros(99), 44_100, subtype="ULAW")
+    files[3].write_bytes(b"RIFF")
+    run_node(CONVERT, *files)
+    assert not list(tmp_path.glob("*.wav.wav")) + list(tmp_path.glob("*.aiff.wav"))
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return (8 + len(content)).to_bytes(4, "big") + name + content
+
+
+def make_mp4(*handlers: bytes) -> bytes:
+    tracks = [
+        box(b"trak", box(b"mdia", box(b"hdlr", bytes(8) + one + bytes(13)))) for one in handlers
+    ]
+    return box(b"ftyp", b"isom") + box(b"mdat", bytes(99)) + box(b"moov", b"".join(tracks))
+
+
+def make_wav(**options: str) -> bytes:
+    content = io.BytesIO()
+    soundfile.write(content, np.zeros(999), 44_100, format="WAV", **options)
+    return content.getvalue()
+
+
+def test_each_unreadable_file_gets_its_own_reason(tmp_path: Path) -> None:
+    webm = b"\x1aE\xdf\xa3" + bytes(40)
+    cases = [
+        (b"", "empty"),
+        (b"this is no music\n" * 99, "text"),
+        ("\ufeff這不是音樂，一點也不是。\n".encode() * 9999, "text"),
+        (b"MThd" + bytes(20), "notes"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(99), "not_sound"),
+        (b"PK\x03\x04" + bytes(99), "not_sound"),
+        (make_mp4(b"vide"), "no_sound"),
+        (make_mp4(b"vide", b"soun"), "format"),
+        (webm + b"V_VP9" + bytes(99), "no_sound"),
+        (webm + b"V_VP9" + bytes(9) + b"A_OPUS", "format"),
+        (make_wav(subtype="PCM_16")[:40], "damaged"),
+        (make_wav(subtype="IMA_ADPCM"), "format"),
+        (b"fLaC" + bytes(99), "damaged"),
+        (bytes(range(256)) * 9, "format"),
+    ]
+    files = []
+    for i, (content, _) in enumerate(cases):
+        files.append(tmp_path / str(i))
+        files[-1].write_bytes(content)
+    assert json.loads(run_node(EXPLAIN, *files)) == [reason for _, reason in cases]
