@@ -1,12 +1,18 @@
 /** Plays the recording, its notes, or both, from any position, and reports the position. */
 
+import { SlowRecording } from "./slow.js";
 import { Synth } from "./synth.js";
+import { Timeline } from "./timeline.js";
 
 /** @typedef {"original" | "notes" | "both"} Source */
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
 /** Milliseconds that the sound output may take to start; after that the clock runs without it. */
 const OUTPUT_MS = 1500;
+/** Notes are scheduled so far ahead, for a page with slowed timers. */
+const AHEAD_SECONDS = 1.5;
+/** Shortest stretch that can be repeated. */
+const SHORTEST_LOOP = 0.2;
 /** Loudness of the recording and of the notes for each source. */
 const LEVELS = Object.freeze({ original: [1, 0], notes: [0, 1], both: [0.6, 0.75] });
 
@@ -20,7 +26,10 @@ export class Player {
     /** @type {Source} */
     this._source = "both";
     this._offset = 0;
-    this._startedAt = 0;
+    this._speed = 1;
+    /** What is repeated. @type {import("./timeline.js").Stretch | null} */
+    this.loop = null;
+    this._line = new Timeline({ offset: 0, startedAt: Infinity, speed: 1, loop: null });
     /** @type {AudioBuffer | null} */
     this._buffer = null;
     /** @type {Note[]} */
@@ -31,6 +40,11 @@ export class Player {
     this._context = null;
     /** @type {AudioBufferSourceNode | null} */
     this._recording = null;
+    /** Plays instead at another speed. @type {SlowRecording | null} */
+    this._slow = null;
+    /** The next note to schedule, and in which round of the loop. */
+    this._next = 0;
+    this._round = 0;
     this._timer = 0;
     /** Whether sound output is missing, so that only the cursor moves. */
     this.silent = false;
@@ -43,6 +57,23 @@ export class Player {
     this.length = buffer?.duration ?? 0;
     this._offset = 0;
     this._notes = [];
+    this.loop = null;
+    this._slow?.close();
+    this._slow = null;
+  }
+
+  /** @param {number} speed 1: as recorded; the pitch stays */
+  setSpeed(speed) {
+    this._speed = speed;
+    this.seek(this.time);
+  }
+
+  /** @param {import("./timeline.js").Stretch | null} loop to play again and again; too short: none */
+  setLoop(loop) {
+    const at = this.time;
+    const to = Math.min(this.length, loop?.to ?? 0);
+    this.loop = loop && to - loop.from >= SHORTEST_LOOP ? { from: loop.from, to } : null;
+    if (this.playing) this.seek(at);
   }
 
   /**
@@ -63,9 +94,8 @@ export class Player {
 
   /** Seconds from the beginning. */
   get time() {
-    if (!this.playing || this._startedAt === Infinity) return this._offset;
-    const passed = this._clock() - this._startedAt;
-    return Math.min(this.length, this._offset + Math.max(0, passed));
+    if (!this.playing) return this._offset;
+    return Math.min(this.length, this._line.position(this._clock()));
   }
 
   /** Start at the position, or from the beginning if that is the end. */
@@ -74,19 +104,49 @@ export class Player {
     this._context ??= this._open();
     const context = this._context;
     this.playing = true;
-    this._startedAt = Infinity;
+    const { loop, _speed: speed } = this;
+    const outside = loop && (this._offset < loop.from || this._offset >= loop.to - 0.01);
+    if (outside) this._offset = loop.from;
+    else if (this._offset >= this.length - 0.01) this._offset = 0;
+    const offset = this._offset;
+    const line = new Timeline({ offset, startedAt: Infinity, speed, loop });
+    this._line = line;
     this.silent = !(await startsSoon(context));
     this.onChange();
-    if (!this.playing) return;
-    if (this._offset >= this.length - 0.01) this._offset = 0;
-    this._startedAt = this._clock() + 0.05;
+    if (!this.silent && speed !== 1 && this._line === line) await this._startSlow(offset, speed);
+    if (!this.playing || this._line !== line) return;
+    line.startedAt = this._clock() + (speed === 1 ? 0.05 : 0);
     this._timer = window.setInterval(() => this._tick(), 80);
     if (this.silent) return;
     this._setLevels();
-    this._recording = new AudioBufferSourceNode(context, { buffer: this._buffer });
-    this._recording.connect(/** @type {GainNode} */ (this._original));
-    this._recording.start(this._startedAt, this._offset);
+    if (speed === 1) this._startRecording(context, line);
     this._restartNotes();
+  }
+
+  /**
+   * @param {AudioContext} context
+   * @param {Timeline} line
+   */
+  _startRecording(context, { offset, startedAt, loop }) {
+    const buffer = this._buffer;
+    this._recording = new AudioBufferSourceNode(context, {
+      buffer,
+      loop: loop !== null,
+      loopStart: loop?.from ?? 0,
+      loopEnd: loop?.to ?? 0,
+    });
+    this._recording.connect(/** @type {GainNode} */ (this._original));
+    this._recording.start(startedAt, offset);
+  }
+
+  /**
+   * @param {number} offset
+   * @param {number} speed
+   */
+  async _startSlow(offset, speed) {
+    if (!this._buffer || !this._original) return;
+    this._slow ??= new SlowRecording(this._buffer, this._original);
+    await this._slow.start(offset, speed).catch(() => {}); // paused before it began
   }
 
   pause() {
@@ -102,6 +162,7 @@ export class Player {
     const playing = this.playing;
     if (playing) this._stop();
     this.playing = false;
+    this._line = new Timeline({ ...this._line, startedAt: Infinity }); // ends a start under way
     this._offset = Math.min(this.length, Math.max(0, seconds));
     if (playing) void this.play();
     else this.onChange();
@@ -133,10 +194,15 @@ export class Player {
 
   _restartNotes() {
     this._synth?.silence();
-    const now = this.time;
-    this._next = this._notes.findIndex((note) => note.end > now);
-    if (this._next < 0) this._next = this._notes.length;
+    this._round = this._line.round(this._clock());
+    this._next = this._firstAfter(this.time);
     this._schedule();
+  }
+
+  /** Index of the first note that sounds after a time. @param {number} seconds */
+  _firstAfter(seconds) {
+    const found = this._notes.findIndex((note) => note.end > seconds);
+    return found < 0 ? this._notes.length : found;
   }
 
   _tick() {
@@ -145,19 +211,32 @@ export class Player {
       this._offset = 0;
       this._stop();
       this.onChange();
-    } else if (!this.silent) this._schedule();
+    } else if (!this.silent) {
+      if (this._speed !== 1) this._slow?.keepTo(this.time);
+      this._schedule();
+    }
   }
 
-  /** Schedule the notes that begin soon: far enough ahead for a page with slowed timers. */
+  /** Schedule the notes that begin soon. */
   _schedule() {
-    const horizon = this.time + 1.5;
-    while (this._next !== undefined && this._next < this._notes.length) {
+    const line = this._line;
+    const horizon = this._clock() + AHEAD_SECONDS;
+    for (;;) {
       const note = this._notes[this._next];
-      if (note.start > horizon) return;
+      if (!note || (line.loop && note.start >= line.loop.to)) {
+        if (!line.loop || line.moment(line.loop.from, this._round + 1) > horizon) return;
+        this._round++;
+        this._next = this._firstAfter(line.loop.from);
+        continue;
+      }
+      const first = this._round > 0 && line.loop ? line.loop.from : line.offset;
+      const start = Math.max(note.start, first);
+      const end = Math.min(note.end, line.loop?.to ?? Infinity);
+      const at = line.moment(start, this._round);
+      if (at > horizon) return;
       this._next++;
-      if (this._muted.has(note.timbre) || note.end <= this.time) continue;
-      const at = this._startedAt + Math.max(0, note.start - this._offset);
-      this._synth?.sound(note, at, this._startedAt + note.end - this._offset);
+      if (this._muted.has(note.timbre) || end <= start) continue;
+      this._synth?.sound(note, Math.max(0, at), line.moment(end, this._round));
     }
   }
 
@@ -166,6 +245,7 @@ export class Player {
     this._recording?.stop();
     this._recording?.disconnect();
     this._recording = null;
+    this._slow?.stop();
     this._synth?.silence();
   }
 }

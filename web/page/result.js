@@ -26,7 +26,10 @@ export const player = new Player(() => {
   if (player.playing && player.silent) say(text("no_output"));
   showTime(false);
 });
-export const roll = new Roll({ onSeek: (seconds) => player.seek(seconds) });
+export const roll = new Roll({
+  onSeek: (seconds) => player.seek(seconds),
+  onMark: (stretch) => repeat(stretch),
+});
 
 /** @type {Result | null} */
 let shown = null;
@@ -68,6 +71,7 @@ export function showResult(result) {
   const { recording, analysis } = result;
   if (recording !== shown?.recording) {
     player.load(recording.buffer);
+    repeat(null);
     clearMutes();
     if (!isProvisional()) openRoll(recording.buffer.duration);
     else if (!steered) roll.reveal(0);
@@ -131,6 +135,13 @@ function follow() {
   requestAnimationFrame(follow);
 }
 
+/** @param {import("./timeline.js").Stretch | null} stretch to be played again and again */
+function repeat(stretch) {
+  player.setLoop(stretch);
+  roll.setLoop(player.loop);
+  element("loop", HTMLButtonElement).setAttribute("aria-pressed", String(player.loop !== null));
+}
+
 /** Play, or pause. */
 export function toggle() {
   if (player.playing) player.pause();
@@ -141,6 +152,11 @@ for (const act of ["wheel", "pointerdown", "keydown"]) {
   element("scroller", HTMLElement).addEventListener(act, () => (steered = true), { passive: true });
 }
 element("play", HTMLButtonElement).addEventListener("click", toggle);
+element("loop", HTMLButtonElement).addEventListener("click", () =>
+  repeat(player.loop ? null : roll.view),
+);
+const speed = element("speed", HTMLSelectElement);
+speed.addEventListener("change", () => player.setSpeed(Number(speed.value)));
 element("zoom-in", HTMLButtonElement).addEventListener("click", () => roll.zoom(1.4));
 element("zoom-out", HTMLButtonElement).addEventListener("click", () => roll.zoom(1 / 1.4));
 const map = element("map", HTMLInputElement);

@@ -9,6 +9,7 @@ import { NotesByTime } from "./notes-by-time.js";
 import { drawKeys, isBlack } from "./piano-keys.js";
 import { followPinch } from "./pinch.js";
 import { drawRuler, RULER_PIXELS, TICK_PIXELS } from "./ruler.js";
+import { followDrag } from "./stretch.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
@@ -17,8 +18,12 @@ const MOST_PIXELS_PER_SECOND = 900;
 const FEWEST_PITCHES = 30;
 
 export class Roll {
-  /** @param {{onSeek: (seconds: number) => void}} handlers */
-  constructor({ onSeek }) {
+  /**
+   * @param {object} handlers
+   * @param {(seconds: number) => void} handlers.onSeek
+   * @param {(stretch: import("./timeline.js").Stretch) => void} handlers.onMark
+   */
+  constructor({ onSeek, onMark }) {
     this._keys = element("keys", HTMLCanvasElement);
     this._scroller = element("scroller", HTMLElement);
     this._span = element("span", HTMLElement);
@@ -27,6 +32,8 @@ export class Roll {
     this._notes = new NotesByTime([]);
     this._length = 1;
     this._time = 0;
+    /** @type {import("./timeline.js").Stretch | null} */
+    this._loop = null;
     this._scale = 100; // pixels a second
     this._low = 48;
     this._high = 84;
@@ -40,6 +47,7 @@ export class Roll {
     this._paint = readColours();
     this._map.setColour(this._paint.ink);
     this._scroller.addEventListener("scroll", () => this.redraw(), { passive: true });
+    followDrag(this._scroller, (clientX) => this._secondsAt(clientX), onMark);
     this._scroller.addEventListener("click", (event) => onSeek(this._secondsAt(event.clientX)));
     followPinch(this._scroller, (factor, clientX) => this.zoom(factor, clientX));
     new ResizeObserver(() => {
@@ -120,6 +128,19 @@ export class Roll {
         this._scroller.scrollLeft = Math.max(0, seconds * this._scale - width * 0.12);
       }
     }
+    this._drawCursor();
+  }
+
+  /** The part that is in view. @returns {import("./timeline.js").Stretch} */
+  get view() {
+    const { scrollLeft, clientWidth } = this._scroller;
+    const to = (scrollLeft + clientWidth) / this._scale;
+    return { from: scrollLeft / this._scale, to: Math.min(this._length, to) };
+  }
+
+  /** @param {import("./timeline.js").Stretch | null} loop what is played again and again */
+  setLoop(loop) {
+    this._loop = loop;
     this._drawCursor();
   }
 
@@ -252,6 +273,16 @@ export class Roll {
     const { clientWidth: width, clientHeight: height, scrollLeft } = this._scroller;
     if (width === 0) return;
     const context = prepare(this._cursor, width, height);
+    if (this._loop) {
+      const from = this._loop.from * this._scale - scrollLeft;
+      const to = this._loop.to * this._scale - scrollLeft;
+      context.fillStyle = this._paint.warm;
+      context.globalAlpha = 0.22;
+      context.fillRect(from, 0, to - from, RULER_PIXELS);
+      context.globalAlpha = 0.7;
+      for (const edge of [from, to - 1.5]) context.fillRect(edge, 0, 1.5, height);
+      context.globalAlpha = 1;
+    }
     const x = this._time * this._scale - scrollLeft;
     if (x < -8 || x > width + 8) return;
     context.strokeStyle = this._paint.ink;

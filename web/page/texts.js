@@ -52,6 +52,9 @@ function speak(next) {
   for (const node of document.querySelectorAll("[data-text-label]")) {
     node.setAttribute("aria-label", text(/** @type {HTMLElement} */ (node).dataset.textLabel ?? ""));
   }
+  for (const node of document.querySelectorAll("[data-text-title]")) {
+    node.setAttribute("title", text(/** @type {HTMLElement} */ (node).dataset.textTitle ?? ""));
+  }
   const button = element("language", HTMLButtonElement);
   const offered = TEXTS[following()];
   button.textContent = offered.language;

@@ -115,6 +115,55 @@ def test_playback_by_keyboard_and_mouse(browser: Browser, folder: Path) -> None:
     context.close()
 
 
+def test_a_stretch_is_repeated_and_played_slowly(browser: Browser, folder: Path) -> None:
+    context = browser.new_context(viewport={"width": 1000, "height": 800})
+    with SiteServer(folder / "site") as server:
+        driver = PageDriver(context, server.url)
+        driver.transcribe(folder / "tune.wav")
+        page = driver.page
+        box = page.locator("#scroller").bounding_box()
+        assert box
+        second = width_of(page.locator("#span")) / 6.15
+        page.mouse.move(box["x"] + 2.1 * second, box["y"] + 10)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 2.5 * second, box["y"] + 10)
+        page.mouse.move(box["x"] + 2.7 * second, box["y"] + 10)
+        page.mouse.up()
+        assert page.locator("#scroller").get_attribute("aria-valuenow") == "0", "a drag is no click"
+        page.locator("#loop[aria-pressed=true]").wait_for()
+        page.evaluate(WATCH)
+        page.click("#play")
+        page.locator("#play[aria-pressed=true]").wait_for()
+        page.wait_for_timeout(2500)
+        assert set(page.evaluate("heard")) <= {"0", "2", "3"}
+        page.locator("#play[aria-pressed=true]").wait_for()  # it goes on
+        page.click("#loop")
+        page.locator("#loop[aria-pressed=false]").wait_for()
+        page.select_option("#speed", "0.5")
+        page.evaluate("heard.length = 0")
+        page.locator("#play[aria-pressed=false]").wait_for()
+        assert {"3", "4", "5", "6"} <= set(page.evaluate("heard"))
+        # Six seconds take more than eleven; from 4 to 5 is one, which takes two.
+        steps = page.evaluate("[seenAt['4'], seenAt['5']]")
+        assert 1.6 < (steps[1] - steps[0]) / 1000 < 2.6
+        assert driver.complaints == []
+        driver.page.close()
+    context.close()
+
+
+WATCH = """() => {
+    window.heard = [];
+    window.seenAt = {};
+    const slider = document.querySelector("#scroller");
+    const look = () => {
+        const now = slider.getAttribute("aria-valuenow");
+        heard.push(now);
+        seenAt[now] ??= performance.now();
+    };
+    new MutationObserver(look).observe(slider, { attributeFilter: ["aria-valuenow"] });
+}"""
+
+
 def check_pinch(driver: PageDriver) -> None:
     """Two fingers on the roll zoom it, and not the page."""
     scroller = driver.page.locator("#scroller")
