@@ -121,13 +121,18 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-
 
 .PHONY: test
 test: $(READY) $(NPM_READY) ## run the tests that need no browser and export no real network
-	$(PYTEST) -m "not browser and not export" $(ARGS)
+	$(PYTEST) -m "not browser and not export and not install" $(ARGS)
 	npm --prefix web test
 
 .PHONY: test-all
 test-all: $(READY) $(NPM_READY) browsers ## run every test: with real browsers and exports too
-	$(PYTEST) $(ARGS)
+	$(PYTEST) -m "not install" $(ARGS)
 	npm --prefix web test
+
+.PHONY: wheel
+wheel: $(READY) $(NPM_READY) browsers ## build dist/wheel, install it in an empty environment, and use it there
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist/wheel .
+	$(BIN)/python -m pytest -n 0 -m install tests/test_wheel.py
 
 .PHONY: fresh
 fresh: ## export and test in a fresh clone: an empty folder, no caches, nothing beside it

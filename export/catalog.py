@@ -82,7 +82,8 @@ class Model:
     def build(self, epsilon: float = EPSILON) -> nn.Module:
         """The deployed network, untrained: waveform (1, 1, samples) at RATE_HZ to ``outputs``."""
         module_name, class_name = self.network.split(":")
-        factory = getattr(importlib.import_module(module_name), class_name)
+        inside = module_name.removeprefix("export.")  # this package has another name in a wheel
+        factory = getattr(importlib.import_module(f"{__package__}.{inside}"), class_name)
         network: nn.Module = factory(epsilon=epsilon)
         return network
 

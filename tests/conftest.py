@@ -30,6 +30,7 @@ MARKERS = {"browsing": "browser", "exporting": "export"}
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: starts a real browser")
     config.addinivalue_line("markers", "export: traces or exports a real network")
+    config.addinivalue_line("markers", "install: makes an environment, from the registry; slow")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

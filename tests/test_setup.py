@@ -51,7 +51,10 @@ def test_everything_but_torch_is_locked_with_hashes() -> None:
 
 
 def test_torch_has_one_version_and_its_cuda_libraries_are_not_locked() -> None:
-    assert any(re.fullmatch(r"torch==[\d.]+", one) for one in PROJECT["project"]["dependencies"])
+    project = PROJECT["project"]
+    extra = project["optional-dependencies"]["export"]
+    assert any(re.fullmatch(r"torch==[\d.]+", one) for one in extra)
+    assert not any(one.startswith("torch") for one in project["dependencies"])
     assert [name for name in locked() if name.startswith(("torch", "cuda", "nvidia"))] == []
 
 

@@ -8,12 +8,13 @@ supported, stopped at a limit, not deterministic; 3 if this tool itself crashed.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import platform
 import secrets
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,38 +24,32 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from export.manifest import Manifest, ManifestError
-from verify.bench import command as bench
-from verify.bench import lengths, lengths_results, soak
-from verify.bisect import command as bisect
 from verify.bisect.search import BisectError
 from verify.cases.archive import CaseError
 from verify.compare import LOOSE
-from verify.epsilon import command as epsilon
 from verify.matrix import contract, foreign, golden, networks, plan, signals, subjects
-from verify.matrix.kept import FILE_NAME, KeptVerdicts
+from verify.matrix.kept import FILE_NAME as VERDICTS
+from verify.matrix.kept import KeptVerdicts
 from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
 from verify.matrix.references import FOLDER
-from verify.publish import notedigger, publish, release
 from verify.report.report import Report
 from verify.runtimes import install, launch
 from verify.runtimes.onnx_file import ModelFileError
 from verify.runtimes.runners import RunnerError
-from verify.suite import command as suite
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "bench": bench.main,
-    "browsers": install.main,
-    "bisect": bisect.main,
-    "epsilon": epsilon.main,
-    "lengths": lengths.main,
-    "notedigger": notedigger.main,
-    "onnx-suite": suite.main,
-    "publish": publish.main,
-    "release": release.main,
-    "soak": soak.main,
+_COMMANDS = {
+    "bench": "bench.command",
+    "browsers": "runtimes.install",
+    "bisect": "bisect.command",
+    "epsilon": "epsilon.command",
+    "lengths": "bench.lengths",
+    "notedigger": "publish.notedigger",
+    "onnx-suite": "suite.command",
+    "publish": "publish.publish",
+    "release": "publish.release",
+    "soak": "bench.soak",
 }
-
-
+"""Imported when they are called: some need torch, which judging a file does not."""
 MISTAKES = (
     ManifestError,
     BisectError,
@@ -76,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         if argv and argv[0] in _COMMANDS:
-            return _COMMANDS[argv[0]](argv[1:])
+            command = importlib.import_module(f"{__package__}.{_COMMANDS[argv[0]]}")
+            status: int = command.main(argv[1:])
+            return status
         return _matrix(plan.parser().parse_args(argv))
     except MISTAKES as error:
         errors.print("[bold red]error:[/]", escape(_printable(str(error))))
@@ -87,6 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         errors.print("stopped; no report was written")
         return 130
+    except ModuleNotFoundError as error:
+        if error.name in (None, "export", "verify", "web"):
+            raise
+        errors.print("[bold red]error:[/]", f"this needs {error.name}, which is not installed")
+        return 2
     except Exception:  # of ours: it must not look like a disagreement
         traceback.print_exc()
         errors.print(
@@ -155,10 +157,12 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     chosen += subjects.streamed(args.folder, manifest, wholes)
     chosen += subjects.on_the_engine(args.folder, manifest, wholes)
     result = _examine(
-        progress, chosen, plans, None if args.fresh else KeptVerdicts(args.out / FILE_NAME)
+        progress, chosen, plans, None if args.fresh else KeptVerdicts(args.out / VERDICTS)
     )
     why = {signal.name: signal.why for signal in judged}
-    plots = lengths_results.read_plots(args.out)
+    from verify.bench.lengths_results import read_plots
+
+    plots = read_plots(args.out)
     return Report(chosen, result, left_out, why, _epsilon(args.out), _versions(), plots)
 
 
@@ -239,7 +243,9 @@ def _versions() -> dict[str, str]:
 
 
 def _epsilon(folder: Path) -> Mapping[str, Any] | None:
-    path = folder / epsilon.FILE_NAME
+    from verify.epsilon.command import FILE_NAME
+
+    path = folder / FILE_NAME
     if not path.is_file():
         return None
     found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from export.manifest import FILE_NAME, Manifest, sha256_of
+from web import packages
+from web.packages import NODE_MODULES as NODE_MODULES
 
 WEB = Path(__file__).parent
-NODE_MODULES = WEB / "node_modules"
 EXAMPLE = WEB.parent / "export" / "example.flac"
 
 MODELS = ("basicamt", "septimbre")
@@ -76,9 +77,12 @@ def site_files(models: Path) -> dict[str, bytes]:
 
 def read_runtime(name: str) -> bytes:
     """A file of onnxruntime-web; SiteError if it is not installed."""
-    path = NODE_MODULES / "onnxruntime-web" / "dist" / name
+    path = packages.find("onnxruntime-web") / "dist" / name
     try:
+        packages.get("onnxruntime-web")
         return path.read_bytes()
+    except packages.PackageError as error:
+        raise SiteError(str(error)) from None
     except FileNotFoundError:
         raise SiteError(f"{path} is missing; run `npm --prefix web ci` first") from None
 

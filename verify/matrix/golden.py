@@ -18,8 +18,6 @@ import numpy as np
 
 from export.catalog import EPSILON, MODELS
 from export.example import read_example
-from export.load.network import load_network
-from export.load.sources import from_bundle
 from verify.compare import Array, DisagreementError, Tolerance, compare
 
 PATH = Path(__file__).with_name("golden.npz")
@@ -50,6 +48,9 @@ def prove_networks() -> None:
 def compute() -> dict[str, Array]:
     """Every STRIDE-th value of each output, by ``model.output``, in float64."""
     import torch
+
+    from export.load.network import load_network
+    from export.load.sources import from_bundle
 
     values: dict[str, Array] = {}
     for name in MODELS_HELD:

@@ -22,8 +22,9 @@ from verify.runtimes.engine import ENGINES, EngineRunner, NodeEngineRunner
 from verify.runtimes.install import locate_any
 from verify.runtimes.launch import BrowserMissingError, BrowserName
 from verify.runtimes.runners import NativeRunner, TorchRunner
-from verify.runtimes.session import NODE_MODULES, Limits, Runtime
+from verify.runtimes.session import Limits, Runtime
 from verify.runtimes.trial import identify
+from web import packages
 
 _UNLESS_ASKED = {
     "firefox-webgpu": "Firefox has no software WebGPU adapter; name it on a machine with a GPU",
@@ -297,7 +298,7 @@ def _identify(runtime: Runtime, webgpu: str) -> str | None:
     """The browser and the package that it runs; None if either is missing."""
     try:
         browser = identify(locate_any(runtime.browser))
-        package = NODE_MODULES / runtime.package
+        package = packages.find(runtime.package)
         script = (package / "dist" / runtime.script).read_bytes()
         stated = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
     except (BrowserMissingError, OSError):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from verify.compare import Array
+from verify.runtimes import ourselves
 from verify.runtimes.runners import (
     HangError,
     LimitError,
@@ -31,7 +32,6 @@ from verify.runtimes.session import Limits
 from verify.runtimes.values import Tensors
 from verify.runtimes.wire import pack, unpack
 
-_ROOT = Path(__file__).parents[2]
 _ERRORS = {error.__name__: error for error in (LimitError, NotSupportedError, RunnerError)}
 
 
@@ -82,9 +82,9 @@ class ChildRunner:
         self._pipe, theirs = Pipe()
         arguments = [str(theirs.fileno()), self._optimization, str(self._most_bytes)]
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "verify.runtimes.child", *arguments],
+            [*ourselves.command(__name__), *arguments],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": str(_ROOT)},
+            env=ourselves.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -19,8 +19,9 @@ from verify.runtimes.loopback import Loopback
 from verify.runtimes.runners import HangError, RunnerError, failure
 from verify.runtimes.tab import PlaywrightTab, Tab, TabError, WebGPU
 from verify.runtimes.webdriver import WebDriverTab
+from web import packages
+from web.packages import NODE_MODULES as NODE_MODULES
 
-NODE_MODULES = Path(__file__).parents[2] / "web" / "node_modules"
 PAGE = Path(__file__).parent / "page"
 LIBRARY = Path(__file__).parents[2] / "web" / "lib"
 
@@ -35,7 +36,7 @@ class Runtime:
     """The first two are onnxruntime-web's."""
     threads: int = 1
     package: str = "onnxruntime-web"
-    """Folder in node_modules."""
+    """As web/package-lock.json calls it."""
     script: str = "ort.wasm.min.mjs"
     """In the package's dist folder."""
 
@@ -63,7 +64,7 @@ class Session:
         runtime: Runtime,
         *,
         mounts: Mapping[str, Path] | None = None,
-        node_modules: Path = NODE_MODULES,
+        node_modules: Path | None = None,
         limits: Limits | None = None,
         webgpu: WebGPU = "software",
     ) -> None:
@@ -73,7 +74,8 @@ class Session:
         self.limits = limits or Limits()
         self.tab: Tab | None = None
         """None after a failure: ``start`` opens another."""
-        self._package = node_modules / runtime.package
+        found = packages.find(runtime.package)
+        self._package = node_modules / runtime.package if node_modules else found
         own = {"runtimes/page": PAGE, "lib": LIBRARY, "ort": self._package / "dist"}
         self._mounts = {**own, **(mounts or {})}
         self._webgpu = webgpu if runtime.backend == "webgpu" else None
@@ -94,7 +96,11 @@ class Session:
         self.server.__exit__(*exception)
 
     def prove_installed(self) -> None:
-        """RunnerError where onnxruntime-web is not there."""
+        """RunnerError where onnxruntime-web is not there, and cannot be had."""
+        try:
+            packages.get(self.runtime.package)
+        except packages.PackageError as error:
+            raise RunnerError(f"{self.name}: {error}") from None
         if not (self._package / "dist" / self.runtime.script).is_file():
             raise RunnerError(
                 f"{self.name}: {self.runtime.package} is not installed; "

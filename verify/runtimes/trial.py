@@ -20,12 +20,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from verify.runtimes import ourselves
+
 if TYPE_CHECKING:
     from verify.runtimes.launch import BrowserName, Installed
 
 LIMIT_SECONDS = 150.0
 """Of the trial, and of asking for the version: under load a start can take a minute."""
-ROOT = Path(__file__).parents[2]
 
 
 def find_fault(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> str | None:
@@ -76,7 +77,7 @@ def read_made_for(browser: BrowserName) -> str:
 
 def _try(installed: Installed, limit_seconds: float) -> str | None:
     """Drive it once in another process, which can be killed with everything it started."""
-    command = [sys.executable, "-m", "verify.runtimes.trial", installed.browser]
+    command = [*ourselves.command(__name__), installed.browser]
     command += [str(installed.path), *(["bundled"] if installed.bundled else [])]
     status, out, errors = _run(command, limit_seconds)
     if status is None:
@@ -92,7 +93,7 @@ def _run(command: Sequence[str], limit_seconds: float) -> tuple[int | None, str,
     try:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            env=ourselves.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
