@@ -53,6 +53,22 @@ test("notes, timbres, MIDI and the arithmetic of streaming are pure", () => {
   }
 });
 
+/** A file of the library and all that it imports. */
+function reach(path, seen = new Set()) {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  for (const target of imports(path, lib.get(path))) reach(target, seen);
+  return seen;
+}
+const startsWorkers = (path) => /\bnew Worker\b/.test(code(lib.get(path)));
+
+test("no worker starts another: in Firefox that sometimes never returns", () => {
+  assert.ok([...reach("lib/index.js")].some(startsWorkers));
+  for (const entry of ["lib/worker/worker.js", "lib/engine/helper.js"]) {
+    assert.deepEqual([...reach(entry)].filter(startsWorkers), [], entry);
+  }
+});
+
 test("the page takes the library and itself, and nothing else", () => {
   for (const [path, text] of page) {
     for (const target of imports(path, text)) {

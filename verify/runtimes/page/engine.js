@@ -59,6 +59,8 @@ async function run(inputs, path, target, shapes) {
 
 /** @type {import("../../../web/lib/engine/stages.js").EngineStages | undefined} */
 let stages;
+/** @type {import("../../../web/lib/engine/helpers.js").Helpers | undefined} */
+let helpers;
 /** The hash of what `stages` were opened with. */
 let streaming = "";
 
@@ -75,15 +77,21 @@ let streaming = "";
  */
 async function stream(library, files, parts, audio, chunkFrames, target) {
   if (!stages || parts.hash !== streaming) {
-    stages?.close();
+    helpers?.close();
     /** @type {typeof import("../../../web/lib/engine/stages.js")} */
     const { EngineStages } = await import(`${library}engine/stages.js`);
+    /** @type {typeof import("../../../web/lib/engine/helpers.js")} */
+    const { Helpers } = await import(`${library}engine/helpers.js`);
+    const started = new Helpers();
     const [code, weights] = await Promise.all([fetchBytes(parts.module), fetchBytes(parts.weights)]);
     const module = await WebAssembly.compile(code);
-    stages = await EngineStages.open(module, new Uint8Array(weights), files);
+    helpers = started;
+    stages = await EngineStages.open(module, new Uint8Array(weights), files, {
+      startHelpers: (...wanted) => started.start(...wanted),
+    });
     streaming = parts.hash;
   }
-  stages.prepareFor(3 * chunkFrames);
+  await stages.prepareFor(3 * chunkFrames);
   return streamAudio(library, stages, audio, chunkFrames, target);
 }
 

@@ -1,27 +1,26 @@
-/** A worker that runs stages of the engine for the library's own worker. */
+/** A worker that runs stages of the engine for whom it has a port of. */
 
 import { messageOf, TranscriptionError } from "../errors.js";
 import { EngineModule } from "./module.js";
 
-/** @typedef {{module: WebAssembly.Module, weights: Uint8Array}} OpenRequest */
+/** @typedef {{module: WebAssembly.Module, weights: Uint8Array}} Parts a model on the engine */
 /** @typedef {{id: number, stage: string, inputs: import("./module.js").Values}} StageRequest */
 
-/** @type {Promise<EngineModule> | null} */
-let engine = null;
+self.onmessage = (/** @type {MessageEvent<Parts & {port: MessagePort}>} */ { data }) => {
+  const { module, weights, port } = data;
+  const opened = EngineModule.open(module, weights);
+  opened.catch(() => {}); // a failure is reported when a stage runs
+  port.onmessage = ({ data: request }) => answer(port, opened, request);
+};
+self.postMessage("listening");
 
-self.onmessage = async (/** @type {MessageEvent<OpenRequest | StageRequest>} */ { data }) => {
-  if ("module" in data) {
-    engine = EngineModule.open(data.module, data.weights);
-    engine.catch(() => {}); // a failure is reported when a stage runs
-    return;
-  }
-  const { id, stage, inputs } = data;
+/** @param {MessagePort} port @param {Promise<EngineModule>} opened @param {StageRequest} request */
+async function answer(port, opened, { id, stage, inputs }) {
   try {
-    if (!engine) throw new TranscriptionError("runtime", "the engine has not been opened");
-    const outputs = (await engine).run(stage, inputs);
-    self.postMessage({ id, outputs }, { transfer: Object.values(outputs).map((x) => x.buffer) });
+    const outputs = (await opened).run(stage, inputs);
+    port.postMessage({ id, outputs }, { transfer: Object.values(outputs).map((x) => x.buffer) });
   } catch (error) {
     const code = error instanceof TranscriptionError ? error.code : "model";
-    self.postMessage({ id, error: { code, message: messageOf(error) } });
+    port.postMessage({ id, error: { code, message: messageOf(error) } });
   }
-};
+}

@@ -23,26 +23,30 @@ export class EngineStages extends Plan {
    * @param {WebAssembly.Module} module
    * @param {Uint8Array} weights the model's `.engine` file
    * @param {import("../manifest.js").StageFile[]} files the plan
-   * @param {number} [workers] default: one per core, up to MOST_WORKERS
+   * @param {object} [options]
+   * @param {number} [options.workers] default: one per core, up to MOST_WORKERS
+   * @param {import("./helpers.js").StartHelpers} [options.startHelpers] default: there are none
    * @returns {Promise<EngineStages>}
    * @throws {TranscriptionError} "model"
    */
-  static async open(module, weights, files, workers) {
+  static async open(module, weights, files, { workers = defaultWorkers(), startHelpers } = {}) {
     const own = await EngineModule.open(module, weights);
-    return new EngineStages(own, { module, weights }, files, workers ?? defaultWorkers());
+    return new EngineStages(own, { module, weights }, files, workers, startHelpers);
   }
 
   /**
    * @param {EngineModule} own
-   * @param {import("./helper.js").OpenRequest} parts
+   * @param {import("./helper.js").Parts} parts
    * @param {import("../manifest.js").StageFile[]} files
    * @param {number} most
+   * @param {import("./helpers.js").StartHelpers} [startHelpers]
    */
-  constructor(own, parts, files, most) {
+  constructor(own, parts, files, most, startHelpers = async () => []) {
     super(files);
     this._own = own;
     this._parts = parts;
     this._most = Math.max(1, most);
+    this._startHelpers = startHelpers;
     /** @type {Helper[]} */
     this._helpers = [];
     /** Number of chunks that run at a time. */
@@ -50,19 +54,16 @@ export class EngineStages extends Plan {
   }
 
   /**
-   * Start the workers that a recording of this length is worth; if one does not start, this worker
+   * Start the workers that a recording of this length is worth; if fewer than two start, this worker
    * runs everything itself.
    * @param {number} frames
    */
-  prepareFor(frames) {
+  async prepareFor(frames) {
     const wanted = Math.min(this._most, Math.ceil(frames / FRAMES_A_WORKER));
-    if (wanted < 2) return;
-    try {
-      while (this._helpers.length < wanted) this._helpers.push(new Helper(this._parts));
-      this.width = this._helpers.length;
-    } catch {
-      this.close();
-    }
+    if (wanted < 2 || wanted <= this._helpers.length) return;
+    const ports = await this._startHelpers(wanted - this._helpers.length, this._parts);
+    this._helpers.push(...ports.map((port) => new Helper(port)));
+    this.width = this._helpers.length < 2 ? 1 : this._helpers.length;
   }
 
   /**
@@ -76,43 +77,28 @@ export class EngineStages extends Plan {
     return task((inputs) => this._run(name, inputs));
   }
 
-  /** End the helpers. */
-  close() {
-    for (const helper of this._helpers) helper.close();
-    this._helpers = [];
-    this.width = 1;
-  }
-
   /** @param {string} stage @param {Values} inputs @returns {Promise<Values>} */
   async _run(stage, inputs) {
-    if (this._helpers.length === 0) return this._own.run(stage, inputs);
+    if (this.width === 1) return this._own.run(stage, inputs);
     const idle = this._helpers.reduce((a, b) => (b.waiting < a.waiting ? b : a));
     return idle.run(stage, inputs);
   }
 }
 
-/** One more worker. */
+/** One more worker, at the other end of a port. */
 class Helper {
-  /** @param {import("./helper.js").OpenRequest} parts */
-  constructor(parts) {
-    this._worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module" });
+  /** @param {MessagePort} port */
+  constructor(port) {
+    this._port = port;
     this._next = 0;
     /** @type {Map<number, {resolve: (outputs: Values) => void, reject: (error: unknown) => void}>} */
     this._asked = new Map();
-    this._worker.onmessage = ({ data: { id, outputs, error } }) => {
+    this._port.onmessage = ({ data: { id, outputs, error } }) => {
       const asked = this._asked.get(id);
       this._asked.delete(id);
       if (error) asked?.reject(new TranscriptionError(error.code, error.message));
       else asked?.resolve(outputs);
     };
-    this._worker.onerror = (event) => {
-      event.preventDefault();
-      const message = event.message || "its script did not load; reload the page";
-      const error = new TranscriptionError("runtime", `a worker failed: ${message}`);
-      for (const { reject } of this._asked.values()) reject(error);
-      this._asked.clear();
-    };
-    this._worker.postMessage(parts);
   }
 
   /** Number of runs under way. */
@@ -125,12 +111,8 @@ class Helper {
     const id = ++this._next;
     return new Promise((resolve, reject) => {
       this._asked.set(id, { resolve, reject });
-      this._worker.postMessage({ id, stage, inputs });
+      this._port.postMessage({ id, stage, inputs });
     });
-  }
-
-  close() {
-    this._worker.terminate();
   }
 }
 

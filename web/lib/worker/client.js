@@ -1,6 +1,7 @@
 /** The page's side of the library's worker. */
 
 import { mixToMono } from "../audio/mix.js";
+import { Helpers } from "../engine/helpers.js";
 import { TranscriptionError } from "../errors.js";
 
 /** @typedef {import("./worker.js").RunRequest} RunRequest */
@@ -24,10 +25,10 @@ export class WorkerClient {
     this._worker = url
       ? new Worker(url)
       : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this._worker.addEventListener("message", ({ data }) => {
-      if (!data.wanted || !this.audio) return;
-      const samples = mixToMono(this.audio, data.wanted.from, data.wanted.to);
-      this._worker.postMessage({ task: "audio", samples }, [samples.buffer]);
+    this._helpers = new Helpers();
+    this._worker.addEventListener("message", ({ data: { wanted, helpers } }) => {
+      if (wanted) this._sendAudio(wanted);
+      if (helpers) this._sendHelpers(helpers);
     });
     this._next = 0;
     /** @type {Set<(reason: unknown) => void>} */
@@ -78,9 +79,23 @@ export class WorkerClient {
     });
   }
 
+  /** @param {{from: number, to: number}} wanted samples */
+  _sendAudio({ from, to }) {
+    if (!this.audio) return;
+    const samples = mixToMono(this.audio, from, to);
+    this._worker.postMessage({ task: "audio", samples }, [samples.buffer]);
+  }
+
+  /** @param {{count: number, parts: import("../engine/helper.js").Parts}} wanted */
+  async _sendHelpers({ count, parts }) {
+    const ports = await this._helpers.start(count, parts);
+    this._worker.postMessage({ task: "helpers", ports }, ports);
+  }
+
   /** End the worker; requests under way are rejected. */
   close() {
     this._worker.terminate();
+    this._helpers.close();
     for (const reject of [...this._waiting]) reject(new DOMException("closed", "AbortError"));
     this._waiting.clear();
   }

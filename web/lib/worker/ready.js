@@ -19,29 +19,32 @@ import { chooseBackend, OnnxRuntime, RUNTIME_FILES } from "./session.js";
  * Fetch and compile what a run needs; onnxruntime-web only if the engine cannot run.
  * @param {Needs} needs
  * @param {(total: number) => (bytes: number) => void} countTo called with the bytes to expect
+ * @param {import("../engine/helpers.js").StartHelpers} startHelpers of the engine
  * @returns {Promise<Ready>}
  * @throws {import("../errors.js").TranscriptionError} "download", "runtime" or "model"
  */
-export function makeReady(needs, countTo) {
-  return needs.engine ? openEngine(needs, needs.engine, countTo) : openRuntime(needs, countTo);
+export function makeReady(needs, countTo, startHelpers) {
+  const { engine } = needs;
+  return engine ? openEngine(needs, engine, countTo, startHelpers) : openRuntime(needs, countTo);
 }
 
 /**
  * @param {Needs} needs
  * @param {import("./worker.js").EngineParts} parts
  * @param {(total: number) => (bytes: number) => void} countTo
+ * @param {import("../engine/helpers.js").StartHelpers} startHelpers
  * @returns {Promise<Ready>}
  */
-async function openEngine({ files, threads, note }, { module, weights }, countTo) {
+async function openEngine({ files, threads, note }, { module, weights }, countTo, startHelpers) {
   const onBytes = countTo(module.bytes + weights.bytes);
   const [code, numbers] = await Promise.all([fetchPart(module, onBytes), fetchPart(weights, onBytes)]);
   // Bytes in memory mean a page without a server, which can start only one worker.
   const workers = typeof module.content === "string" ? threads : 1;
   const compiled = await WebAssembly.compile(code);
-  const stages = await EngineStages.open(compiled, numbers, files, workers);
+  const stages = await EngineStages.open(compiled, numbers, files, { workers, startHelpers });
   return {
     open: async (frames) => {
-      stages.prepareFor(frames);
+      await stages.prepareFor(frames);
       return stages;
     },
     compile: async () => {},

@@ -55,6 +55,7 @@ import { Transcript } from "../stream/transcript.js";
 
 /** @typedef {{task: "stop", id: number}} StopRequest ends a request that is not awaited any more */
 /** @typedef {{task: "audio", samples: Float32Array<ArrayBuffer>}} AudioPiece that was wanted */
+/** @typedef {{task: "helpers", ports: MessagePort[]}} HelperPorts that were asked for */
 
 /**
  * @typedef {object} Progress
@@ -95,6 +96,8 @@ let runId = 0;
 let stopped = 0;
 /** Takes the requested piece of audio. @type {(samples: Float32Array<ArrayBuffer>) => void} */
 let takeAudio = () => {};
+/** Takes the ports of helpers. @type {(ports: MessagePort[]) => void} */
+let takeHelpers = () => {};
 /** Requests are served one after the other. */
 let queue = Promise.resolve();
 
@@ -102,11 +105,12 @@ let queue = Promise.resolve();
 const reply = (message, transfer = []) => self.postMessage(message, { transfer });
 
 self.onmessage = (
-  /** @type {MessageEvent<PrepareRequest | RunRequest | NotesRequest | StopRequest | AudioPiece>} */
+  /** @type {MessageEvent<PrepareRequest | RunRequest | NotesRequest | StopRequest | AudioPiece | HelperPorts>} */
   { data },
 ) => {
   if (data.task === "run") runId = data.id;
   if (data.task === "audio") takeAudio(data.samples);
+  else if (data.task === "helpers") takeHelpers(data.ports);
   else if (data.task === "stop") stopped = Math.max(stopped, data.id);
   else queue = queue.then(() => serve(data));
 };
@@ -131,7 +135,7 @@ async function prepare(request) {
 
 /** @param {Needs} needs */
 function getReady(needs) {
-  ready ??= makeReady(needs, countTo).catch((error) => {
+  ready ??= makeReady(needs, countTo, askForHelpers).catch((error) => {
     ready = null; // so that the next attempt starts afresh
     throw error;
   });
@@ -215,6 +219,14 @@ function askForAudio(from, to) {
   return new Promise((resolve) => {
     takeAudio = resolve;
     reply({ wanted: { from, to } });
+  });
+}
+
+/** @type {import("../engine/helpers.js").StartHelpers} */
+function askForHelpers(count, parts) {
+  return new Promise((resolve) => {
+    takeHelpers = resolve;
+    reply({ helpers: { count, parts } });
   });
 }
 
