@@ -227,7 +227,7 @@ def read_modules() -> dict[str, str]:
         file
         for top in OURS
         for file in (ROOT / top).rglob("*.py")
-        if "node_modules" not in file.parts
+        if not {"node_modules", "examples"} & {*file.parts}
     ]
     return {name_of(file): file.read_text(encoding="utf-8") for file in files}
 

@@ -62,6 +62,13 @@ def desk(tmp_path: Path) -> Path:
     return folder
 
 
+FIXTURE = """
+import numpy
+
+def test_it(browser_session):
+    session = browser_session("chromium-wasm", "log.onnx")
+    assert session.run(None, {"x": numpy.ones(3, "float32")})[0].tolist() == [0, 0, 0]
+"""
 VERIFY = ["verify", "--model", "log.onnx", "--reference", "case.npz"]
 
 
@@ -106,6 +113,12 @@ def test_it_is_installed_into_an_empty_environment(
     done = run(words, desk, TINY_AMT_RUNTIME=runtime)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all 2 comparisons agree" in done.stdout
+    done = run([str(tools / "python"), "-m", "pip", "install", "--quiet", "pytest"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    (desk / "test_log.py").write_text(FIXTURE)
+    words = [str(tools / "pytest"), "-q", "-p", "no:cacheprovider", "test_log.py"]
+    done = run(words, desk, TINY_AMT_RUNTIME=runtime)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
     done = run([str(tools / "tiny-amt"), "export"], desk)
     assert done.returncode == 2
     assert "pip install 'tiny-amt[export]'" in done.stderr

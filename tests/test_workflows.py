@@ -10,7 +10,7 @@ import pytest
 
 from tests.paths import ROOT
 
-FILES = sorted((ROOT / ".github").rglob("*.yml"))
+FILES = [*sorted((ROOT / ".github").rglob("*.yml")), ROOT / "action.yml"]
 
 
 def test_there_are_workflows() -> None:
