@@ -30,8 +30,19 @@ const reasons = process.argv.slice(1).map(explain);
 console.log(JSON.stringify(reasons));
 """
 
+TRIM = """
+import { readFileSync } from "node:fs";
+import { findRecording, readGaps } from "./web/lib/audio/mp3.js";
+const gaps = readGaps(new Uint8Array(readFileSync(process.argv[1])));
+const { rateHz, whole, frame, delay } = gaps ?? {};
+const lengths = process.argv.slice(2).map(Number);
+const given = [...lengths, whole - delay - 529, whole, whole + frame];
+const parts = gaps && given.map((one) => findRecording(gaps, one / rateHz));
+console.log(JSON.stringify({ gaps, parts }));
+"""
 
-def run_node(script: str, *files: Path) -> str:
+
+def run_node(script: str, *files: Path | int) -> str:
     node = shutil.which("node")
     if node is None:
         pytest.skip("needs Node")
@@ -111,3 +122,29 @@ def test_each_unreadable_file_gets_its_own_reason(tmp_path: Path) -> None:
         files.append(tmp_path / str(i))
         files[-1].write_bytes(content)
     assert json.loads(run_node(EXPLAIN, *files)) == [reason for _, reason in cases]
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(44_100, 2), (22_050, 1), (8000, 1)])
+def test_what_an_mp3s_encoder_added_is_taken_away(
+    tmp_path: Path, rate_hz: int, channels: int
+) -> None:
+    length = 2 * rate_hz + 77
+    music = np.random.default_rng(0).uniform(-0.1, 0.1, (length, channels))
+    soundfile.write(tmp_path / "a.mp3", music, rate_hz, format="MP3")
+    tagged = tmp_path / "b.mp3"
+    tagged.write_bytes(b"ID3\x04\0\0\0\0\x02\0" + bytes(256) + (tmp_path / "a.mp3").read_bytes())
+    for path in (tmp_path / "a.mp3", tagged):
+        found = json.loads(run_node(TRIM, path, length))
+        gaps, (whole, half, untrimmed, tag_too) = found["gaps"], found["parts"]
+        assert gaps["whole"] - gaps["delay"] - gaps["padding"] == length
+        assert whole is None, "the browser took it away"
+        assert half is None
+        late = (gaps["delay"] + 529) / rate_hz
+        assert late == pytest.approx(1105 / rate_hz)
+        assert untrimmed["from"] == pytest.approx(late)
+        assert untrimmed["to"] - untrimmed["from"] == pytest.approx(length / rate_hz)
+        assert tag_too["from"] == pytest.approx(late + gaps["frame"] / rate_hz)
+    plain = tmp_path / "plain.mp3"
+    content = (tmp_path / "a.mp3").read_bytes()
+    plain.write_bytes(content.replace(b"Info", bytes(4)).replace(b"Xing", bytes(4)))
+    assert json.loads(run_node(TRIM, plain, length))["gaps"] is None, "its encoder does not say"

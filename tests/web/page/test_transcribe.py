@@ -196,6 +196,31 @@ def test_what_browsers_do_not_read_is_read_all_the_same(driver: PageDriver, tmp_
         assert driver.page.locator("#length").text_content() == "0:06"
 
 
+UNTRIMMED = """
+const decode = OfflineAudioContext.prototype.decodeAudioData;
+OfflineAudioContext.prototype.decodeAudioData = async function (content) {
+    const trimmed = await decode.call(this, content);
+    const late = Math.round(1105 / 8000 * 44100);  // at 8 kHz
+    const whole = 1152 / 2 * Math.ceil((trimmed.length * 8000 / 44100 + 1105) / 576) / 8000;
+    const length = Math.round(whole * 44100);
+    const buffer = new AudioBuffer({ length, sampleRate: 44100 });
+    buffer.copyToChannel(trimmed.getChannelData(0), 0, late);
+    return buffer;
+};
+"""
+
+
+def test_an_mp3_that_the_browser_did_not_trim_is_not_late(
+    driver: PageDriver, tmp_path: Path
+) -> None:
+    file = write_tune(tmp_path / "tune.mp3", rate_hz=8000)
+    driver.page.add_init_script(UNTRIMMED)
+    driver.page.reload()
+    assert driver.transcribe(file) == "done"
+    check_tune(driver)
+    assert driver.page.evaluate("document.querySelector('#length').textContent") == "0:06"
+
+
 def test_silence_is_no_error(driver: PageDriver, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros(44_100), 44_100)
     assert driver.transcribe(tmp_path / "silence.wav") == "empty"

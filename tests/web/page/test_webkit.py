@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.patience import PATIENCE_SECONDS
-from tests.stand_in import TUNE
+from tests.stand_in import TUNE, write_tune
 from tests.webkit import WebKitPage
 from verify.runtimes.install import is_installed
 from web.build import build_single_file
@@ -61,13 +61,22 @@ def test_the_example_by_timbre_and_its_playback(page: WebKitPage, folder: Path) 
         page.wait("#play[aria-pressed=false]")
 
 
-def test_threads_if_the_host_sends_the_headers(page: WebKitPage, folder: Path) -> None:
+def test_threads_if_the_host_sends_the_headers_and_an_mp3_comes_in_time(
+    page: WebKitPage, folder: Path, tmp_path: Path
+) -> None:
     with SiteServer(folder / "site", isolated=True) as server:
         page.open(server.url, PATIENCE_SECONDS)
         assert page.read("crossOriginIsolated && 'SharedArrayBuffer' in globalThis")
         transcribe(page, folder / "tune.wav")
         cores = page.read("navigator.hardwareConcurrency")
-        assert page.read("window.transcription.facts.threads") == min(4, cores)
+        most = min(4, max(min(2, cores), (cores + 1) // 2))
+        assert page.read("window.transcription.facts.threads") == most
+        # Some WebKitGTK leave what the encoder added: 138 ms at 8 kHz.
+        page.pick("#file", write_tune(tmp_path / "tune.mp3", rate_hz=8000))
+        page.wait("html:is([data-state=loading],[data-state=working])")
+        page.wait(SETTLED)
+        assert page.read("document.querySelector('#name').textContent") == "tune.mp3"
+        check_tune(page)
 
 
 def test_offline_after_the_first_visit(page: WebKitPage, folder: Path) -> None:

@@ -16,8 +16,11 @@ export async function decodeFile(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   try {
     const own = needsOwnDecoder(bytes) ? (await import("./pcm.js")).convertToWav(bytes) : null;
+    const mp3 = isMp3(bytes) ? await import("./mp3.js") : null;
+    const gaps = mp3?.readGaps(bytes);
     const buffer = await decode(own ?? bytes.buffer);
-    if (buffer.length > 0) return buffer;
+    const part = gaps && mp3?.findRecording(gaps, buffer.duration);
+    if (buffer.length > 0) return part ? cut(buffer, part) : buffer;
   } catch (error) {
     throw await explain(file, error);
   }
@@ -37,6 +40,26 @@ function needsOwnDecoder(bytes) {
   const head = new TextDecoder("latin1").decode(bytes.subarray(0, 4096));
   if (/^FORM.{4}AIF[FC]/s.test(head)) return true;
   return /^(RIFF|RF64).{4}WAVE/s.test(head) && /fmt .{18}\x40\0/s.test(head); // 64 bits a sample
+}
+
+/** @param {Uint8Array} bytes */
+function isMp3([a, b, c]) {
+  return (a === 0x49 && b === 0x44 && c === 0x33) || (a === 0xff && (b & 0xe6) === 0xe2); // "ID3", or a frame
+}
+
+/**
+ * @param {AudioBuffer} buffer
+ * @param {{from: number, to: number}} part seconds
+ */
+function cut(buffer, { from, to }) {
+  const { sampleRate, numberOfChannels } = buffer;
+  const [first, last] = [from, Math.min(to, buffer.duration)].map((at) => Math.round(at * sampleRate));
+  const length = Math.max(1, last - first);
+  const kept = new AudioBuffer({ length, numberOfChannels, sampleRate });
+  for (let c = 0; c < numberOfChannels; c++) {
+    kept.copyToChannel(buffer.getChannelData(c).subarray(first, first + length), c);
+  }
+  return kept;
 }
 
 /**
