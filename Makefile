@@ -21,9 +21,13 @@ OUT ?= dist/models
 ARGS ?=
 QUICK ?=
 NOTEDIGGER ?=
+FILES_ONLY ?=
+RECORDINGS ?=
 UPSTREAM ?=
 FROM = $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(if $(WEIGHTS),--weights "$(WEIGHTS)") \
 	$(if $(BASELINES),--baselines)
+
+WORKERS_TOO = $(if $(FILES_ONLY)$(findstring --restore,$(ARGS)),,$(BIN)/python -m web notedigger --models "$(OUT)")
 
 # Both networks of the page, every browser, what breaks numbers, minutes on two cores.
 QUICK_MATRIX := --models basicamt,septimbre --variants fp32 \
@@ -62,14 +66,16 @@ epsilon: $(READY) $(NPM_READY) browsers ## which exporter or runtime drops a sma
 	$(BIN)/python -m verify epsilon $(ARGS)
 
 .PHONY: publish
-publish: $(READY) $(NPM_READY) browsers ## put files that passed `make verify` into NOTEDIGGER=DIR; ARGS=--dry-run shows it, ARGS=--restore undoes it
+publish: $(READY) $(NPM_READY) browsers ## put models that passed `make verify`, workers and a patch into NOTEDIGGER=DIR; FILES_ONLY=1; RECORDINGS=DIR; ARGS=--dry-run, --restore
 	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make publish NOTEDIGGER=DIR" >&2; exit 2; }
-	$(BIN)/python -m verify publish "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
+	$(WORKERS_TOO)
+	$(BIN)/python -m verify publish "$(NOTEDIGGER)" --models "$(OUT)" $(if $(FILES_ONLY),--files-only) $(if $(RECORDINGS),--recordings "$(RECORDINGS)") $(ARGS)
 
 .PHONY: verify-notedigger
-verify-notedigger: $(READY) $(NPM_READY) browsers ## run the app in NOTEDIGGER=DIR with its models and with ours, and compare the notes
+verify-notedigger: $(READY) $(NPM_READY) browsers ## run the app in NOTEDIGGER=DIR as it is and as published, and compare; FILES_ONLY=1; ARGS="--audio FILE"
 	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make verify-notedigger NOTEDIGGER=DIR" >&2; exit 2; }
-	$(BIN)/python -m verify notedigger "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
+	$(WORKERS_TOO)
+	$(BIN)/python -m verify notedigger "$(NOTEDIGGER)" --models "$(OUT)" $(if $(FILES_ONLY),--files-only) $(ARGS)
 
 .PHONY: release
 release: $(READY) $(NPM_READY) ## gather files that passed `make verify`, the library and checksums in dist/release

@@ -156,14 +156,7 @@ RULES = (
     ),
 )
 
-EXCEPTIONS = {
-    ("verify.publish.notedigger", "playwright.async_api"): (
-        "drives the app by hand; goes when verify/runtimes/tab.py can"
-    ),
-    ("verify.publish.publish", "verify.bench.measure"): (
-        "one measurement of a ratio instead of two; goes when it lies in verify/runtimes"
-    ),
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """(module, what it imports) → why it may for now, and when it no longer will."""
 
 

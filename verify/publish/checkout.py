@@ -1,33 +1,47 @@
-"""A noteDigger checkout: recognise it, replace its models all or none, and undo.
+"""A noteDigger checkout: recognise it, replace files in it all or none, and undo.
 
 The original files are kept inside the checkout's .git folder, where neither the work tree nor
-another clone sees them.
+another clone sees them. What was published is written down there before anything moves, so that an
+interrupted publishing can be undone too.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from export.manifest import sha256_of
+from verify.publish.swap import swap, write_whole
 
 FOLDER = Path("dataProcess") / "AI"
 FILES = ("basicamt_44100.onnx", "septimbre_44100.onnx")
 """The models that the app loads, by the names that its scripts know."""
+WORKERS = ("basicamt_worker.js", "septimbre_worker.js")
 LANDMARKS = (FOLDER, FOLDER / "dist" / "bundle.min.js")
 """Files by which a noteDigger checkout is recognised, besides its models."""
 BACKUP = "tiny-amt"
 """Folder in .git that holds the files that were replaced."""
+STATE = "published.json"
+"""In it: what was published."""
 
 
 class CheckoutError(ValueError):
     """Publishing to a folder is impossible; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file as it was, and as publishing leaves it: SHA-256, None where there is no file."""
+
+    before: str | None
+    after: str | None
 
 
 @dataclass(frozen=True)
@@ -47,6 +61,11 @@ class Checkout:
     def backup(self) -> Path:
         """Where replaced files are kept."""
         return self.git / BACKUP
+
+    def hash(self, path: str) -> str | None:
+        """SHA-256 of a file by its path below the root; None if there is none."""
+        file = self.root / path
+        return sha256_of(file) if file.is_file() else None
 
 
 def open_checkout(root: Path) -> Checkout:
@@ -71,8 +90,12 @@ def open_checkout(root: Path) -> Checkout:
 def refuse_foreign_changes(checkout: Checkout) -> None:
     """Raise CheckoutError if the work tree has changes that publishing did not make."""
     changed = _ask_git(checkout.root, "status", "--porcelain", "--untracked-files=no") or ""
-    ours = {str(FOLDER / name) for name in FILES if _is_ours(checkout, name)}
-    foreign = [line[3:] for line in changed.splitlines() if line[3:] not in ours]
+    state = read_state(checkout)
+    foreign = [
+        line[3:]
+        for line in changed.splitlines()
+        if line[3:] not in state or not _is_ours(checkout, line[3:], state[line[3:]])
+    ]
     if foreign:
         raise CheckoutError(
             f"{checkout.root} has uncommitted changes ({', '.join(foreign[:3])}); "
@@ -80,88 +103,125 @@ def refuse_foreign_changes(checkout: Checkout) -> None:
         )
 
 
-def _is_ours(checkout: Checkout, name: str) -> bool:
-    """Whether a file is still as the last publishing left it."""
-    note = checkout.backup / f"{name}.sha256"
-    return note.is_file() and note.read_text(encoding="ascii") == sha256_of(checkout.models / name)
+def read_state(checkout: Checkout) -> dict[str, Published]:
+    """What was published and not restored, by path below the root; CheckoutError if unreadable."""
+    path = checkout.backup / STATE
+    if not path.is_file():
+        if checkout.backup.is_dir() and any(checkout.backup.glob("*.sha256")):
+            raise CheckoutError(
+                f"{checkout.backup} is of an older version of tiny-amt; put the originals back "
+                f"with `git checkout -- {FOLDER.as_posix()}`, and remove that folder"
+            )
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Published(**entry) for name, entry in content.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckoutError(f"{path} cannot be read ({error}); remove {checkout.backup}") from None
 
 
-def replace_all(checkout: Checkout, new: Mapping[str, Path]) -> None:
-    """Replace files by name, all or none, keeping the originals for ``restore``.
+def _is_ours(checkout: Checkout, path: str, published: Published) -> bool:
+    """Whether a file is as publishing found or left it."""
+    return checkout.hash(path) in (published.before, published.after)
 
-    Raises CheckoutError if that fails, with everything as it was.
+
+def read_original(checkout: Checkout, path: str) -> bytes | None:
+    """A file's content without what was published; None if there was none."""
+    published = read_state(checkout).get(path)
+    if published is None or not _is_ours(checkout, path, published):
+        file = checkout.root / path
+        return file.read_bytes() if file.is_file() else None
+    return None if published.before is None else _kept(checkout, path).read_bytes()
+
+
+def replace_all(checkout: Checkout, new: Mapping[str, bytes]) -> None:
+    """Write files by path below the root, all or none, keeping the originals for ``restore``.
+
+    What an earlier publishing wrote and this one does not is put back. Raises CheckoutError if
+    that fails, with everything as it was.
     """
     try:
-        _keep_originals(checkout, new)
-        for name, source in new.items():  # written before anything moves: a disc may be full
-            (checkout.backup / f".{name}.sha256").write_text(sha256_of(source), encoding="ascii")
-        _swap(checkout.models, new)
-        for name in new:
-            (checkout.backup / f".{name}.sha256").replace(checkout.backup / f"{name}.sha256")
+        earlier = read_state(checkout)
+        wanted: dict[str, bytes | None] = dict(new)
+        for path in earlier.keys() - new.keys():
+            if _is_ours(checkout, path, earlier[path]):
+                wanted[path] = read_original(checkout, path)
+        state = {}
+        for path, content in wanted.items():
+            state[path] = _keep_original(checkout, path, earlier.get(path), content)
+        with _noting(checkout, earlier | state):
+            swap(checkout.root, wanted)
+        with suppress(OSError):  # what was put back needs no note, and one does no harm
+            _write_state(checkout, {path: state[path] for path in new})
     except OSError as error:
         raise CheckoutError(
-            f"{checkout.models}: {error.strerror or error}; nothing was changed"
+            f"{checkout.root}: {error.strerror or error}; nothing was changed"
         ) from None
 
 
-def _keep_originals(checkout: Checkout, new: Mapping[str, Path]) -> None:
-    checkout.backup.mkdir(exist_ok=True)
-    for name in new:
-        if not _is_ours(checkout, name):  # publishing twice must not lose the original
-            _copy(checkout.models / name, checkout.backup / name)
-
-
-def _swap(folder: Path, new: Mapping[str, Path]) -> None:
-    """Write every file beside its place first, so that a failure comes before anything moves."""
-    with ExitStack() as stack:
-        staged = {}
-        for name, source in new.items():
-            temporary = folder / f".{name}.new"
-            stack.callback(temporary.unlink, missing_ok=True)
-            _copy(source, temporary)
-            staged[name] = temporary
-        old = {}
-        for name in new:
-            spare = folder / f".{name}.old"
-            stack.callback(spare.unlink, missing_ok=True)
-            os.link(folder / name, spare)
-            old[name] = spare
-        try:
-            for name, temporary in staged.items():
-                temporary.replace(folder / name)
-        except OSError:
-            for name, spare in old.items():
-                spare.replace(folder / name)
-            raise
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file so that the target appears whole or not at all."""
-    with NamedTemporaryFile(dir=target.parent, delete=False) as stream:
-        temporary = Path(stream.name)
-        try:
-            with source.open("rb") as original:
-                shutil.copyfileobj(original, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
 def restore(checkout: Checkout) -> tuple[str, ...]:
-    """Put the originals back; return their names. CheckoutError if there are none."""
-    kept = {name: checkout.backup / name for name in FILES if (checkout.backup / name).is_file()}
-    if not kept:
+    """Put the originals back; return their paths.
+
+    CheckoutError if there are none, or if a file is no longer as it was published: a newer one
+    would be lost.
+    """
+    state = read_state(checkout)
+    if not state:
         raise CheckoutError(f"{checkout.root} has nothing to restore: nothing was published to it")
+    newer = [path for path, was in state.items() if not _is_ours(checkout, path, was)]
+    if newer:
+        raise CheckoutError(
+            f"{', '.join(newer[:3])} in {checkout.root} changed after publishing, so nothing was "
+            f"restored; to keep what is there, remove {checkout.backup}; to lose it, "
+            "`git checkout` the app's own first, and restore again"
+        )
     try:
-        _swap(checkout.models, kept)
+        swap(checkout.root, {path: read_original(checkout, path) for path in state})
         shutil.rmtree(checkout.backup)
     except OSError as error:
-        raise CheckoutError(f"{checkout.models}: {error.strerror or error}") from None
-    return tuple(kept)
+        raise CheckoutError(f"{checkout.root}: {error.strerror or error}") from None
+    return tuple(state)
+
+
+def _kept(checkout: Checkout, path: str) -> Path:
+    return checkout.backup / "files" / path
+
+
+def _keep_original(
+    checkout: Checkout, path: str, earlier: Published | None, content: bytes | None
+) -> Published:
+    """Copy a file aside, unless an earlier publishing did: twice must not lose the original."""
+    if earlier is not None and _is_ours(checkout, path, earlier):
+        before = earlier.before
+    else:
+        before = checkout.hash(path)
+        if before is not None:
+            kept = _kept(checkout, path)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(kept, (checkout.root / path).read_bytes())
+    return Published(before, None if content is None else hashlib.sha256(content).hexdigest())
+
+
+@contextmanager
+def _noting(checkout: Checkout, state: Mapping[str, Published]) -> Iterator[None]:
+    """Write down what is about to be published; take it back if that fails."""
+    earlier = read_state(checkout)
+    _write_state(checkout, state)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            if earlier:
+                _write_state(checkout, earlier)
+            else:
+                (checkout.backup / STATE).unlink()
+        raise
+
+
+def _write_state(checkout: Checkout, state: Mapping[str, Published]) -> None:
+    checkout.backup.mkdir(exist_ok=True)
+    text = json.dumps({path: asdict(one) for path, one in sorted(state.items())}, indent=1)
+    write_whole(checkout.backup / STATE, text.encode())
 
 
 def _ask_git(root: Path, *arguments: str) -> str | None:

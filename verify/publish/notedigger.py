@@ -1,4 +1,4 @@
-"""Drive noteDigger itself: with our files it must transcribe as with its own.
+"""Drive noteDigger itself, as it is and as publishing would make it, and compare what it finds.
 
 python -m verify notedigger DIR [--audio FILE]
 """
@@ -6,205 +6,182 @@ python -m verify notedigger DIR [--audio FILE]
 from __future__ import annotations
 
 import argparse
-import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from playwright.async_api import Browser, Dialog, Error, Page, async_playwright
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ
 from export.example import EXAMPLE
-from verify.compare import DisagreementError
-from verify.matrix.notes import Note, Transcription, agree
-from verify.publish.checkout import FILES, FOLDER, CheckoutError, open_checkout
+from verify.publish import recordings, verdicts
+from verify.publish.checkout import (
+    FILES,
+    FOLDER,
+    WORKERS,
+    Checkout,
+    CheckoutError,
+    open_checkout,
+    read_original,
+)
+from verify.publish.gate import PublishError
+from verify.publish.patch import EDITS, make_patch
+from verify.publish.verdicts import Found
 from verify.runtimes import launch
-from verify.runtimes.loopback import Loopback
-from verify.runtimes.runners import HangError, RunnerError, first_line
+from verify.runtimes.app_page import ENTRIES, AppPage
+from verify.runtimes.runners import RunnerError
 
-MOUNT = "app"
 LEAST_F1 = 0.95
 """Smallest note F1 of new notes against old: upstream's guards differ, so a note may too."""
-ENTRIES = {"basicamt": "人工智障扒谱", "septimbre": "音色分离扒谱"}
-"""The app's menu entries by model; `Analyser` has a method of the model's name."""
-PANEL = "#analysePannel"
-IMPORT = "#filePannel > li:first-child"
-CONFIRM = ".request-cover .ui-confirm"
-
-# The app gives no sign when it is done: wrap the method it calls, and keep its promise.
-_WATCH = """name => {
-    const method = app.Analyser[name];
-    app.Analyser[name] = (...args) => {
-        const result = method.apply(app.Analyser, args);
-        if (result instanceof Promise) globalThis.watched = result;
-        return result;
-    };
-}"""
-_CLICK = """([panel, text]) => {
-    const entries = [...document.querySelectorAll(`${panel} > li`)];
-    entries.find(entry => entry.textContent.includes(text)).click();
-}"""
-_NOTES = "() => app.MidiAction.midi.map(({x1, x2, y, ch}) => ({x1, x2, y, ch, dt: app.dt}))"
-
-
-@dataclass(frozen=True)
-class Heard:
-    """The app's transcription of a recording."""
-
-    transcription: Transcription
-    complaints: tuple[str, ...]
-    """Messages to the user, and errors in the page."""
+SEEDS = (0, 1)
+"""Of the app's random start; the second, to see what chance does."""
+DRAWS = ("septimbre",)
+"""Models whose timbres depend on it."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command; 0 if old and new notes agree, 1 if not, 2 if they could not be compared."""
-    parser = argparse.ArgumentParser(
-        prog="python -m verify notedigger",
-        description="Import a recording through noteDigger's own page in Chromium, transcribe it "
-        "with the checkout's models and with ours, and compare the notes. Nothing is changed.",
-    )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a noteDigger checkout")
-    parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
-    parser.add_argument(
-        "--audio", type=Path, default=EXAMPLE, metavar="FILE", help="default: the bundled example"
-    )
-    parser.add_argument(
-        "--note-f1",
-        type=float,
-        default=LEAST_F1,
-        metavar="X",
-        help="required of new notes against old ones (default: %(default)s, for files made "
-        "from the same weights; others give other notes)",
-    )
-    parser.add_argument("--time-limit", type=float, default=600, metavar="SECONDS")
-    args = parser.parse_args(arguments)
+    """Run the command; 0 if the app is as good, 1 if not, 2 if nothing could be compared."""
+    args = _parser().parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
     try:
-        root = open_checkout(args.folder).root
-        ours = {f"{MOUNT}/{FOLDER.as_posix()}/{name}": args.models / name for name in FILES}
-        replaced = {path: file.read_bytes() for path, file in ours.items()}
+        checkout = open_checkout(args.folder)
+        replaced = read_replaced(checkout, args)
         audio = args.audio.resolve(strict=True)
-        with console.status("noteDigger with its own models") as status:
-            old = asyncio.run(listen(root, {}, audio, args.time_limit))
-            status.update("noteDigger with ours")
-            new = asyncio.run(listen(root, replaced, audio, args.time_limit))
-    except (CheckoutError, RunnerError, launch.BrowserMissingError, OSError) as error:
+        scored = recordings.find_score(audio)
+        score = recordings.read(audio) if scored else None
+        if is_itself(checkout, replaced):
+            console.print("these are the app's own files: it is compared with itself")
+        with console.status("start") as status:
+
+            def run(side: str, files: Mapping[str, bytes]) -> dict[str, list[Found]]:
+                def show(step: str) -> None:
+                    status.update(f"{side}: {step}")
+
+                return run_app(checkout.root, files, audio, args.browser, args.time_limit, show)
+
+            found = {"before": run("before", {}), "after": run("after", replaced)}
+    except (
+        CheckoutError,
+        PublishError,
+        RunnerError,
+        launch.BrowserMissingError,
+        recordings.RecordingError,
+        OSError,
+    ) as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(
             f"error: {error}", style="bold red", markup=False
         )
         return 2
-    return tell(console, old, new, args.note_f1)
-
-
-async def listen(
-    root: Path, replaced: Mapping[str, bytes], audio: Path, limit_seconds: float
-) -> dict[str, Heard]:
-    """Open the app, with some of its files ``replaced`` by path, and transcribe as a user does.
-
-    Raises HangError if a step takes too long, RunnerError if the page is not noteDigger's.
-    """
-    # Not isolated: isolation would make the app ask for a build with threads, which it lacks.
-    with Loopback({MOUNT: root}, isolated=False) as server:
-        server.blobs.update({server.root + path: data for path, data in replaced.items()})
-        address = f"{server.url}{MOUNT}/index.html"
-        step = "start Chromium"
-        heard = {}
-        try:
-            async with asyncio.timeout(limit_seconds), async_playwright() as playwright:
-                installed = launch.find("chromium", playwright.chromium.executable_path)
-                browser = await launch.launch(playwright.chromium, installed, webgpu=None)
-                for name in ENTRIES:
-                    step = name
-                    page, complaints = await _open(browser, address)
-                    await _import(page, audio)
-                    heard[name] = await _transcribe(page, name, audio, complaints)
-                    await page.close()
-        except TimeoutError:
-            raise HangError(f"noteDigger: timed out after {limit_seconds:g} s in {step}") from None
-        except Error as error:
-            raise RunnerError(f"noteDigger: {step}: {first_line(error)}") from None
-        return heard
-
-
-async def _open(browser: Browser, address: str) -> tuple[Page, list[str]]:
-    page = await browser.new_page()
-    page.set_default_timeout(0)  # one limit for all steps together
-    complaints: list[str] = []
-
-    async def dismiss(dialog: Dialog) -> None:
-        complaints.append(dialog.message)
-        await dialog.accept()
-
-    page.on("dialog", dismiss)
-    page.on("pageerror", lambda error: complaints.append(first_line(error)))
-    await page.goto(address)
-    await page.wait_for_function("() => globalThis.app && globalThis.AI", timeout=30_000)
-    return page, complaints
-
-
-async def _import(page: Page, audio: Path) -> None:
-    async with page.expect_file_chooser() as chooser:
-        await page.evaluate("selector => document.querySelector(selector).click()", IMPORT)
-    await (await chooser.value).set_files(audio)
-    await page.locator(CONFIRM).click()
-    await page.wait_for_function("() => app.Spectrogram._spectrogram")
-
-
-async def _transcribe(page: Page, name: str, audio: Path, complaints: list[str]) -> Heard:
-    await page.evaluate(_WATCH, name)
-    async with page.expect_file_chooser() as chooser:
-        await page.evaluate(_CLICK, [PANEL, ENTRIES[name]])
-    await (await chooser.value).set_files(audio)
-    if name == "septimbre":
-        await page.locator(CONFIRM).click()
-    await page.wait_for_function("() => globalThis.watched")
-    await page.evaluate("() => globalThis.watched")
-    return Heard(_read(await page.evaluate(_NOTES)), tuple(complaints))
-
-
-def _read(found: Sequence[Mapping[str, Any]]) -> Transcription:
-    """The app's notes, from its own time grid to frames; its channels are timbres."""
-    frame_ms = 1000 * HOP_SAMPLES / NETWORK_RATE_HZ
-    notes = tuple(
-        Note(
-            round(note["x1"] * note["dt"] / frame_ms),
-            round(note["x2"] * note["dt"] / frame_ms),
-            note["y"] + LOWEST_PITCH,
+    least_f1: float | None = args.note_f1
+    if least_f1 is None and score is None and args.files_only:
+        least_f1 = LEAST_F1
+    rows = [
+        verdicts.judge(
+            model,
+            found["before"][model],
+            found["after"][model],
+            score,
+            least_f1=least_f1,
+            repeatable=not args.files_only,
         )
-        for note in found
-    )
-    return Transcription(notes, (tuple(int(note["ch"]) for note in found),))
+        for model in ENTRIES
+    ]
+    verdicts.print_rows(console, rows)
+    if score is None and least_f1 is None:
+        console.print("no score is beside the recording, so nothing says which notes are right")
+    if all(row.is_empty for row in rows):
+        console.print(f"there are no notes in {escape(str(args.audio))}, before and after")
+        return 1 if any(row.faults for row in rows) else 2
+    good = not any(row.faults for row in rows)
+    console.print("[bold green]noteDigger is as good[/]" if good else "[bold red]worse[/]")
+    return 0 if good else 1
 
 
-def tell(
-    console: Console, old: Mapping[str, Heard], new: Mapping[str, Heard], least_f1: float
-) -> int:
-    """Print both side by side; the exit status."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("", "notes", "note F1", "same timbre", ""):
-        table.add_column(heading)
-    agreed = True
-    for name in ENTRIES:
-        before, after = old[name], new[name]
-        notes = f"{len(before.transcription.notes)} → {len(after.transcription.notes)}"
-        try:
-            found = agree(after.transcription, before.transcription)
-        except DisagreementError as error:
-            said = "; ".join([*before.complaints, *after.complaints, str(error)])
-            table.add_row(name, notes, "", "", f"[red]{escape(said)}[/]")
-            agreed = False
-            continue
-        good = found.f1 >= least_f1 and not after.complaints
-        agreed = agreed and good
-        said = "; ".join(after.complaints) or f"{least_f1:g} or more is required"
-        timbre = "" if name == "basicamt" else f"{found.label_agreement:.1%}"
-        table.add_row(name, notes, f"{found.f1:.3f}", timbre, "" if good else f"[red]{said}[/]")
-    console.print(table)
-    console.print(
-        "[bold green]noteDigger finds the same notes[/]" if agreed else "[bold red]differs[/]"
+def is_itself(checkout: Checkout, replaced: Mapping[str, bytes]) -> bool:
+    """Whether every file is the one that the app has."""
+    own = {path: checkout.root / path for path in replaced}
+    return all(own[p].is_file() and own[p].read_bytes() == data for p, data in replaced.items())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m verify notedigger",
+        description="Import a recording through noteDigger's own page, transcribe it with the "
+        "checkout's files and with those that publishing would write, and compare. Nothing is "
+        "changed.",
     )
-    return 0 if agreed else 1
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a noteDigger checkout")
+    parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
+    parser.add_argument("--workers", type=Path, default=Path("dist/notedigger"), metavar="DIR")
+    parser.add_argument("--files-only", action="store_true", help="the two models alone")
+    parser.add_argument("--no-patch", action="store_true", help="with the app's own scripts")
+    parser.add_argument(
+        "--audio",
+        type=Path,
+        default=EXAMPLE,
+        metavar="FILE",
+        help="default: the bundled example; notes beside it (.tsv, .mid) are its score",
+    )
+    parser.add_argument(
+        "--note-f1",
+        type=float,
+        metavar="X",
+        help="required of new notes against old ones (default: nothing; with --files-only, and "
+        f"no score, {LEAST_F1:g}, for files made from the same weights)",
+    )
+    parser.add_argument("--browser", choices=("chromium", "firefox"), default="chromium")
+    parser.add_argument("--time-limit", type=float, default=600, metavar="SECONDS")
+    return parser
+
+
+def read_replaced(checkout: Checkout, args: argparse.Namespace) -> dict[str, bytes]:
+    """What publishing would write, passed or not, by path; OSError if a part is missing."""
+    files = {(FOLDER / name).as_posix(): (args.models / name).read_bytes() for name in FILES}
+    if args.files_only:
+        return files
+    for name in WORKERS:
+        if not (args.workers / name).is_file():
+            raise PublishError(
+                f"{args.workers} has no {name}; run `python -m web notedigger` first, or judge the "
+                "two models alone with --files-only"
+            )
+    for path in args.workers.rglob("*"):
+        if path.is_file():
+            name = (FOLDER / path.relative_to(args.workers)).as_posix()
+            files[name] = path.read_bytes()
+    if not args.no_patch:
+        files |= make_patch({path: read_original(checkout, path) for path in EDITS}).files
+    return files
+
+
+def run_app(
+    root: Path,
+    replaced: Mapping[str, bytes],
+    audio: Path,
+    browser: launch.BrowserName,
+    limit_seconds: float,
+    on_step: Callable[[str], None],
+) -> dict[str, list[Found]]:
+    """The app's transcriptions by model; of septimbre, which draws, one for each seed.
+
+    Raises HangError if it takes too long, RunnerError if the page or the recording is not right.
+    """
+    workers = [(FOLDER / name).as_posix() for name in WORKERS]
+    found: dict[str, list[Found]] = {model: [] for model in ENTRIES}
+    for seed in SEEDS:
+        on_step("import")
+        page = AppPage(
+            root, workers, replaced, browser=browser, seed=seed, limit_seconds=limit_seconds
+        )
+        with page as app:
+            app.decode(audio)
+            app.import_audio(audio)
+            for model in ENTRIES:
+                if seed == SEEDS[0] or model in DRAWS:
+                    run = app.transcribe(model, audio, partial(_name, on_step, model))
+                    found[model].append(verdicts.read_run(run))
+    return found
+
+
+def _name(on_step: Callable[[str], None], model: str, share: str) -> None:
+    on_step(f"{model}, {share}")

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from export.manifest import FILE_NAME, Manifest, ManifestError, sha256_of
 from verify.publish.checkout import FILES, FOLDER
+from verify.publish.contract import find_publishable
 from verify.publish.gate import PublishError, require_engine_passed, require_passed
-from verify.publish.publish import find_publishable
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "web"

@@ -81,6 +81,21 @@ class Answer:
         return sorted((n for one in self.lists for n in one), key=lambda n: (n.onset, n.note))
 
 
+def serve_app(
+    root: Path, workers: Sequence[str], replaced: Mapping[str, bytes], seed: int
+) -> Loopback:
+    """A server of the app's folder, with files replaced by path, and its workers' chance fixed."""
+    # Isolation would make the app's onnxruntime-web ask for a build that the app lacks.
+    server = Loopback({MOUNT: root}, isolated=False)
+    files = dict(replaced)
+    for path in workers:
+        own = files[path] if path in files else (root / path).read_bytes()
+        files[path] = (SEED % seed).encode() + own
+    base = f"{server.root}{MOUNT}/"
+    server.blobs |= {base + path: data for path, data in files.items()}
+    return server
+
+
 class AppWorkers:
     """A page in the app's folder ``root``, open while its block lasts.
 
@@ -97,20 +112,14 @@ class AppWorkers:
         browser: BrowserName = "chromium",
         seed: int = 0,
     ) -> None:
-        self._root = root
-        self._files = dict(replaced or {})
-        for path in workers:
-            own = self._files[path] if path in self._files else (root / path).read_bytes()
-            self._files[path] = (SEED % seed).encode() + own
         self._browser: BrowserName = browser
+        self._server = serve_app(root, workers, replaced or {}, seed)
+        self._server.blobs[f"{self._server.root}{MOUNT}/{PAGE}"] = (
+            b"<!doctype html><title>workers</title>"
+        )
 
     def __enter__(self) -> Self:
-        # Isolation would make the app's onnxruntime-web ask for a build that the app lacks.
-        self._server = Loopback({MOUNT: self._root}, isolated=False)
         self._server.__enter__()
-        base = f"{self._server.root}{MOUNT}/"
-        self._server.blobs |= {base + path: data for path, data in self._files.items()}
-        self._server.blobs[base + PAGE] = b"<!doctype html><title>workers</title>"
         self.tab = PlaywrightTab(self._browser)
         try:
             self.tab.open(f"{self._server.url}{MOUNT}/{PAGE}", START_SECONDS)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-from playwright.async_api import BrowserType, CDPSession, Dialog, Error, Page, async_playwright
+from playwright.async_api import (
+    BrowserType,
+    CDPSession,
+    ConsoleMessage,
+    Dialog,
+    Error,
+    Page,
+    async_playwright,
+)
 
 from verify.runtimes import launch
 from verify.runtimes.launch import BrowserName
@@ -47,6 +54,8 @@ class PlaywrightTab:
     def __init__(self, browser: BrowserName, webgpu: WebGPU | None = None) -> None:
         self.version = ""
         self.complaints: list[str] = []
+        self.warnings: list[str] = []
+        """What the page and its workers wrote to the console as warnings."""
         self._browser = browser
         self._webgpu = webgpu
         self._events = asyncio.Runner()
@@ -69,24 +78,18 @@ class PlaywrightTab:
         page.on("pageerror", lambda error: self.complaints.append(first_line(error)))
         page.on("crash", lambda _: self.complaints.append("the page crashed"))
         page.on("dialog", self._dismiss)
+        page.on("console", self._note)
         if self._browser == "chromium":
             self._devtools = await browser.new_browser_cdp_session()
         await page.goto(url)
 
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "warning":
+            self.warnings.append(message.text)
+
     async def _dismiss(self, dialog: Dialog) -> None:
         self.complaints.append(dialog.message)
         await dialog.accept()
-
-    def choose_file(
-        self, function: str, arguments: Sequence[object], file: Path, limit_seconds: float
-    ) -> None:
-        """Call a function that asks for a file, and give it one; TabError, TimeoutError."""
-        self._wait(self._choose_file(function, arguments, file), limit_seconds)
-
-    async def _choose_file(self, function: str, arguments: Sequence[object], file: Path) -> None:
-        async with self._page.expect_file_chooser(timeout=0) as chooser:
-            await self._page.evaluate(function, list(arguments))
-        await (await chooser.value).set_files(file)
 
     def evaluate(self, function: str, arguments: Sequence[object], limit_seconds: float) -> Any:  # noqa: ANN401  # as Tab.evaluate
         """As Tab.evaluate."""

@@ -22,10 +22,10 @@ from tests.patience import PATIENCE_SECONDS
 from verify.matrix.notes import agree, transcribe
 from verify.runtimes.session import NODE_MODULES
 
-WORKER = TESTS / "js" / "notedigger_app" / "worker.js"
+WORKER = TESTS / "js" / "notedigger_app" / "raw_worker.js"
 SECONDS = 3.0
 RUN = """async ([model, halves]) => {
-    const worker = new Worker("worker.js");
+    const worker = new Worker("raw_worker.js");
     const channels = halves.map((half) => new Float32Array(half));
     const answer = await new Promise((resolve, reject) => {
         worker.onmessage = (event) => resolve(event.data);
@@ -42,7 +42,7 @@ def site(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str
     """The address of a page with the worker, onnxruntime-web 1.18.0 and our two files."""
     root = tmp_path_factory.mktemp("site")
     (root / "index.html").write_text("<!doctype html><title>contract</title>", encoding="utf-8")
-    shutil.copy(WORKER, root / "worker.js")
+    shutil.copy(WORKER, root / "raw_worker.js")
     shutil.copytree(NODE_MODULES / "onnxruntime-web-1.18" / "dist", root / "ort")
     for name in ("basicamt", "septimbre"):
         shutil.copy(models / f"{MODELS[name].stem}.onnx", root)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import errno
 import json
 import os
-import subprocess
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NoReturn
 
 import onnx
 import pytest
 
 from export.manifest import FILE_NAME, Manifest, digest_of, sha256_of
+from tests.notedigger_app import APP, commit, git
 from tests.whole_stand_in import write_models
 from verify.__main__ import main
 from verify.matrix.kept import hash_code
 from verify.publish.checkout import FILES, FOLDER
+from verify.publish.contract import find_publishable
 from verify.publish.gate import NEEDED, PublishError
-from verify.publish.publish import find_publishable
 
 RUNTIMES = {"chromium-wasm": "agrees", "chromium-wasm-1.18": "agrees"}
 
@@ -54,6 +54,7 @@ def write_report(
 def app(tmp_path: Path) -> Path:
     """A git checkout shaped like noteDigger, with models that differ from ours in their names."""
     root = tmp_path / "noteDigger"
+    shutil.copytree(APP, root)
     write_models(root / FOLDER)
     (root / FOLDER / FILE_NAME).unlink()
     for name in FILES:
@@ -67,24 +68,13 @@ def app(tmp_path: Path) -> Path:
     return root
 
 
-def git(root: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-    command = ["git", "-C", str(root), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def commit(root: Path) -> None:
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "state")
-
-
 def snapshot(root: Path) -> dict[str, str]:
     return {str(p.relative_to(root)): sha256_of(p) for p in root.rglob("*") if p.is_file()}
 
 
 def publish(app: Path, models: Path, report: Path, *more: str) -> int:
     folders = ["--models", str(models), "--report", str(report)]
-    return main(["publish", str(app), *folders, "--no-browser", *more])
+    return main(["publish", str(app), *folders, "--no-browser", "--files-only", *more])
 
 
 def refused(
@@ -254,15 +244,14 @@ def refused_for_space(
     capsys: pytest.CaptureFixture[str], app: Path, models: Path, report: Path
 ) -> None:
     """Publish on a full disk: no model has changed, and no file is left beside them."""
-    before = {name: sha256_of(app / FOLDER / name) for name in FILES}
+    before = snapshot(app / FOLDER)
     assert publish(app, models, report) == 2
     assert "No space left on device; nothing was changed" in capsys.readouterr().err
-    assert {name: sha256_of(app / FOLDER / name) for name in FILES} == before
-    assert sorted(p.name for p in (app / FOLDER).iterdir()) == sorted([*FILES, "dist"])
+    assert snapshot(app / FOLDER) == before
     assert not git(app, "status", "--porcelain")
 
 
-@pytest.mark.parametrize("failing", [1, 2, 3, 4])
+@pytest.mark.parametrize("failing", [1, 2, 3, 4, 5])
 def test_a_full_disk_at_any_point_changes_no_model(
     failing: int,
     app: Path,
@@ -271,43 +260,19 @@ def test_a_full_disk_at_any_point_changes_no_model(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The n-th copy fails: two originals are kept, then two new files are staged."""
-    copies = 0
+    """The n-th write fails: of two originals, a note of what comes, and two new files."""
+    writes = 0
 
-    def fail(*arguments: object) -> NoReturn:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    sync = os.fsync
 
-    import shutil
-
-    copy = shutil.copyfileobj
-
-    def count(source: object, target: object) -> None:
-        nonlocal copies
-        copies += 1
-        if copies == failing:
-            fail()
-        copy(source, target)  # type: ignore[arg-type]  # passed on as they came
-
-    monkeypatch.setattr("verify.publish.checkout.shutil.copyfileobj", count)
-    refused_for_space(capsys, app, models, report)
-
-
-def test_a_note_that_cannot_be_written_changes_nothing(
-    app: Path,
-    models: Path,
-    report: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Restoring moves files too, and a disk may be full just then."""
-    write = Path.write_text
-
-    def fail(self: Path, text: str, encoding: str) -> int:
-        if self.name.endswith(".sha256"):
+    def count(descriptor: int) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == failing:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(self, text, encoding)
+        sync(descriptor)
 
-    monkeypatch.setattr(Path, "write_text", fail)
+    monkeypatch.setattr("verify.publish.swap.os.fsync", count)
     refused_for_space(capsys, app, models, report)
 
 
