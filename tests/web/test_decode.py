@@ -22,6 +22,15 @@ for (const path of process.argv.slice(1)) {
   if (wav) writeFileSync(`${path}.wav`, new Uint8Array(wav));
 }
 """
+LOSSLESS = """
+import { readFileSync, writeFileSync } from "node:fs";
+import { decodeAlac } from "./web/lib/audio/alac.js";
+import { findAlac } from "./web/lib/audio/packets.js";
+for (const path of process.argv.slice(1)) {
+  const alac = findAlac(new Uint8Array(readFileSync(path)));
+  if (alac) writeFileSync(`${path}.wav`, new Uint8Array(await decodeAlac(alac)));
+}
+"""
 EXPLAIN = """
 import { readFileSync } from "node:fs";
 import { whyUnreadable } from "./web/lib/audio/unreadable.js";
@@ -148,3 +157,80 @@ def test_what_an_mp3s_encoder_added_is_taken_away(
     content = (tmp_path / "a.mp3").read_bytes()
     plain.write_bytes(content.replace(b"Info", bytes(4)).replace(b"Xing", bytes(4)))
     assert json.loads(run_node(TRIM, plain, length))["gaps"] is None, "its encoder does not say"
+
+
+def make_musics() -> dict[str, np.ndarray]:
+    """Whatever an encoder meets: tones, noise, silence, jumps; a last packet that is not full."""
+    random = np.random.default_rng(1)
+    time = np.arange(3 * 4096 + 555) / 44_100
+    tone = 0.4 * np.sin(2 * np.pi * 440 * time) + 0.1 * np.sin(2 * np.pi * 1234 * time)
+    noise = random.uniform(-1, 1, time.size)
+    silence = np.where(time < 0.1, 0.0, 1e-4 * noise)
+    jumps = np.sign(np.sin(2 * np.pi * 3 * time)) * 0.999
+    return {
+        "tones": np.stack([tone, 0.5 * tone + 0.001 * noise], 1),
+        "noise": np.stack([noise, random.uniform(-1, 1, time.size)], 1),
+        "silence": np.stack([silence, 0 * tone], 1),
+        "jumps": np.stack([jumps, -jumps], 1),
+        "mono": tone[:, None],
+    }
+
+
+def read_caf(content: bytes) -> tuple[bytes, list[bytes]]:
+    """The cookie and the packets of a Core Audio file."""
+    chunks, at = {}, 8
+    while at < len(content):
+        size = int.from_bytes(content[at + 4 : at + 12], "big", signed=True)
+        size = len(content) - at - 12 if size < 0 else size
+        chunks[content[at : at + 4]] = content[at + 12 : at + 12 + size]
+        at += 12 + size
+    table, data = chunks[b"pakt"], chunks[b"data"]
+    packets, place, at = [], 24, 4
+    for _ in range(int.from_bytes(table[:8], "big")):
+        size = 0
+        while True:
+            byte = table[place]
+            place += 1
+            size = 128 * size + (byte & 127)
+            if byte < 128:
+                break
+        packets.append(data[at : at + size])
+        at += size
+    return chunks[b"kuki"][-24:], packets
+
+
+def write_m4a(path: Path, caf: Path) -> Path:
+    """The same packets in an MPEG-4 file, two in a chunk."""
+    cookie, packets = read_caf(caf.read_bytes())
+
+    def table(*numbers: int) -> bytes:
+        return bytes(4) + b"".join(number.to_bytes(4, "big") for number in numbers)
+
+    head = box(b"ftyp", b"M4A ")
+    places = [len(head) + 8 + sum(map(len, packets[:i])) for i in range(0, len(packets), 2)]
+    entry = box(b"alac", bytes(28) + box(b"alac", bytes(4) + cookie))
+    stbl = (
+        box(b"stsd", table(1) + entry)
+        + box(b"stsz", table(0, len(packets), *map(len, packets)))
+        + box(b"stsc", table(1, 1, 2, 1))
+        + box(b"stco", table(len(places), *places))
+    )
+    sound = box(b"trak", box(b"mdia", box(b"minf", box(b"stbl", stbl))))
+    path.write_bytes(head + box(b"mdat", b"".join(packets)) + box(b"moov", sound))
+    return path
+
+
+def test_apple_lossless_is_lossless(tmp_path: Path) -> None:
+    files = {}
+    for name, music in make_musics().items():
+        # What it cannot compress, libsndfile 1.2.2 writes wrongly in 20 and in 24 bits.
+        for depth in (16, 32) if name == "noise" else (16, 20, 24, 32):
+            caf = tmp_path / f"{name}-{depth}.caf"
+            soundfile.write(caf, music, 44_100, subtype=f"ALAC_{depth}")
+            files[caf] = files[write_m4a(caf.with_suffix(".m4a"), caf)] = music, depth
+    run_node(LOSSLESS, *files)
+    for path, (music, depth) in files.items():
+        found, rate_hz = soundfile.read(f"{path}.wav", dtype="float32", always_2d=True)
+        assert rate_hz == 44_100
+        step = max(2.0 ** (1 - depth), 2.0**-24)  # a float has no more than 24 bits
+        np.testing.assert_allclose(found, music, rtol=0, atol=step, err_msg=path.name)

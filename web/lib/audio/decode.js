@@ -13,7 +13,7 @@ const RATE_HZ = 44100;
  * @throws {TranscriptionError} "audio", if it cannot be decoded or holds no sound; its reason says why
  */
 export async function decodeFile(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
+  let bytes = new Uint8Array(await file.arrayBuffer());
   try {
     const own = needsOwnDecoder(bytes) ? (await import("./pcm.js")).convertToWav(bytes) : null;
     const mp3 = isMp3(bytes) ? await import("./mp3.js") : null;
@@ -22,9 +22,24 @@ export async function decodeFile(file) {
     const part = gaps && mp3?.findRecording(gaps, buffer.duration);
     if (buffer.length > 0) return part ? cut(buffer, part) : buffer;
   } catch (error) {
+    bytes = new Uint8Array(await file.arrayBuffer()); // the browser took them
+    const buffer = await decodeLossless(bytes).catch(() => null);
+    if (buffer) return buffer;
     throw await explain(file, error);
   }
   throw await explain(file);
+}
+
+/**
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @returns {Promise<AudioBuffer | null>} null: it is no Apple Lossless
+ */
+async function decodeLossless(bytes) {
+  const { findAlac } = await import("./packets.js");
+  const found = findAlac(bytes);
+  if (!found) return null;
+  const { decodeAlac } = await import("./alac.js");
+  return decode(await decodeAlac(found));
 }
 
 /** @param {ArrayBuffer} content which is taken away */
