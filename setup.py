@@ -19,7 +19,7 @@ INSIDE = ("export", "verify", "web")
 SKIPPED = {"__pycache__", "node_modules", "types", "screenshot.png"}
 _NAMES = "|".join(INSIDE)
 _IMPORT = re.compile(rf"^(\s*(?:from|import) )({_NAMES})\b(?=[. ])", re.MULTILINE)
-_COMMAND = re.compile(rf"python -m ({_NAMES})\b")
+_COMMAND = re.compile(rf"(?:python -m |(?<=`)make )({_NAMES}|browsers|page|serve)\b")
 
 
 def rewrite(source: str) -> str:
@@ -33,6 +33,8 @@ class BuildInside(build_py):
     def run(self) -> None:
         """Build as usual, then copy."""
         super().run()
+        for path in sorted((ROOT / "tiny_amt").glob("*.py")):
+            self._copy(path, Path(self.build_lib) / "tiny_amt" / path.name)
         for name in INSIDE:
             inside = Path(self.build_lib) / "tiny_amt" / name
             shutil.rmtree(inside, ignore_errors=True)  # of an earlier build

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -39,12 +41,18 @@ def run(words: list[str], folder: Path, **environment: str) -> subprocess.Comple
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from this checkout, without a network."""
+    """A wheel built from a copy of this checkout, in which it leaves nothing, and no network."""
 
     def make(folder: Path) -> None:
+        source = folder / "source"
+        for name in ("export", "verify", "web", "tiny_amt"):
+            skipped = shutil.ignore_patterns("node_modules", "__pycache__", "types")
+            shutil.copytree(ROOT / name, source / name, ignore=skipped)
+        for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
+            shutil.copy(ROOT / name, source)
         words = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
-        words += ["--no-index", "--quiet", "--wheel-dir", str(folder), str(ROOT)]
-        done = run(words, ROOT)
+        words += ["--no-index", "--quiet", "--wheel-dir", str(folder), str(source)]
+        done = run(words, folder)
         assert done.returncode == 0, done.stderr
 
     return next(make_once(tmp_path_factory, "wheel", make).glob("tiny_amt-*.whl"))
@@ -89,6 +97,20 @@ def test_it_judges_a_model_from_a_wheel_alone(wheel: Path, desk: Path, tmp_path:
     assert not heavy & {*probe.split()}
 
 
+def test_in_a_wheel_nothing_is_imported_or_told_as_in_a_checkout(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith(".py"):
+                source = archive.read(name).decode()
+                assert not re.search(
+                    r"^\s*(from|import) (export|verify|web|train)\b", source, re.M
+                ), name
+                assert "python -m verify" not in source, name
+                assert "`make export`" not in source, name
+        told = archive.read("tiny_amt/export/manifest.py").decode()
+    assert "run `tiny-amt export` first" in told
+
+
 def test_a_wheel_holds_every_file_that_the_checkout_runs_on(wheel: Path) -> None:
     inside = {name.removeprefix("tiny_amt/") for name in zipfile.ZipFile(wheel).namelist()}
     tops = "export", "verify", "web"
@@ -115,8 +137,9 @@ def test_it_is_installed_into_an_empty_environment(
     assert "all 2 comparisons agree" in done.stdout
     done = run([str(tools / "python"), "-m", "pip", "install", "--quiet", "pytest"], tmp_path)
     assert done.returncode == 0, done.stderr
-    (desk / "test_log.py").write_text(FIXTURE)
-    words = [str(tools / "pytest"), "-q", "-p", "no:cacheprovider", "test_log.py"]
+    (desk / "own").mkdir()  # pytest imports what lies beside a test before all else
+    (desk / "own" / "test_log.py").write_text(FIXTURE)
+    words = [str(tools / "pytest"), "-q", "-p", "no:cacheprovider", "own"]
     done = run(words, desk, TINY_AMT_RUNTIME=runtime)
     assert "1 passed" in done.stdout, done.stdout + done.stderr
     done = run([str(tools / "tiny-amt"), "export"], desk)

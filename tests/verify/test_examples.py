@@ -15,9 +15,8 @@ import pytest
 from tests import foreign_models as models
 from tests.paths import ROOT
 from tests.patience import PATIENCE_SECONDS
-from verify import plugin
 from verify.__main__ import main
-from verify.plugin import Model
+from verify.models import Model, _make
 from verify.runtimes.child import ChildRunner
 from verify.runtimes.runners import RunnerError
 
@@ -50,7 +49,7 @@ def test_the_example_works_as_its_readme_says(
     assert made[1].split() == [".py"]
     words = [*judged[1].split(), "--runtimes", "native-off", "--quiet"]
     assert main(words) == 0
-    options = ["-p", "verify.plugin", "-p", "no:cacheprovider", "-q"]
+    options = ["-p", "tiny_amt.plugin", "-p", "no:cacheprovider", "-q"]
     done = run([sys.executable, "-m", "pytest", *options, *tested[1].split()], repository)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
@@ -74,10 +73,8 @@ def test_a_session_is_used_as_onnxruntimes(tmp_path: Path) -> None:
 
 
 def test_a_runtime_that_there_is_not_is_said() -> None:
-    with pytest.raises(
-        pytest.UsageError, match="no runtime is called opera; there are: native-off"
-    ):
-        plugin._make("opera")
+    with pytest.raises(ValueError, match="no runtime is called opera; there are: native-off"):
+        _make("opera")
 
 
 INPUTS = {

@@ -14,6 +14,7 @@ from tests.verify.runtimes.test_child import write_endless
 from verify import __main__ as command
 from verify.cases.archive import write_npz
 from verify.compare import Array
+from verify.runtimes.runners import LimitError, NotSupportedError, RunnerError, failure
 
 X = np.array([1, 2, 3], np.float32)
 
@@ -126,6 +127,21 @@ def test_a_model_that_never_ends_is_stopped(tmp_path: Path) -> None:
     assert run(tmp_path, "--model", file, "--reference", case, "--time-limit", "2") == 2
     assert statuses(tmp_path) == ["stopped"]
     assert "hung: could not run within 2 s" in report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("ERROR_MESSAGE: std::bad_alloc", LimitError),
+        ("RangeError: Array buffer allocation failed", LimitError),
+        ("INVALID_ARGUMENT : Tensor shape is too large", LimitError),
+        ("ERROR_CODE: 9, Could not find an implementation for Where(9)", NotSupportedError),
+        ("This is an invalid model. Error Unrecognized attribute: window", NotSupportedError),
+        ("RuntimeError: memory access out of bounds", RunnerError),
+    ],
+)
+def test_a_runtimes_words_are_understood(words: str, kind: type[RunnerError]) -> None:
+    assert type(failure(words)) is kind
 
 
 def test_a_model_that_takes_all_memory_is_stopped(tmp_path: Path) -> None:

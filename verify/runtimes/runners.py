@@ -53,7 +53,10 @@ _LACKS = re.compile(
     "|Type Error: Type 'tensor|under development and support for this is limited"
     "|only \\*guarantees\\* support|not supported|unsupported data type|no way to feed"
 )
-_MEMORY = re.compile("bad_alloc|[Ff]ailed to allocate|[Oo]ut of memory|bad allocation")
+_MEMORY = re.compile(
+    "bad_alloc|bad allocation|[Ff]ailed to allocate|allocation failed|[Oo]ut of memory"
+    "|Tensor shape is too large|SafeIntOnOverflow"  # a size that 32 bits do not hold
+)
 
 
 def failure(message: str) -> RunnerError:

@@ -58,6 +58,8 @@ class Table:
             counts = [self.count(runtime, word) for runtime in runtimes]
             if any(counts):
                 lines.append(f"| {word} | " + " | ".join(map(str, counts)) + " |")
+        lines += ["", "One alone: `python -m verify onnx-suite --tests NAME --keep DIR`, then "
+                  "`python -m verify --model DIR/NAME --runtimes RUNTIME`."]  # fmt: skip
         for runtime in runtimes[1:]:
             lines += self._section(runtime, f"agrees in {runtimes[0]}, not in {runtime}",
                                    self.only_in(runtime, runtimes[0]))  # fmt: skip

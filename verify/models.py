@@ -1,17 +1,13 @@
-"""A pytest fixture: a model in a real browser, with the ``run`` that onnxruntime has.
-
-An installed tiny-amt brings it along; in a checkout, ``pytest -p verify.plugin``.
-"""
+"""A model in a real browser, with the ``run`` that onnxruntime has: for other people's tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.child import ChildRunner
@@ -55,13 +51,9 @@ class Model:
         return [collect(outputs, name, kinds[name]) for name in output_names or kinds]
 
 
-@pytest.fixture(scope="session")
-def browser_session() -> Iterator[BrowserSession]:
-    """``browser_session("chromium-wasm", "model.onnx").run(None, {"x": x})``.
-
-    A browser is started once, and serves every test; one that does not start is an error, not a
-    test that is skipped. Runtimes are those of ``tiny-amt verify --help``.
-    """
+@contextmanager
+def open_models() -> Iterator[BrowserSession]:
+    """``open(runtime, path)``; each runtime is started once, and ends with the block."""
     runners: dict[str, Runner] = {}
     with ExitStack() as stack:
 
@@ -78,5 +70,5 @@ def _make(runtime: str) -> Runner:
         return ChildRunner("off" if runtime == "native-off" else "full")
     if runtime not in RUNTIMES:
         there = ", ".join(["native-off", "native-full", *RUNTIMES])
-        raise pytest.UsageError(f"no runtime is called {runtime}; there are: {there}")
+        raise ValueError(f"no runtime is called {runtime}; there are: {there}")
     return BrowserRunner(RUNTIMES[runtime])
