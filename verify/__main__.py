@@ -44,6 +44,7 @@ _COMMANDS = {
     "epsilon": "epsilon.command",
     "lengths": "bench.lengths",
     "notedigger": "publish.notedigger",
+    "notedigger-usage": "publish.usage",
     "onnx-suite": "suite.command",
     "publish": "publish.publish",
     "release": "publish.release",

@@ -21,6 +21,7 @@ from verify.bench import lengths_results, results
 from verify.bench.decide import REFERENCE, VERDICTS
 from verify.bench.lengths_results import Key, Point, Way
 from verify.bench.results import Bench
+from verify.publish import usage
 
 ROOT = Path(__file__).parents[1]
 PLACES = {
@@ -28,6 +29,7 @@ PLACES = {
     "bench": Path("verify/README.md"),
     "variants": Path("verify/README.md"),
     "lengths": Path("verify/README.md"),
+    "notedigger": Path("verify/README.md"),
 }
 """Where each long table stands."""
 HEADINGS = {
@@ -92,6 +94,8 @@ def find_figures(models: Path, report: Path) -> dict[str, Iterable[str]]:
         tables["variants"] = write_decisions(bench)
     if points := lengths_results.read(report):
         tables["lengths"] = write_lengths(points)
+    if used := usage.read(report):
+        tables["notedigger"] = usage.write_table(used)
     return tables
 
 

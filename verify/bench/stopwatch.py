@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import RunnerError
 from verify.runtimes.session import Limits, Runtime, Session
 from verify.runtimes.tab import PlaywrightTab
@@ -135,13 +136,3 @@ def take_turns(
     for _, key in itertools.product(range(rounds), keys):
         laps[key].append(stopwatch.run(key, samples))
     return laps
-
-
-def read_memory(process: str) -> dict[str, int]:
-    """Bytes by name from Linux's /proc; RunnerError without it."""
-    try:
-        text = Path("/proc", process, "status").read_text(encoding="ascii")
-    except OSError as error:
-        raise RunnerError(f"memory is read from /proc, as Linux has it: {error}") from None
-    lines = (line.split() for line in text.splitlines() if line.endswith(" kB"))
-    return {words[0].rstrip(":"): 1024 * int(words[1]) for words in lines}

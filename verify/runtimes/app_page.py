@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from verify.runtimes.app_workers import MOUNT, START_SECONDS, serve_app
 from verify.runtimes.launch import BrowserMissingError, BrowserName
+from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import HangError, RunnerError
 from verify.runtimes.tab import PlaywrightTab, TabError
 
@@ -89,6 +90,15 @@ class AppRun:
     """Messages to the user, and errors in the page."""
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What the page's process has taken so far, with all its workers."""
+
+    cpu_seconds: float
+    memory_bytes: int
+    peak_bytes: int
+
+
 class AppPage:
     """The app in ``root``, open while its block lasts; ``replaced`` and ``seed`` as AppWorkers.
 
@@ -162,6 +172,16 @@ class AppPage:
             int(self._evaluate("count tracks", _TRACKS)) - tracks,
             tuple(self.tab.complaints[complaints:]),
         )
+
+    def measure(self) -> Usage:
+        """RunnerError but in Chromium on Linux."""
+        processes = self._do("measure", lambda: self.tab.list_processes(START_SECONDS))
+        if processes is None:
+            raise RunnerError("only Chromium says what a page's process takes")
+        renderers = [one for one in processes if one["type"] == "renderer"]
+        own = max(renderers, key=lambda one: float(one["cpuTime"]))
+        memory = read_memory(str(int(own["id"])))
+        return Usage(float(own["cpuTime"]), memory["VmRSS"], memory["VmHWM"])
 
     def _choose(self, what: str, function: str, arguments: Sequence[object], file: Path) -> None:
         """Give the file to the input that a function opens."""

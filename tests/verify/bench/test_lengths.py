@@ -11,8 +11,8 @@ import pytest
 
 from verify.bench.lengths import main, plan
 from verify.bench.lengths_results import Point, read, read_plots, round_up, write
-from verify.bench.stopwatch import read_memory
 from verify.readme import write_lengths
+from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import RunnerError
 
 POINTS = [
