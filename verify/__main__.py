@@ -88,7 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name in (None, "export", "verify", "web"):
             raise
-        errors.print("[bold red]error:[/]", f"this needs {error.name}, which is not installed")
+        missing = (
+            f"this needs {error.name}: pip install 'tiny-amt[export]', in a checkout make setup"
+        )
+        errors.print("[bold red]error:[/]", escape(missing))
         return 2
     except Exception:  # of ours: it must not look like a disagreement
         traceback.print_exc()

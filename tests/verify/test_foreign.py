@@ -232,3 +232,14 @@ def test_whatever_a_model_gives_is_reported(tmp_path: Path) -> None:
         == 1
     )
     assert "2 of 2 strings differ" in report(tmp_path)
+
+
+def test_what_is_not_installed_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lack(arguments: object) -> int:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(command, "_matrix", lack)
+    assert command.main([]) == 2
+    assert "this needs torch: pip install 'tiny-amt[export]'" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from verify.runtimes.values import Tensors, spread
 
 def is_folder(path: Path) -> bool:
     """Whether it holds a case in ONNX's manner."""
-    return path.is_dir() and (path / "output_0.pb").exists() | (path / "input_0.pb").exists()
+    return any((path / name).is_file() for name in ("input_0.pb", "output_0.pb"))
 
 
 def read_folder(path: Path, inputs: Sequence[Port], outputs: Sequence[Port]) -> Tensors:

@@ -82,7 +82,7 @@ def make_cases(
             break
     raise CaseError(
         f"{file.path}: no reference can be made on inputs of its own shapes ({problem}); "
-        "say others with --shape NAME=1x1x44100, or give --reference"
+        "say others with --shape NAME=1x1x44100, or store inputs alone and give them as --reference"
     )
 
 

@@ -22,7 +22,7 @@ X = {"x": np.array([-1, 0, 2], np.float32)}
 
 @pytest.fixture(scope="module")
 def child() -> Iterator[ChildRunner]:
-    with ChildRunner("off", most_bytes=2**32) as runner:
+    with ChildRunner("off", most_bytes=2**34) as runner:
         yield runner
 
 
