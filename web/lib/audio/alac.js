@@ -39,17 +39,20 @@ class Bits {
     return this.at >= 8 * this._bytes.length;
   }
 
+  /** The next 32 bits; zeros past the end. */
+  _peek() {
+    const bytes = this._bytes;
+    const i = this.at >> 3;
+    const skipped = this.at & 7;
+    const word = (bytes[i] << 24) | (bytes[i + 1] << 16) | (bytes[i + 2] << 8) | bytes[i + 3];
+    return skipped === 0 ? word : (word << skipped) | (bytes[i + 4] >> (8 - skipped));
+  }
+
   /** The next bits, as a whole number. @param {number} count up to 32 */
   read(count) {
-    let value = 0;
-    for (let left = count; left > 0; ) {
-      const inByte = 8 - (this.at & 7);
-      const taken = Math.min(left, inByte);
-      const byte = this._bytes[this.at >> 3] ?? 0;
-      value = value * 2 ** taken + ((byte >> (inByte - taken)) & ((1 << taken) - 1));
-      this.at += taken;
-      left -= taken;
-    }
+    if (count === 0) return 0;
+    const value = this._peek() >>> (32 - count);
+    this.at += count;
     return value;
   }
 
@@ -66,13 +69,17 @@ class Bits {
    * @param {number} plain bits of a number that follows as it is
    */
   readCode(k, m, plain) {
-    let ones = 0;
-    while (ones < MOST_ONES && this.read(1) === 1) ones++;
-    if (ones === MOST_ONES) return this.read(plain);
+    const ones = Math.clz32(~this._peek());
+    if (ones >= MOST_ONES) {
+      this.at += MOST_ONES;
+      return this.read(plain);
+    }
+    this.at += ones + 1;
     if (k === 1) return ones * m;
-    const low = this.read(k - 1);
-    if (low === 0) return ones * m;
-    return ones * m + 2 * low + this.read(1) - 1;
+    const low = this.read(k);
+    if (low >= 2) return ones * m + low - 1;
+    this.at--; // one bit less
+    return ones * m;
   }
 }
 
