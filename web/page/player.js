@@ -1,6 +1,5 @@
 /** Plays the recording, its notes, or both, from any position, and reports the position. */
 
-import { SlowRecording } from "./slow.js";
 import { Synth } from "./synth.js";
 import { Timeline } from "./timeline.js";
 
@@ -40,7 +39,7 @@ export class Player {
     this._context = null;
     /** @type {AudioBufferSourceNode | null} */
     this._recording = null;
-    /** Plays instead at another speed. @type {SlowRecording | null} */
+    /** Plays instead at another speed. @type {import("./slow.js").SlowRecording | null} */
     this._slow = null;
     /** The next note to schedule, and in which round of the loop. */
     this._next = 0;
@@ -144,8 +143,10 @@ export class Player {
    * @param {number} speed
    */
   async _startSlow(offset, speed) {
-    if (!this._buffer || !this._original) return;
-    this._slow ??= new SlowRecording(this._buffer, this._original);
+    const buffer = this._buffer;
+    const { SlowRecording } = await import("./slow.js");
+    if (!buffer || buffer !== this._buffer || !this._original) return;
+    this._slow ??= new SlowRecording(buffer, this._original);
     await this._slow.start(offset, speed).catch(() => {}); // paused before it began
   }
 
