@@ -12,7 +12,7 @@ import export.__main__
 import train.__main__
 from tests.paths import ROOT
 from verify.bisect import command as bisect
-from verify.matrix import plan
+from verify.matrix import options
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("export/*/*.md")])
 MOST_LINES = 120
@@ -84,7 +84,7 @@ def test_a_command_is_understood(line: str) -> None:
     elif words[0] == "bisect":
         bisect.parser().parse_args(words[1:])
     else:
-        plan.parser().parse_args(words)
+        options.parser().parse_args(words)
 
 
 @pytest.mark.parametrize(("document", "words"), find(MAKE))

@@ -27,7 +27,7 @@ from export.manifest import Manifest, ManifestError
 from verify.bisect.search import BisectError
 from verify.cases.archive import CaseError
 from verify.compare import LOOSE
-from verify.matrix import contract, foreign, golden, networks, plan, signals, subjects
+from verify.matrix import contract, foreign, golden, networks, options, plan, signals, subjects
 from verify.matrix.kept import FILE_NAME as VERDICTS
 from verify.matrix.kept import KeptVerdicts
 from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = importlib.import_module(f"{__package__}.{_COMMANDS[argv[0]]}")
             status: int = command.main(argv[1:])
             return status
-        return _matrix(plan.parser().parse_args(argv))
+        return _matrix(options.parser().parse_args(argv))
     except MISTAKES as error:
         errors.print("[bold red]error:[/]", escape(_printable(str(error))))
         return 2

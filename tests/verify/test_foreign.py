@@ -14,7 +14,7 @@ from tests.verify.runtimes.test_child import write_endless
 from verify import __main__ as command
 from verify.cases.archive import write_npz
 from verify.compare import Array
-from verify.runtimes.runners import LimitError, NotSupportedError, RunnerError, failure
+from verify.runtimes.failures import LimitError, NotSupportedError, RunnerError, failure
 
 X = np.array([1, 2, 3], np.float32)
 

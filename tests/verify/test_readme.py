@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.paths import ROOT
-from verify.matrix import plan
+from verify.matrix import options
 from verify.readme import GLANCE, PLACES, fill_block, main, write_glance
 
 TABLES = [
@@ -19,7 +19,7 @@ TABLES = [
 
 @pytest.mark.parametrize("words", [["a,b"], ["a", "b"], ["a, b"], ["a,", "b"]])
 def test_names_come_with_commas_or_one_by_one(words: list[str]) -> None:
-    assert plan.parser().parse_args(["--models", *words]).models == ["a", "b"]
+    assert options.parser().parse_args(["--models", *words]).models == ["a", "b"]
 
 
 @pytest.mark.parametrize(("table", "language", "place"), TABLES)

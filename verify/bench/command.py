@@ -20,7 +20,7 @@ from verify.bench import decide, fidelity, peers
 from verify.bench.measure import ENGINE, RELAXED, compare
 from verify.bench.results import Bench, read, write
 from verify.bench.stopwatch import Stopwatch
-from verify.matrix.plan import Names
+from verify.matrix.options import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.runners import RunnerError
 

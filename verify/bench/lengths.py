@@ -20,7 +20,7 @@ from export.example import read_example
 from export.manifest import Manifest
 from verify.bench.lengths_results import Point, Way, read, write
 from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch
-from verify.matrix.plan import Names
+from verify.matrix.options import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import NativeRunner, RunnerError

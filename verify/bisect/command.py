@@ -23,6 +23,7 @@ from verify.bisect.stages import find_bad_stage
 from verify.bisect.witness import native_witness
 from verify.cases.stored import StoredCase, read_case
 from verify.matrix import plan
+from verify.matrix.options import Names
 from verify.matrix.signals import Signal, select, standard
 from verify.runtimes import install
 from verify.runtimes.child import ChildRunner
@@ -47,9 +48,7 @@ def parser() -> argparse.ArgumentParser:
         "--against", type=Path, help="a good file with the same tensor names; for a variant: fp32"
     )
     which = command.add_mutually_exclusive_group()
-    which.add_argument(
-        "--signals", action=plan.Names, nargs="+", default=[], help="default: brief ones"
-    )
+    which.add_argument("--signals", action=Names, nargs="+", default=[], help="default: brief ones")
     which.add_argument("--input", type=Path, help="an .npz archive with the inputs by name")
     which.add_argument(
         "--reference",

@@ -154,18 +154,15 @@ def ask_runtimes(
 def main(arguments: Sequence[str]) -> int:
     """Run the command; its exit status."""
     from verify.matrix import plan
+    from verify.matrix.options import Names
     from verify.runtimes import install
 
     parser = argparse.ArgumentParser(
         prog="python -m verify epsilon",
         description="Which tool drops or changes a small constant, for the versions installed.",
     )
-    parser.add_argument(
-        "--runtimes", action=plan.Names, nargs="+", default=[], help="names or patterns"
-    )
-    parser.add_argument(
-        "--without", action=plan.Names, nargs="+", default=[], help="what to leave out"
-    )
+    parser.add_argument("--runtimes", action=Names, nargs="+", default=[], help="names or patterns")
+    parser.add_argument("--without", action=Names, nargs="+", default=[], help="what to leave out")
     parser.add_argument(
         "--out", type=Path, default=Path("dist/report"), help=f"folder for {FILE_NAME}"
     )

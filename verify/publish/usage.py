@@ -18,7 +18,7 @@ from rich.console import Console
 
 from export.catalog import RATE_HZ
 from export.example import read_example
-from verify.matrix.plan import Names
+from verify.matrix.options import Names
 from verify.publish.checkout import FOLDER, WORKERS, CheckoutError, open_checkout
 from verify.publish.gate import PublishError
 from verify.publish.notedigger import read_replaced

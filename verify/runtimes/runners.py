@@ -6,64 +6,38 @@ A runner is a context manager: anything that it starts (a session, a browser) en
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
 from verify.compare import Array
-from verify.runtimes.border import SUFFIX, widen
-from verify.runtimes.onnx_file import External, ModelFileError, read_onnx
+from verify.runtimes.border import SUFFIX
+from verify.runtimes.failures import (
+    HangError,
+    LimitError,
+    NotSupportedError,
+    RunnerError,
+    failure,
+    first_line,
+)
+from verify.runtimes.ready import read_model
 from verify.runtimes.values import Tensors, collect, spread
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Tensors"]
+__all__ = [
+    "HangError", "LimitError", "NativeRunner", "NotSupportedError", "Runner", "RunnerError",
+    "Tensors", "TorchRunner", "first_line", "hash_tensors",
+]  # fmt: skip
 SMALL_BYTES = 1_000_000
 """A file of fewer stays open in a runner, as do MOST_OPEN of them."""
 MOST_OPEN = 8
 SHORT = 100_000
 """Elements of an input over which several threads take longer than one."""
-
-
-class RunnerError(RuntimeError):
-    """A runtime did not start, load or finish; the message names it and says why."""
-
-
-class LimitError(RunnerError):
-    """A step took more time or memory than it may; the message says which."""
-
-
-class HangError(LimitError):
-    """A step exceeded its time limit; the message names it."""
-
-
-class NotSupportedError(RunnerError):
-    """A runtime lacks what a model needs; the message has the runtime's own words."""
-
-
-_LACKS = re.compile(
-    "NOT_IMPLEMENTED|Could not find an implementation|No Op registered for|[Kk]ernel not found"
-    "|is not a registered function/op|Unrecognized attribute|Unsupported model IR version"
-    "|Type Error: Type 'tensor|under development and support for this is limited"
-    "|only \\*guarantees\\* support|not supported|unsupported data type|no way to feed"
-)
-_MEMORY = re.compile(
-    "bad_alloc|bad allocation|[Ff]ailed to allocate|allocation failed|[Oo]ut of memory"
-    "|Tensor shape is too large|SafeIntOnOverflow"  # a size that 32 bits do not hold
-)
-
-
-def failure(message: str) -> RunnerError:
-    """The error that a runtime's words mean."""
-    if _MEMORY.search(message):
-        return LimitError(message)
-    return NotSupportedError(message) if _LACKS.search(message) else RunnerError(message)
 
 
 class Runner(Protocol):
@@ -239,56 +213,6 @@ class TorchRunner(_InProcess):
         return {name: value.numpy() for name, value in zip(outputs, values, strict=True)}
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A model as a runtime loads it."""
-
-    content: bytes
-    digest: str
-    """Of the file and its weights outside."""
-    external: tuple[External, ...]
-    wide: frozenset[str]
-
-
-_PLAIN: set[str] = set()
-"""Digests of files with nothing outside and nothing to widen: a stream goes back to them often."""
-
-
-def read_model(name: str, file: Path, sha256: str | None) -> Ready:
-    """A model's bytes and weights; RunnerError by a runner's name as of ``read_file``."""
-    content, digest = read_file(name, file, None)
-    external: tuple[External, ...] = ()
-    wide: frozenset[str] = frozenset()
-    if digest not in _PLAIN:
-        try:
-            found = read_onnx(file)
-            external, digest = found.external, found.sha256
-            content, wide = widen(found)
-        except ModelFileError as error:
-            raise RunnerError(f"{name}: cannot load {file.name}: {error}") from None
-        if not external and not wide:
-            _PLAIN.add(digest)
-    if sha256 not in (None, digest):
-        raise _changed(name, file)
-    return Ready(content, digest, external, wide)
-
-
-def _changed(name: str, file: Path) -> RunnerError:
-    return RunnerError(f"{name}: {file.name} has changed since it was chosen; run again")
-
-
-def read_file(name: str, file: Path, sha256: str | None) -> tuple[bytes, str]:
-    """A model's bytes and their SHA-256; RunnerError by a runner's name if not those given."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise RunnerError(f"{name}: cannot load {file.name}: {error.strerror}") from None
-    digest = hashlib.sha256(content).hexdigest()
-    if sha256 not in (None, digest):
-        raise _changed(name, file)
-    return content, digest
-
-
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
     """Let PyTorch use so many threads: more than one only spin over a short signal."""
@@ -300,12 +224,6 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def first_line(error: BaseException) -> str:
-    """An exception's message as one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:400] if lines else type(error).__name__
 
 
 def hash_tensors(tensors: Tensors) -> str:

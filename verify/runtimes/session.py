@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from verify.runtimes.failures import HangError, RunnerError, failure
 from verify.runtimes.install import locate
 from verify.runtimes.launch import BrowserMissingError, BrowserName
 from verify.runtimes.loopback import Loopback
-from verify.runtimes.runners import HangError, RunnerError, failure
 from verify.runtimes.tab import PlaywrightTab, Tab, TabError, WebGPU
 from verify.runtimes.webdriver import WebDriverTab
 from web import packages

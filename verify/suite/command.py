@@ -13,6 +13,7 @@ from rich.progress import Progress
 
 from verify.matrix import plan
 from verify.matrix.matrix import Subject, examine
+from verify.matrix.options import Names
 from verify.runtimes import install
 from verify.suite.collect import collect, subjects
 from verify.suite.table import WORDS, sort
@@ -25,11 +26,11 @@ def parser() -> argparse.ArgumentParser:
         description="Run the node tests of the onnx package in runtimes, and sort what comes out.",
     )
     command.add_argument(
-        "--runtimes", action=plan.Names, nargs="+", default=["native-off", "chromium-wasm"],
+        "--runtimes", action=Names, nargs="+", default=["native-off", "chromium-wasm"],
         help="the first is what the others are held against (default: native-off,chromium-wasm)",
     )  # fmt: skip
     command.add_argument(
-        "--tests", action=plan.Names, nargs="+", default=["*"], help="names or patterns"
+        "--tests", action=Names, nargs="+", default=["*"], help="names or patterns"
     )
     command.add_argument("--out", type=Path, default=Path("dist/report"))
     command.add_argument(

@@ -98,6 +98,13 @@ def test_more_weights_than_memory_are_refused_before_they_are_read(tmp_path: Pat
         read_onnx(file)
 
 
+def test_a_file_larger_than_any_is_not_read(tmp_path: Path) -> None:
+    file = models.write_unary(tmp_path / "a.onnx", "Abs")
+    os.truncate(file, 2**43)
+    with NativeRunner("off") as runner, pytest.raises(RunnerError, match="larger than an"):
+        runner.load(file)
+
+
 def nest(depth: int) -> bytes:
     """A file of If in If in If: a graph's node's attribute's graph, as protobuf writes it."""
     part = b""
