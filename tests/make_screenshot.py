@@ -19,7 +19,7 @@ def main() -> None:
         browser.new_context(viewport={"width": 1180, "height": 860}) as context,
     ):
         driver = PageDriver(context, server.url)
-        driver.by_timbre()
+        driver.by_timbre("2")
         driver.page.click("#example")
         assert driver.settle() == "done"
         driver.wait("html[data-offline=ready]")

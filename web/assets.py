@@ -18,7 +18,7 @@ WEB = Path(__file__).parent
 EXAMPLE = WEB.parent / "export" / "example.flac"
 
 MODELS = ("basicamt", "septimbre")
-"""The page's networks: all notes together, and by timbre (see web/page/main.js)."""
+"""The page's networks: all notes together, and by timbre (see web/page/work.js)."""
 
 RUNTIME = {
     "wasm": ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"),
