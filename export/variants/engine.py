@@ -30,6 +30,7 @@ from export.options import Options
 if TYPE_CHECKING:
     from torch import nn
 
+    from export.layers.winograd import Transforms
     from export.nets.basicamt import BasicAMT, NoteBranch
     from export.nets.septimbre import Encoder, SepTimbre
 
@@ -238,9 +239,32 @@ def collect_common(network: BasicAMT | SepTimbre) -> Values:
     transforms = {f"winograd{taps}": design_transforms(OUTPUTS, taps) for taps in (5, 3)}
     transforms["time"] = design_transforms(4, 3)
     for name, matrices in transforms.items():
-        for part in ("inputs", "kernel", "outputs"):
-            values[f"{name}_{part}"] = getattr(matrices, part).numpy()
+        for part, array in factor_transforms(matrices).items():
+            values[f"{name}_{part}"] = array
     return values
+
+
+def factor_transforms(transforms: Transforms) -> dict[str, npt.NDArray[np.float64]]:
+    """Winograd's transforms for n points as the numbers that the engine makes them of.
+
+    ``inputs`` (n/2 - 1, n/2): a row of the matrix holds its point's polynomial, lowest power first.
+    Of R(x^2), whose roots are all points but 0, the coefficients without the last, which is 1; then
+    for each pair of points +p and -p those of R(x^2) / (x^2 - p^2), and p. ``outputs``: (m - 1,
+    n/2 - 1), the powers of each p from the first on. ``kernel`` (n, r) makes up for the scales.
+    """
+    inputs, kernel, outputs, _ = (part.numpy() for part in transforms)
+    n = len(inputs)
+    leading = np.append(inputs[:-1, n - 2], inputs[-1, n - 1])[:, None]
+    scale = np.append(outputs[0, :-1], outputs[-1, -1])
+    polynomials, powers = inputs / leading, outputs / scale
+    factors = [polynomials[0, 0 : n - 2 : 2]]
+    for row in polynomials[1 : n - 1 : 2]:
+        factors.append(np.append(row[2 : n - 2 : 2], row[n - 3]))
+    return {
+        "inputs": np.array(factors),
+        "kernel": kernel * leading * scale[:, None],
+        "outputs": powers[1:, 1 : n - 1 : 2],
+    }
 
 
 def collect_notes(branch: NoteBranch, outside: float) -> Values:

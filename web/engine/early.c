@@ -9,6 +9,7 @@
 #include "trunk.h"
 
 float early[16 * CHANNEL];
+static float heard[EARLY_SLOTS * 2 * WIDTH]; // rows of the level's spectrum: re, im
 
 enum { BEFORE = BELOW + EDGE };
 
@@ -56,19 +57,35 @@ static V overheard(const Trunk *w, int output, int bin, int t) {
   return sum;
 }
 
-APART void run_early(const TrunkKernels *trunk, const Affine *affine, float slope, int t0) {
-  static float heard[EARLY_SLOTS * 2 * WIDTH], mixed[LONG * 2 * BLOCK];
-  carry(early, 16 * HEIGHT, 2);
-  for (int t = 0; t < WIDTH; t += 4) {
+/** Twice the level's spectra; those of the block's own frames are made, two vectors at a time. */
+static APART void hear_level(float *heard) {
+  carry(heard, 2 * EARLY_SLOTS, 4);
+  for (int t = LEVEL_COLUMN; t < WIDTH; t += 8) {
     for (int n = 0; n < LONG; n++) {
-      fft_in[n] = (Complex){load(level_row(n - BEFORE) + t), all(0)};
+      const float *x = level_row(n - BEFORE) + t;
+      fft_in[n] = (Complex){load(x), load(x + 4)};
     }
     const Complex *spectrum = fft(LONG);
     for (int k = 0; k < EARLY_SLOTS; k++) {
-      store(heard + 2 * k * WIDTH + t, spectrum[k].re);
-      store(heard + (2 * k + 1) * WIDTH + t, spectrum[k].im);
+      V re[2], im[2];
+      take_pair(spectrum, LONG, k, re, im);
+      for (int i = 0; i < 2; i++) {
+        store(heard + 2 * k * WIDTH + t + 4 * i, re[i]);
+        store(heard + (2 * k + 1) * WIDTH + t + 4 * i, im[i]);
+      }
     }
   }
+}
+
+void begin_early(void) {
+  clear(heard, sizeof heard);
+  clear(early, sizeof early);
+}
+
+APART void run_early(const TrunkKernels *trunk, const Affine *affine, float slope, int t0) {
+  static float mixed[LONG * 2 * BLOCK];
+  carry(early, 16 * HEIGHT, 2);
+  hear_level(heard);
   for (int o = 0; o < 16; o += 2) {
     mix_pair(heard, trunk->early[o / 2], mixed);
     for (int t = 0; t < BLOCK; t += 4) {
@@ -79,7 +96,7 @@ APART void run_early(const TrunkKernels *trunk, const Affine *affine, float slop
         for (int bin = 0; bin < BINS; bin++) {
           V v = i ? y[bin].re : y[bin].im;
           if (bin < 2 || bin >= BINS - 2) v = v - overheard(trunk->weights, o + i, bin, t);
-          v = rectify(madd(v + offset, scale, shift), all(slope));
+          v = rectify(madd(v + offset, scale, shift), slope);
           store(row(early, o + i, bin) + EARLY_COLUMN + t, v);
         }
       }
@@ -93,7 +110,7 @@ void prepare_early(TrunkKernels *to) {
   clear(to->early, sizeof to->early);
   for (int i = 0; i < 16 * HARMONICS * 5 * 5; i++) { // (out, in, frequency, time)
     int d = i % 5, tap = BELOW + SHIFTS[i / 25 % HARMONICS] + i / 5 % 5, o = i / 25 / HARMONICS;
-    float value = kernel[i] / LONG;
+    float value = kernel[i] / (2 * LONG); // of twice the spectrum
     for (int k = 0; k < EARLY_SLOTS; k++) {
       const float *turn = turns + 2 * (k * tap % LONG);
       to->early[o / 2][k][d][o % 2 * 2] += value * turn[0];

@@ -52,7 +52,16 @@ APART const Complex *fft(int points) {
   int s = 1;
   // m · 4 · s points; the last pass leaves six for each of s.
   for (int m = points / 4, step = LONG / points; m > 1; m /= 4, s *= 4, step *= 4) {
-    for (int p = 0; p < m; p++) {
+    ROLLED for (int q = 0; q < s; q++) { // p = 0: nothing turns
+      Complex x0 = x[q], x1 = x[q + s * m], x2 = x[q + 2 * s * m], x3 = x[q + 3 * s * m];
+      Complex a = add(x0, x2), b = subtract(x0, x2), c = add(x1, x3);
+      Complex d = quarter(subtract(x1, x3));
+      y[q] = add(a, c);
+      y[q + s] = add(b, d);
+      y[q + 2 * s] = subtract(a, c);
+      y[q + 3 * s] = subtract(b, d);
+    }
+    for (int p = 1; p < m; p++) {
       const float *w = turns + 2 * p * step, *w2 = turns + 4 * p * step, *w3 = turns + 6 * p * step;
       const Complex *from = x + s * p;
       Complex *to = y + 4 * s * p;

@@ -22,6 +22,15 @@ const Complex *fft(int points);
 const Complex *fft_inverse(int points, const float *spectrum, int stride);
 void make_turns(void);
 
+/** Twice the spectra p and q of two real signals at slot k, from that of p's signal + i · q's. */
+INLINE void take_pair(const Complex *spectrum, int points, int k, V *re, V *im) {
+  Complex a = spectrum[k], b = spectrum[k ? points - k : 0];
+  re[0] = a.re + b.re;
+  re[1] = a.im + b.im;
+  im[0] = a.im - b.im;
+  im[1] = b.re - a.re;
+}
+
 /** The spectrum of two real signals as one complex one, p + i · q, at slot k and at its mirror. */
 INLINE void put_pair(float *spectrum, int points, int stride, int k, const V *re, const V *im) {
   float *at = spectrum + 2 * k * stride;

@@ -43,10 +43,27 @@ INLINE V nmadd(V a, V b, V c) {
 
 /** `a` where the mask is all ones, `b` where it is 0. */
 INLINE V select(VI mask, V a, V b) { return (V)((mask & (VI)a) | (~mask & (VI)b)); }
-INLINE V larger(V a, V b) { return select(a > b, a, b); }
-INLINE V smaller(V a, V b) { return select(a < b, a, b); }
+/** b where it is larger than a, otherwise a: one instruction. */
+INLINE V larger(V a, V b) {
+#ifdef __wasm__
+  return __builtin_wasm_pmax_f32x4(a, b);
+#else
+  return select(a < b, b, a);
+#endif
+}
+/** b where it is smaller than a, otherwise a. */
+INLINE V smaller(V a, V b) {
+#ifdef __wasm__
+  return __builtin_wasm_pmin_f32x4(a, b);
+#else
+  return select(b < a, b, a);
+#endif
+}
 /** x, times `slope` where it is negative: 0.01 is a leaky ReLU, 0 a ReLU, 1 nothing. */
-INLINE V rectify(V x, V slope) { return select(x >= all(0), x, x * slope); }
+INLINE V rectify(V x, float slope) {
+  V steep = x * all(slope);
+  return slope <= 1 ? larger(x, steep) : smaller(x, steep);
+}
 
 INLINE V root(V x) {
 #ifdef __clang__

@@ -1,26 +1,20 @@
 #include "trunk.h"
 
-#include "block.h"
 #include "elementary.h"
 
 const int SHIFTS[HARMONICS] = {-BELOW, 0, 36, 57, 72, 84, 93, 101};
 
 TrunkKernels note_trunk, encoder_trunk;
-static float level[CHANNEL];
-static float outside[WIDTH]; // a row of what harmonics read beyond the level's bins
+float level[CHANNEL], outside[WIDTH];
 float neck[16 * CHANNEL + 2 * WIDTH]; // the heads read beyond the last bins, for taps of 0
 
 void begin_trunk(int count) {
   frames = count;
   clear(level, sizeof level);
   clear(outside, sizeof outside);
-  clear(early, sizeof(float) * 16 * CHANNEL);
+  begin_early();
   clear(wide, sizeof(float) * 8 * CHANNEL);
   clear(neck, sizeof neck);
-}
-
-const float *level_row(int bin) {
-  return bin < 0 || bin >= BINS ? outside : row(level, 0, bin);
 }
 
 void take_level(const TrunkKernels *trunk, const float *energy, float deviation, int t0) {

@@ -2,6 +2,7 @@
 // Per branch and stage, each function is called once a block, t0 = 0, BLOCK, 2 · BLOCK, …; its
 // output lies so many frames behind t0 as its name's delay says.
 #pragma once
+#include "block.h"
 #include "fft.h"
 #include "weights.h"
 #include "winograd.h"
@@ -29,7 +30,8 @@ typedef struct {
 } Affine;
 
 // Layers, see block.h; frame t0 − delay stands at the column that is given.
-extern float early[], wide[], neck[];
+extern float level[], early[], wide[], neck[];
+extern float outside[]; // a row of what harmonics read beyond the level's bins
 enum { LEVEL_COLUMN = 4, EARLY_COLUMN = 2, WIDE_COLUMN = 4, NECK_COLUMN = 4 };
 
 void prepare_trunk(TrunkKernels *kernels, const Trunk *weights);
@@ -37,8 +39,11 @@ void prepare_early(TrunkKernels *kernels); // from its weights, as prepare_trunk
 void prepare_wide(TrunkKernels *kernels);
 /** Forget the recording before. */
 void begin_trunk(int count);
+void begin_early(void);
 /** The level at a bin, or what harmonics read where there is none: WIDTH frames, t0 at column 4. */
-const float *level_row(int bin);
+INLINE const float *level_row(int bin) {
+  return bin < 0 || bin >= BINS ? outside : row(level, 0, bin);
+}
 /** Energies (252, F) → the level of the block at t0: ln((e + ε) / deviation) · k + b. */
 void take_level(const TrunkKernels *trunk, const float *energy, float deviation, int t0);
 /** The level's eight harmonics → early, 5 × 5 taps (early_conv.0); `affine` instead of its bias. */

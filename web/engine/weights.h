@@ -8,15 +8,15 @@
 typedef struct {
   float half_band[9];   // the halving filter from its middle on, zeros left out
   float log_epsilon[1]; // under the logarithm of the energies
-  float winograd5_inputs[10 * 10];
+  float winograd5_inputs[4 * 5]; // polynomials of points, see `spread`
   float winograd5_kernel[10 * 5];
-  float winograd5_outputs[6 * 10];
-  float winograd3_inputs[8 * 8];
+  float winograd5_outputs[5 * 4]; // powers of points, see `collect`
+  float winograd3_inputs[3 * 4];
   float winograd3_kernel[8 * 3];
-  float winograd3_outputs[6 * 8];
-  float time_inputs[6 * 6]; // three taps along time
+  float winograd3_outputs[5 * 3];
+  float time_inputs[2 * 3]; // three taps along time
   float time_kernel[6 * 3];
-  float time_outputs[4 * 6];
+  float time_outputs[3 * 2];
 } Common;
 
 // What both branches begin with: early_conv and the first convolution of the neck.

@@ -26,8 +26,8 @@ static void hear_wide(int rho) {
       const Complex *spectrum = fft(SHORT);
       // Twice the spectra of the two; the halves are in the kernel.
       ROLLED for (int k = 0; k < WIDE_SLOTS; k++) {
-        Complex a = spectrum[k], b = spectrum[k ? SHORT - k : 0];
-        V re[2] = {a.re + b.re, a.im + b.im}, im[2] = {a.im - b.im, b.re - a.re};
+        V re[2], im[2];
+        take_pair(spectrum, SHORT, k, re, im);
         float *to = heard + (k * 3 * IN + c) * WIDTH + t;
         for (int i = 0; i < 2; i++, to += WIDTH) {
           store(to, re[i]);
@@ -73,7 +73,7 @@ APART void run_wide(const TrunkKernels *trunk, float slope) {
             // The harmonic's frame t0 − 3; the level's first column is t0 − 4.
             V harmonic = load(level_row(bin + SHIFTS[o + i]) + 1 + t);
             V v = (i ? y[n].re : y[n].im) + bias + harmonic;
-            store(row(wide, o + i, bin) + WIDE_COLUMN + t, rectify(v, all(slope)));
+            store(row(wide, o + i, bin) + WIDE_COLUMN + t, rectify(v, slope));
           }
         }
       }

@@ -38,51 +38,55 @@ INLINE int count_inputs(const Shape *shape, int points, int p, int instant) {
 /**
  * The inputs v of a tile → its values at every point, `stride` floats apart.
  *
- * Beside 0 and ∞ the points come in pairs ±p. Their rows of the transform differ in the sign of
- * odd columns alone, so the even and the odd sums are made once for both.
+ * Beside 0 and ∞ the points come in pairs ±p. The polynomial of a point has the others as roots, so
+ * with those of all pairs in R, and of all other pairs in Q, it is R(x²) for 0, x R(x²) for ∞, and
+ * x (x ± p) Q(x²) for ±p. m: R's coefficients from the lowest on, without its last, which is 1; then
+ * for each pair Q's and p.
  */
-INLINE void spread(const int points, const V *v, const float *matrix, float *z, int stride) {
-  const float *m = matrix;
-  V even = all(m[0]) * v[0]; // the point 0
-  UNROLLED for (int j = 2; j < points; j += 2) even = madd(all(m[j]), v[j], even);
-  store(z, even);
-  m += points;
-  z += stride;
-  ROLLED for (int pair = 0; pair < points / 2 - 1; pair++) {
-    V odd = all(m[1]) * v[1];
-    even = all(m[2]) * v[2];
-    UNROLLED for (int j = 3; j < points - 1; j += 2) odd = madd(all(m[j]), v[j], odd);
-    UNROLLED for (int j = 4; j < points - 1; j += 2) even = madd(all(m[j]), v[j], even);
-    store(z, even + odd);
-    store(z + stride, even - odd);
-    m += 2 * points;
-    z += 2 * stride;
+INLINE void spread(const int points, const V *v, const float *m, float *z, int stride) {
+  const int pairs = points / 2 - 1;
+  V at_zero = v[points - 2], at_infinity = v[points - 1];
+  UNROLLED for (int j = 0; j < pairs; j++) {
+    at_zero = madd(all(m[j]), v[2 * j], at_zero);
+    at_infinity = madd(all(m[j]), v[2 * j + 1], at_infinity);
   }
-  V odd = all(m[1]) * v[1]; // the point ∞
-  UNROLLED for (int j = 3; j < points; j += 2) odd = madd(all(m[j]), v[j], odd);
-  store(z, odd);
+  store(z, at_zero);
+  store(z + (points - 1) * stride, at_infinity);
+  z += stride;
+  ROLLED for (int pair = 0; pair < pairs; pair++, z += 2 * stride) {
+    m += pairs;
+    V even = v[points - 2], odd = v[points - 3], p = all(m[pairs - 1]);
+    UNROLLED for (int j = 0; j < pairs - 1; j++) {
+      even = madd(all(m[j]), v[2 * j + 2], even);
+      odd = madd(all(m[j]), v[2 * j + 1], odd);
+    }
+    store(z, madd(p, odd, even));
+    store(z + stride, nmadd(p, odd, even));
+  }
 }
 
-/** Products at every point, `stride` floats apart → a tile's outputs, `bias` added. */
+/**
+ * Products at every point, `stride` floats apart → a tile's outputs, `bias` added: sums over the
+ * points, in output j times their powers p^j. powers: (outputs − 1, pairs), from the first on.
+ */
 INLINE void collect(const int points, const int outputs, const float *from, int stride,
-                    const float *matrix, V bias, V *y) {
+                    const float *powers, V bias, V *y) {
   const int pairs = points / 2 - 1;
   V sum[MOST_POINTS / 2], difference[MOST_POINTS / 2];
+  y[0] = bias + load(from); // at 0
   UNROLLED for (int q = 0; q < pairs; q++) {
     V plus = load(from + (1 + 2 * q) * stride), minus = load(from + (2 + 2 * q) * stride);
     sum[q] = plus + minus;
     difference[q] = plus - minus;
+    y[0] += sum[q];
   }
-  UNROLLED for (int j = 0; j < outputs; j++) {
-    const float *m = matrix + j * points;
-    V a = bias;
-    if (j == 0) a = madd(all(m[0]), load(from), a);
-    if (j == outputs - 1) a = madd(all(m[points - 1]), load(from + (points - 1) * stride), a);
+  UNROLLED for (int j = 1; j < outputs; j++, powers += pairs) {
+    y[j] = bias;
     UNROLLED for (int q = 0; q < pairs; q++) {
-      a = madd(all(m[1 + 2 * q]), j % 2 ? difference[q] : sum[q], a);
+      y[j] = madd(all(powers[q]), j % 2 ? difference[q] : sum[q], y[j]);
     }
-    y[j] = a;
   }
+  y[outputs - 1] += load(from + (points - 1) * stride); // at ∞
 }
 
 /** Along frequency: `points` rows of x, `step` floats apart → rows of WIDTH at every point. */
@@ -96,11 +100,11 @@ INLINE void spread_bins(const int points, const float *x, int step, const float 
 }
 
 /** Along frequency: rows of BLOCK at every point → six rows of y. */
-INLINE void collect_bins(const int points, const float *from, int stride, const float *matrix,
-                         V bias, V slope, float *y) {
+INLINE void collect_bins(const int points, const float *from, int stride, const float *powers,
+                         V bias, float slope, float *y) {
   for (int t = 0; t < BLOCK; t += 4) {
     V v[TILE];
-    collect(points, TILE, from + t, stride, matrix, bias, v);
+    collect(points, TILE, from + t, stride, powers, bias, v);
     UNROLLED for (int j = 0; j < TILE; j++) store(y + j * WIDTH + t, rectify(v[j], slope));
   }
 }
@@ -159,7 +163,7 @@ APART static const float *multiply_point(const Shape *shape, int points, int p,
 
 /** from: each input's first row that is read, rows lie `step` floats apart; y: `channel` apart. */
 INLINE void convolve(const int points, const Shape *shape, const float *const *from, int step,
-                     int height, const float *inputs, const float *outputs, const float *kernel,
+                     int height, const float *inputs, const float *powers, const float *kernel,
                      const float *bias, float slope, float *y, int channel) {
   static float seen[BESIDE][MOST_SEEN * WIDTH], product[BESIDE][MOST_PRODUCTS * BLOCK];
   int in = shape->in - shape->late, out = shape->out;
@@ -182,8 +186,8 @@ INLINE void convolve(const int points, const Shape *shape, const float *const *f
     }
     for (int b = 0; b < BESIDE; b++) {
       for (int o = 0; o < out; o++) {
-        collect_bins(points, product[b] + o * BLOCK, out * BLOCK, outputs,
-                     all(bias ? bias[o] : 0), all(slope),
+        collect_bins(points, product[b] + o * BLOCK, out * BLOCK, powers,
+                     all(bias ? bias[o] : 0), slope,
                      y + o * channel + (bin + b * TILE) * WIDTH);
       }
     }

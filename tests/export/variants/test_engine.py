@@ -13,6 +13,7 @@ from export import layout
 from export.catalog import MODELS
 from export.graph.constants import Constant, ConstantLostError
 from export.graph.trace import fold_batch_norms
+from export.layers.winograd import design_transforms
 from export.variants import engine
 from tests.patience import PATIENCE_SECONDS
 from tests.web.engine.drive import HERE, open_network, write_weights
@@ -56,6 +57,34 @@ def test_what_is_stored_is_what_the_folded_network_has(weights: Path) -> None:
     ):
         tensor = network.get_parameter(name).detach().numpy().ravel()
         assert np.array_equal(stored[struct][field], tensor)
+
+
+@pytest.mark.parametrize(("outputs", "taps"), [(6, 5), (6, 3), (4, 3)])
+def test_the_factors_of_transforms_make_the_same_convolution(outputs: int, taps: int) -> None:
+    n = outputs + taps - 1
+    parts = engine.factor_transforms(design_transforms(outputs, taps))
+    assert {part: array.size for part, array in parts.items()} == {
+        "inputs": (n // 2 - 1) * n // 2,
+        "kernel": n * taps,
+        "outputs": (outputs - 1) * (n // 2 - 1),
+    }
+    whole, *others = np.asarray(parts["inputs"])
+    points = [0.0, *(sign * row[-1] for row in others for sign in (1, -1))]
+    rows = [np.polynomial.Polynomial([*np.ravel([[c, 0] for c in whole]), 1])]
+    for row in others:
+        quadratic = np.polynomial.Polynomial([*np.ravel([[c, 0] for c in row[:-1]]), 1])
+        rows += [np.polynomial.Polynomial([0, sign * row[-1], 1]) * quadratic for sign in (1, -1)]
+    for point, row in zip(points, rows, strict=True):
+        assert row(np.array(points))[np.array(points) != point] == pytest.approx(0, abs=1e-10)
+    matrix = np.zeros((n, n))
+    for i, row in enumerate([*rows, rows[0] * np.polynomial.Polynomial([0, 1])]):
+        matrix[i, : len(row.coef)] = row.coef
+    powers = np.array([[point**j for point in points] + [0.0] for j in range(outputs)])
+    powers[-1, -1] = 1
+    assert np.asarray(parts["outputs"]) == pytest.approx(powers[1:, 1:-1:2])
+    x, w = np.random.default_rng(0).normal(size=(2, n))
+    found = powers @ (parts["kernel"] @ w[:taps] * (matrix @ x))
+    assert found == pytest.approx(np.correlate(x, w[:taps], "valid"))
 
 
 @pytest.mark.parametrize("change", ["missing", "surplus", "size"])

@@ -79,12 +79,14 @@ function embed(engine, features, moments) {
     for (let plane = 0; plane < CHANNELS * 3; plane++) {
       const channel = Math.floor(plane / 3);
       const mean = moments.feature_mean[channel];
-      cells.fill(mean, plane * BATCH * width, (plane + 1) * BATCH * width);
       for (let i = 0; i < BATCH; i++) {
         const bin = 3 * (first + i) - 1 + (plane % 3);
-        if (bin < 0) continue;
+        const start = (plane * BATCH + i) * width;
         const from = (channel * BINS + bin) * frames;
-        cells.set(features.subarray(from, from + frames), (plane * BATCH + i) * width + HALO);
+        cells.fill(mean, start, start + HALO);
+        if (bin < 0) cells.fill(mean, start + HALO, start + HALO + frames);
+        else cells.set(features.subarray(from, from + frames), start + HALO);
+        cells.fill(mean, start + HALO + frames, start + width);
       }
     }
     const { embedding } = engine.run("embed", { cells, ...moments });
