@@ -41,6 +41,8 @@ HEADINGS = {
 }
 SHOWN = (REFERENCE, "engine", "engine-relaxed", "control")
 """Rows of each model in the table of times; bench.html has all."""
+STARTS = "chromium-wasm"
+"""Column of first runs in fresh browsers."""
 GLANCE = {"en": Path("README.md"), "zh": Path("README.zh.md")}
 """Where the short table stands, by language."""
 GLANCE_MODELS = ("basicamt", "septimbre")
@@ -136,14 +138,19 @@ def write_models(manifest: Manifest) -> Iterator[str]:
 def write_times(bench: Bench) -> Iterator[str]:
     """The default files against the baseline, and against the peer: a column for each runtime."""
     rows = [row for row in bench.comparisons if row.name in SHOWN]
-    where = [row.runtime for row in rows] + ([bench.peer.runtime] if bench.peer else [])
+    where = [*(row.runtime for row in rows), *(STARTS for _ in bench.starts)]
+    where += [bench.peer.runtime] if bench.peer else []
     runtimes = list(dict.fromkeys(where))
     cells: dict[str, dict[str, str]] = {}
     for row in sorted(rows, key=lambda row: SHOWN.index(row.name)):
         cells.setdefault(f"{row.model} {row.name}", {})[row.runtime] = _write_ratios(row.ratios)
+    for start in bench.starts:
+        name = f"{start.model} engine ÷ onnxruntime-web, in a fresh browser"
+        cells[name] = {STARTS: _write_ratios(start.ratios)}
     if peer := bench.peer:
-        name = f"{peer.model} ÷ {peer.package} ({peer.backend})"
-        cells[name] = {peer.runtime: _write_ratios(peer.ratios)}
+        for ours, ratios in peer.ratios.items():
+            name = f"{peer.model} {ours} ÷ {peer.package} ({peer.backend})"
+            cells[name] = {peer.runtime: _write_ratios(ratios)}
     yield _row(["CPU time ÷ baseline", *runtimes])
     yield _row(["---", *["---:"] * len(runtimes)])
     for name, found in cells.items():

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from export.catalog import MODELS
 from export.manifest import Manifest, ModelFile
-from verify.bench import decide, fidelity, peers
+from verify.bench import decide, fidelity, peers, starts
 from verify.bench.measure import ENGINE, RELAXED, compare
 from verify.bench.results import Bench, read, write
 from verify.bench.stopwatch import Stopwatch
@@ -128,6 +128,7 @@ def measure(args: argparse.Namespace, manifest: Manifest, console: Console) -> B
     measure_fidelity(bench, manifest, args, console)
     for runtime in args.runtimes:
         measure_runtime(bench, runtime, files, args, console)
+    measure_starts(bench, args, console)
     measure_peer(bench, files, args, console)
     write(bench, args.out)
     return bench
@@ -194,6 +195,21 @@ def measure_fidelity(
         write(bench, args.out)
 
 
+def measure_starts(bench: Bench, args: argparse.Namespace, console: Console) -> None:
+    """Each model's first run in a fresh browser; not in a quick run."""
+    have = {one.model for one in bench.starts}
+    for model in args.models:
+        if args.quick or model in have or not engines_of(args.folder, model):
+            continue
+        console.print(f"fresh browsers: {model}")
+        try:
+            bench.starts.append(starts.measure(model, args.folder))
+        except RunnerError as error:
+            bench.failures.append(str(error))
+            console.print(str(error), markup=False)
+        write(bench, args.out)
+
+
 def measure_peer(
     bench: Bench,
     files: dict[str, dict[str, ModelFile]],
@@ -209,7 +225,9 @@ def measure_peer(
         return
     console.print(f"{peers.RUNTIME}: {PEER_MODEL} beside {peers.NAME}")
     try:
-        bench.peer = peers.measure(PEER_MODEL, args.folder / ours.path)
+        contestants = {decide.REFERENCE: args.folder / ours.path}
+        contestants |= engines_of(args.folder, PEER_MODEL)
+        bench.peer = peers.measure(PEER_MODEL, contestants)
     except RunnerError as error:
         bench.absent.append(str(error))
         console.print(str(error), markup=False)

@@ -22,10 +22,12 @@ from verify.bench.lengths_results import Point, Way, read, write
 from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch
 from verify.matrix.options import Names
 from verify.runtimes.browser import RUNTIMES
+from verify.runtimes.engine import ENGINES
 from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import NativeRunner, RunnerError
 from verify.runtimes.stream import FRAME_SAMPLES, StreamRunner
 
+ALL_RUNTIMES = ("native", "chromium-wasm", "chromium-engine")
 CHUNK_SECONDS = 6.0
 """As in web/lib/stream/stream.js, within a tenth of a second."""
 LIB = Path(__file__).parents[2] / "web" / "lib"
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         "--models", action=Names, nargs="+", default=["basicamt", "septimbre"], metavar="A,B"
     )
     parser.add_argument(
-        "--runtimes", action=Names, nargs="+", default=["native", "chromium-wasm"], metavar="A,B"
+        "--runtimes", action=Names, nargs="+", default=list(ALL_RUNTIMES), metavar="A,B"
     )
     parser.add_argument(
         "--minutes", action=Names, nargs="+", default=["1", "5", "15", "60"], metavar="M,M"
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     for name in args.runtimes:
         if name != "native" and not name.startswith("chromium"):
             raise RunnerError(
-                f"the memory of {name} cannot be measured; choose native or chromium-wasm"
+                f"the memory of {name} cannot be measured; choose from {', '.join(ALL_RUNTIMES)}"
             )
     manifest = Manifest.read(args.folder)
     points = read(args.out)
@@ -91,6 +93,8 @@ def plan(args: argparse.Namespace) -> Iterator[tuple[str, str, float, Way]]:
         for seconds in (60 * float(minutes) for minutes in args.minutes):
             for model in args.models:
                 for way in args.ways:
+                    if way == "whole" and runtime in ENGINES:
+                        continue  # it has no whole files
                     needed = WHOLE_BYTES_PER_SECOND.get(model, 0) * seconds
                     if way == "streamed" or needed <= args.limit * 1e9:
                         yield runtime, model, seconds, way
@@ -129,8 +133,9 @@ def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way)
     mounts = {"lib": LIB, "models": file.parent}
     # Slower than half real time counts as hung.
     limit_seconds = LIMIT_SECONDS + 2 * seconds
-    with Stopwatch(RUNTIMES[runtime], mounts, limit_seconds) as stopwatch:
+    with Stopwatch((RUNTIMES | ENGINES)[runtime], mounts, limit_seconds) as stopwatch:
         stopwatch.compose(samples)
+        before = stopwatch.measure()[1]  # the page itself, and the audio
         if way == "whole":
             # As the library's time includes the start of the runtime and the session.
             cpu_seconds = stopwatch.load("file", file).cpu_seconds
@@ -138,4 +143,4 @@ def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way)
         else:
             cpu_seconds = stopwatch.transcribe(model, samples).cpu_seconds
         peak = read_memory(str(stopwatch.find_process()))["VmHWM"]
-    return Point(runtime, model, way, seconds, cpu_seconds, peak - 4 * samples)
+    return Point(runtime, model, way, seconds, cpu_seconds, peak - before)

@@ -27,7 +27,7 @@ class Point:
     audio_seconds: float
     cpu_seconds: float
     peak_bytes: int
-    """Beyond the decoded audio; natively also beyond what Python held."""
+    """Beyond the decoded audio and what the page, or natively Python, held before."""
 
 
 Key = tuple[str, str, Way, float]

@@ -46,7 +46,7 @@ def compare(
     contestants = {"baseline": baseline, "control": baseline, **files}
     with Stopwatch(RUNTIMES[runtime]) as stopwatch:
         stopwatch.load("warm-up", baseline)
-        loads = {name: _load(stopwatch, model, name, file) for name, file in contestants.items()}
+        loads = {name: load(stopwatch, model, name, file) for name, file in contestants.items()}
         laps = take_turns(stopwatch, list(contestants), round(seconds * RATE_HZ), rounds)
     cpu = {name: [lap.cpu_seconds for lap in those] for name, those in laps.items()}
     return [
@@ -67,7 +67,8 @@ def compare(
     ]
 
 
-def _load(stopwatch: Stopwatch, model: str, name: str, file: Path) -> Lap:
+def load(stopwatch: Stopwatch, model: str, name: str, file: Path) -> Lap:
+    """Open a file under its name: weights for the engine, or a session."""
     if file.suffix != ".engine":
         return stopwatch.load(name, file)
     separate = "embedding" in MODELS[model].outputs

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.catalog import RATE_HZ
+from verify.bench.measure import load
 from verify.bench.stopwatch import Stopwatch
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.runners import RunnerError
@@ -46,19 +47,14 @@ class Peer:
     audio_seconds: float
     cpu_seconds: float
     """The peer's, median over the rounds; of the page's process and the GPU process."""
-    ratios: tuple[float, ...]
-    """Our CPU time over the peer's in the same round."""
+    ratios: dict[str, tuple[float, ...]]
+    """By the names of ours: their CPU time over the peer's in the same round."""
     trials: dict[str, str]
     """CPU time of every backend on TRIAL_SECONDS, or why it does not run."""
 
-    @property
-    def ratio(self) -> float:
-        """Median of the ratios."""
-        return statistics.median(self.ratios)
 
-
-def measure(model: str, ours: Path) -> Peer:
-    """Run the peer on each backend, then the best in turns with our file.
+def measure(model: str, ours: Mapping[str, Path]) -> Peer:
+    """Run the peer on each backend, then the best in turns with our files by name.
 
     RunnerError if it is not installed or runs on none.
     """
@@ -79,20 +75,26 @@ def measure(model: str, ours: Path) -> Peer:
         best = min(ran, key=lambda name: ran[name])
         samples = round(SECONDS * RATE_HZ)
         with Stopwatch(RUNTIMES[RUNTIME], mounts, LIMIT_SECONDS) as stopwatch:
-            stopwatch.load(model, ours)
+            for name, file in ours.items():
+                load(stopwatch, model, name, file)
             stopwatch.open_peer(best)
-            laps = []
+            laps: dict[str, list[float]] = {name: [] for name in (*ours, NAME)}
             for _ in range(1 + ROUNDS):  # the first to warm up
-                our = stopwatch.run(model, samples).cpu_seconds
-                laps.append((our, stopwatch.run_peer(samples).cpu_seconds))
+                for name in ours:
+                    laps[name].append(stopwatch.run(name, samples).cpu_seconds)
+                laps[NAME].append(stopwatch.run_peer(samples).cpu_seconds)
+        peer = laps.pop(NAME)[1:]
     return Peer(
         package=f"{NAME} {version}",
         runtime=RUNTIME,
         model=model,
         backend=best,
         audio_seconds=SECONDS,
-        cpu_seconds=statistics.median(theirs for _, theirs in laps[1:]),
-        ratios=tuple(our / theirs for our, theirs in laps[1:]),
+        cpu_seconds=statistics.median(peer),
+        ratios={
+            name: tuple(a / b for a, b in zip(those[1:], peer, strict=True))
+            for name, those in laps.items()
+        },
         trials={
             name: f"{cost:.1f} s" if isinstance(cost, float) else cost
             for name, cost in tried.items()

@@ -10,6 +10,7 @@ from pathlib import Path
 from verify.bench.decide import SAME_NOTES, VERDICTS, Decision, Fidelity, decide
 from verify.bench.measure import Comparison
 from verify.bench.peers import Peer
+from verify.bench.starts import Start
 from verify.report.render import render
 
 FILE_NAME = "bench.json"
@@ -28,6 +29,8 @@ class Bench:
     """Each file's notes beside fp32's."""
     peer: Peer | None = None
     """None if it is not installed; ``absent`` says so."""
+    starts: list[Start] = field(default_factory=list)
+    """First runs in fresh browsers."""
     absent: list[str] = field(default_factory=list)
     """Runtimes that this machine lacks, and why."""
     failures: list[str] = field(default_factory=list)
@@ -57,10 +60,13 @@ def read(folder: Path) -> Bench | None:
         for file in data["fidelity"]:
             file |= {key: tuple(file[key]) for key in ("recordings", "recommended_for")}
         if peer := data["peer"]:
-            data["peer"] = Peer(**peer | {"ratios": tuple(peer["ratios"])})
-        kinds = {"comparisons": Comparison, "fidelity": Fidelity}
+            ratios = {name: tuple(those) for name, those in peer["ratios"].items()}
+            data["peer"] = Peer(**peer | {"ratios": ratios})
+        for start in data["starts"]:
+            start["ratios"] = tuple(start["ratios"])
+        kinds = {"comparisons": Comparison, "fidelity": Fidelity, "starts": Start}
         return Bench(**data | {key: [kind(**x) for x in data[key]] for key, kind in kinds.items()})
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

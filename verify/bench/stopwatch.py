@@ -81,8 +81,9 @@ class Stopwatch(Session):
         return self._measure_cpu(gpu=False) or 0.0, memory
 
     def transcribe(self, model: str, samples: int) -> Lap:
-        """Make notes with the library, which streams; ``lib`` and ``models`` must be mounted."""
-        return self._time(f"transcribe {samples} samples", "transcribe", model, samples)
+        """Make notes with the library, which streams; ``models`` must be mounted."""
+        backend = "engine" if self.runtime.backend.startswith("engine") else self.runtime.backend
+        return self._time(f"transcribe {samples} samples", "transcribe", model, samples, backend)
 
     def open_peer(self, backend: str) -> Lap:
         """Open the other transcriber on a backend; for the mounts see ``peers``."""

@@ -35,8 +35,12 @@ class Fake:
     def load(self, key: str, file: Path) -> Lap:
         return Lap(0.1, 0.1)
 
+    def load_engine(self, key: str, weights: Path, *, relaxed: bool, separate: bool) -> Lap:
+        assert not separate
+        return Lap(0.1, 0.1)
+
     def run(self, key: str, samples: int) -> Lap:
-        return Lap(0.6, 0.6)
+        return Lap(0.6, 0.6 if key == "fp32" else 0.3)
 
     def open_peer(self, backend: str) -> Lap:
         self.backend = backend
@@ -60,9 +64,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_the_best_backend_is_taken_and_the_others_are_reported(tmp_path: Path) -> None:
-    peer = peers.measure("basicamt", Path("basicamt.onnx"))
+    peer = peers.measure("basicamt", {"fp32": Path("x.onnx"), "engine": Path("x.engine")})
     assert (peer.package, peer.backend) == ("@spotify/basic-pitch 1.2.3", "cpu")
-    assert peer.ratios == pytest.approx((0.1,) * peers.ROUNDS)
+    assert peer.ratios["fp32"] == pytest.approx((0.1,) * peers.ROUNDS)
+    assert peer.ratios["engine"] == pytest.approx((0.05,) * peers.ROUNDS)
     assert peer.trials == {
         "wasm": "wasm: Unknown dtype undefined",
         "cpu": "6.0 s",
@@ -72,15 +77,18 @@ def test_the_best_backend_is_taken_and_the_others_are_reported(tmp_path: Path) -
     write(bench, tmp_path)
     assert read(tmp_path) == bench
     assert "Unknown dtype undefined" in (tmp_path / "bench.html").read_text(encoding="utf-8")
-    row = "| basicamt ÷ @spotify/basic-pitch 1.2.3 (cpu) | 0.10 (0.10 – 0.10) |"
-    assert row in list(write_times(bench))
+    for name, ratio in (("fp32", "0.10"), ("engine", "0.05")):
+        row = (
+            f"| basicamt {name} ÷ @spotify/basic-pitch 1.2.3 (cpu) | {ratio} ({ratio} – {ratio}) |"
+        )
+        assert row in list(write_times(bench))
 
 
 @pytest.mark.usefixtures("installed")
 def test_a_peer_that_runs_nowhere_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Fake, "costs", {})
     with pytest.raises(RunnerError, match="runs on no backend"):
-        peers.measure("basicamt", Path("basicamt.onnx"))
+        peers.measure("basicamt", {"fp32": Path("basicamt.onnx")})
 
 
 def test_a_peer_that_is_not_installed_is_reported(
@@ -90,4 +98,4 @@ def test_a_peer_that_is_not_installed_is_reported(
     with pytest.raises(
         RunnerError, match="is not installed; run `npm --prefix verify/bench/peer ci`"
     ):
-        peers.measure("basicamt", Path("basicamt.onnx"))
+        peers.measure("basicamt", {"fp32": Path("basicamt.onnx")})

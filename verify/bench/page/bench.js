@@ -50,6 +50,13 @@ async function loadEngine(key, modulePath, weightsPath, separate) {
   });
 }
 
+/** By their sum, since this counts as time of the run. @param {string} key @param {Float32Array} values */
+function checkFinite(key, values) {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  if (!Number.isFinite(sum)) throw new Error(`${key}: an output is not finite`);
+}
+
 /** @param {string} key @param {Float32Array<ArrayBuffer>} audio @returns {Promise<number>} seconds */
 async function runEngine(key, audio) {
   const { engine, separate } = engines[key];
@@ -57,7 +64,7 @@ async function runEngine(key, audio) {
   let outputs = {};
   const seconds = await time(async () => (outputs = runWhole(engine, audio, separate)));
   for (const values of Object.values(outputs)) {
-    if (!values.every(Number.isFinite)) throw new Error(`${key}: an output is not a number`);
+    checkFinite(key, values);
   }
   return seconds;
 }
@@ -78,7 +85,7 @@ async function run(key, length) {
   const seconds = await time(async () => (outputs = await session.run({ [session.inputNames[0]]: audio })));
   for (const output of Object.values(outputs)) {
     const values = /** @type {Float32Array} */ (await output.getData());
-    if (!values.every(Number.isFinite)) throw new Error(`${key}: an output is not finite`);
+    checkFinite(key, values);
     output.dispose();
   }
   return seconds;
@@ -118,9 +125,10 @@ async function repeat(key, length, count) {
  *
  * @param {string} model
  * @param {number} length in samples
+ * @param {"engine" | "wasm" | "webgpu"} backend
  * @returns {Promise<number>} seconds
  */
-async function transcribe(model, length) {
+async function transcribe(model, length, backend) {
   const path = "../../lib/transcribe.js"; // served beside this page where it is measured
   const { transcribe: make } = await import(path);
   return time(async () => {
@@ -131,6 +139,7 @@ async function transcribe(model, length) {
         models: new URL("../../models/", location.href).href,
         runtime: new URL("../../ort/", location.href).href,
         threads: 1,
+        backend,
         timbres: model === "septimbre" ? 3 : 1,
       },
     );
