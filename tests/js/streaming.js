@@ -2,7 +2,8 @@
  * Streams recordings through a model in stages, on `onnxruntime` or on `engine:WIDTH` (the third
  * argument, WIDTH chunks at a time), and compares with its whole file on
  * onnxruntime-web in Node. Arguments: the folder of models, the model, and cases, each
- * FILE:CHUNK_FRAMES, where FILE holds float32 samples at 44 100 Hz. Prints one line of JSON a case.
+ * FILE:CHUNK_FRAMES or FILE:CHUNK_FRAMES:KEPT_BYTES, where FILE holds float32 samples at 44 100 Hz.
+ * Prints one line of JSON a case.
  */
 
 import { createHash } from "node:crypto";
@@ -45,10 +46,10 @@ const wholeFile = manifest.files.find(
 const whole = await runtime.InferenceSession.create(resolve(folder, wholeFile.path), options);
 
 for (const one of cases) {
-  const [path, chunkFrames] = one.split(":");
+  const [path, ...numbers] = one.split(":");
   const bytes = readFileSync(path);
   const samples = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  console.log(JSON.stringify({ case: one, ...(await compare(samples, Number(chunkFrames))) }));
+  console.log(JSON.stringify({ case: one, ...(await compare(samples, ...numbers.map(Number))) }));
 }
 
 /** Runs on the engine, so many chunks at a time, where the third argument is `engine:WIDTH`. */
@@ -68,7 +69,7 @@ function digestOf({ onset, frame }) {
   return createHash("sha256").update(onset).update(frame).digest("hex");
 }
 
-async function compare(samples, chunkFrames) {
+async function compare(samples, chunkFrames, keptBytes) {
   const source = {
     length: samples.length,
     rateHz: 44100,
@@ -79,7 +80,7 @@ async function compare(samples, chunkFrames) {
   const reported = [];
   const stages = await openStages();
   const note = async (pass, fraction) => void reported.push([pass, fraction]);
-  const stream = new Stream(stages, listener, note, chunkFrames);
+  const stream = new Stream(stages, listener, note, chunkFrames, keptBytes);
   const thresholds = thresholdsOf(files[0]);
   const keep = stages.has("embed");
   let provisional = 0;
@@ -105,6 +106,7 @@ async function compare(samples, chunkFrames) {
   await stream.encode(spans.filter((_, i) => i % 3 > 0));
   await stream.encode(spans.filter((_, i) => i % 3 === 0));
   result.embedding = 0;
+  const embedded = createHash("sha256");
   for (const span of spans) {
     const { data, stride, at } = stream.embeddings.read(span);
     for (let c = 0; c < EMBEDDING_SIZE; c++) {
@@ -112,9 +114,12 @@ async function compare(samples, chunkFrames) {
       const theirs = expected.embedding.data.subarray(base + span.start, base + span.end);
       const begin = c * stride + at;
       const part = data.subarray(begin, begin + theirs.length);
+      embedded.update(part);
       result.embedding = Math.max(result.embedding, distance(part, theirs));
     }
   }
+  result.embedded = embedded.digest("hex");
+  result.passes = reported.filter(([pass, fraction]) => pass === "features" && fraction === 0).length;
   const read = (span) => stream.embeddings.read(span);
   const dense = readDense(expected.embedding.data, frames);
   const vectors = noteEmbeddings(ours, read, found.frame, frames);

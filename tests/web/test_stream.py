@@ -86,6 +86,24 @@ def test_the_result_does_not_depend_on_how_many_chunks_run_at_a_time(
     assert all(other == one for other in others)
 
 
+@pytest.mark.parametrize("runs", ["onnxruntime", "engine:1", "engine:3"])
+def test_the_result_does_not_depend_on_how_much_memory_there_is(
+    models: Path, tmp_path: Path, runs: str
+) -> None:
+    """Energies and what the encoder makes of them are computed again, features in more passes."""
+    audio = make_music(8.0)[0, 0]
+    audio.tofile(tmp_path / "music")
+    case = f"{tmp_path / 'music'}:{CHUNK}"
+    much, *others = run(
+        models, "septimbre", runs, [case, *(f"{case}:{kept}" for kept in (100_000, 20_000))]
+    )
+    assert much["notes"] > 5
+    assert much["passes"] == 2, "the spans come in two parts"
+    for one in others:
+        assert {key for key in one if one[key] != much[key]} == {"case", "passes"}
+        assert one["passes"] > 3
+
+
 def check(one: dict[str, Any], *, separated: bool) -> None:
     assert one["frames"] == one["expectedFrames"], one
     assert one["onset"] <= ACTIVATION, one

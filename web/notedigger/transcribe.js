@@ -5,9 +5,10 @@ import { endAtGaps } from "../lib/notes/ends.js";
 import { makeNotes } from "../lib/notes/notes.js";
 import { dropOvertones } from "../lib/notes/overtones.js";
 import { merge, spanOf } from "../lib/notes/spans.js";
+import { timbrePasses } from "../lib/stream/encoder.js";
 import { Progress } from "../lib/stream/progress.js";
 import { STAGE_COSTS } from "../lib/stream/stages.js";
-import { NOTE_PASSES, Stream, timbrePasses } from "../lib/stream/stream.js";
+import { NOTE_PASSES, Stream } from "../lib/stream/stream.js";
 import { clusterTimbres, noteEmbeddings } from "../lib/timbres/timbres.js";
 
 /**

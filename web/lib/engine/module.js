@@ -134,6 +134,18 @@ export class EngineModule {
    * @throws {TranscriptionError} "memory"
    */
   run(stage, inputs) {
+    const outputs = Object.entries(this.look(stage, inputs));
+    return Object.fromEntries(outputs.map(([name, values]) => [name, values.slice()]));
+  }
+
+  /**
+   * The same without a copy: the outputs are the module's own memory, until its next run.
+   * @param {string} stage
+   * @param {Values} inputs
+   * @returns {Values}
+   * @throws {TranscriptionError} "memory"
+   */
+  look(stage, inputs) {
     this._top = this._base;
     try {
       return stage === "ears" ? this._hear(inputs) : this._compute(STAGES[stage], inputs);
@@ -200,8 +212,8 @@ export class EngineModule {
     return at;
   }
 
-  /** @param {number} at @param {number} length */
+  /** @param {number} at @param {number} length @returns {Float32Array<ArrayBuffer>} */
   _get(at, length) {
-    return new Float32Array(this.memory.buffer, at, length).slice();
+    return new Float32Array(this.memory.buffer, at, length);
   }
 }

@@ -32,7 +32,7 @@ export const SECONDS_PER_FRAME = 256 / 22050;
 /**
  * All notes, by start and then pitch.
  *
- * Takes O(PITCHES × frames) memory (one copy of the frame activation) and no randomness.
+ * Takes PITCHES × frames bytes of memory and no randomness.
  *
  * @param {Float32Array} onset PITCHES × frames, in [0, 1]
  * @param {Float32Array} frame PITCHES × frames, in [0, 1]
@@ -50,7 +50,7 @@ export function makeNotes(onset, frame, frames, thresholds) {
   const frameLevel = Math.fround(thresholds.frame);
   const onsetLevel = Math.fround(thresholds.onset);
 
-  const energy = frame.slice();
+  const taken = new Uint8Array(frame.length); // 1: a note, or beside one; counts as 0
   /** @type {FrameNote[]} */
   const notes = [];
 
@@ -66,14 +66,14 @@ export function makeNotes(onset, frame, frames, thresholds) {
     let quiet = 0;
     let t = start;
     while (t >= 0 && t < frames && quiet < toleranceFrames) {
-      quiet = energy[base + t] < frameLevel ? quiet + 1 : 0;
+      quiet = (taken[base + t] ? 0 : frame[base + t]) < frameLevel ? quiet + 1 : 0;
       t += step;
     }
     return t - step * quiet;
   }
 
   /**
-   * Zero a note and its neighbouring pitches in the map; record the note if long enough.
+   * Take a note and its neighbouring pitches off the map; record the note if long enough.
    * @param {number} row
    * @param {number} start
    * @param {number} end
@@ -81,7 +81,7 @@ export function makeNotes(onset, frame, frames, thresholds) {
   function take(row, start, end) {
     const last = Math.min(PITCHES - 1, row + 1);
     for (let r = Math.max(0, row - 1); r <= last; r++) {
-      energy.fill(0, r * frames + start, r * frames + end);
+      taken.fill(1, r * frames + start, r * frames + end);
     }
     if (end - start < minimumFrames) return;
     let sum = 0;
@@ -101,8 +101,8 @@ export function makeNotes(onset, frame, frames, thresholds) {
     if (end - start >= minimumFrames) take(row, start, end);
   }
   // Cells only ever drop to zero, so one sorting serves every "largest that remains".
-  for (const index of loudestFirst(energy, frames, frameLevel)) {
-    if (energy[index] === 0) continue;
+  for (const index of loudestFirst(frame, taken, frames, frameLevel)) {
+    if (taken[index]) continue;
     const row = Math.floor(index / frames);
     const peak = index - row * frames;
     take(row, walk(row, peak, -1) + 1, walk(row, peak, 1));
@@ -212,21 +212,23 @@ function onsetCandidates(onset, frame, frames, level) {
 
 /**
  * Indices of the cells strictly above the level: largest first, then earliest, then lowest.
- * @param {Float32Array} energy
+ * @param {Float32Array} frame
+ * @param {Uint8Array} taken cells to leave out
  * @param {number} frames
  * @param {number} level
  * @returns {Uint32Array}
  */
-function loudestFirst(energy, frames, level) {
+function loudestFirst(frame, taken, frames, level) {
   let count = 0;
-  for (let i = 0; i < energy.length; i++) if (energy[i] > level) count++;
+  for (let i = 0; i < frame.length; i++) if (frame[i] > level && !taken[i]) count++;
   const indices = new Uint32Array(count);
   count = 0;
   // Filled by frame and then row, so that a stable sort leaves equals in that order.
   for (let t = 0; t < frames; t++) {
     for (let row = 0; row < PITCHES; row++) {
-      if (energy[row * frames + t] > level) indices[count++] = row * frames + t;
+      const i = row * frames + t;
+      if (frame[i] > level && !taken[i]) indices[count++] = i;
     }
   }
-  return indices.sort((a, b) => energy[b] - energy[a]);
+  return indices.sort((a, b) => frame[b] - frame[a]);
 }

@@ -14,6 +14,9 @@
  * @property {number} to exclusive, at least `end`
  */
 
+/** Freed pieces that are kept to be filled again: as many as one chunk reads. */
+const MOST_SPARE = 3;
+
 /**
  * Pieces that cover a recording once, in order.
  * @param {number} frames of the recording
@@ -54,6 +57,10 @@ export class ChunkedRows {
     this.size = size;
     /** @type {(Float32Array | null)[]} rows × frames of the piece, row after row */
     this._pieces = Array.from({ length: Math.ceil(frames / size) }, () => null);
+    // Pieces and copies are used again: as garbage they would add up to as much as is kept.
+    /** @type {Float32Array[]} */
+    this._spare = [];
+    this._copy = new Float32Array(0);
   }
 
   /** @param {number} index of a piece */
@@ -68,7 +75,9 @@ export class ChunkedRows {
    */
   put(chunk, data) {
     const { start, end, from, to } = chunk;
-    const piece = new Float32Array(this.rows * (end - start));
+    const length = this.rows * (end - start);
+    const fits = this._spare.at(-1)?.length === length;
+    const piece = (fits && this._spare.pop()) || new Float32Array(length);
     for (let row = 0; row < this.rows; row++) {
       const base = row * (to - from);
       piece.set(data.subarray(base + start - from, base + end - from), row * (end - start));
@@ -79,12 +88,13 @@ export class ChunkedRows {
   /**
    * @param {number} from frame
    * @param {number} to exclusive
-   * @returns {Float32Array<ArrayBuffer>} rows × (to − from)
+   * @returns {Float32Array<ArrayBuffer>} rows × (to − from), until the next call
    * @throws {RangeError} if a piece is not kept
    */
   read(from, to) {
     const width = to - from;
-    const out = new Float32Array(this.rows * width);
+    if (this._copy.length !== this.rows * width) this._copy = new Float32Array(this.rows * width);
+    const out = this._copy;
     for (let index = Math.floor(from / this.size); index * this.size < to; index++) {
       const piece = this._pieces[index];
       if (!piece) throw new RangeError(`frames ${from} to ${to} are not kept`);
@@ -101,11 +111,17 @@ export class ChunkedRows {
   }
 
   /**
-   * Free the pieces that end before a frame.
-   * @param {number} frame
+   * Free the pieces that end after one frame and, at the latest, with another.
+   * @param {number} after
+   * @param {number} before
    */
-  dropBefore(frame) {
-    this._pieces.fill(null, 0, Math.max(0, Math.floor(frame / this.size)));
+  drop(after, before) {
+    const [first, last] = [after, before].map((frame) => Math.max(0, Math.floor(frame / this.size)));
+    for (let index = first; index < Math.min(last, this._pieces.length); index++) {
+      const piece = this._pieces[index];
+      if (piece && this._spare.length < MOST_SPARE) this._spare.push(piece);
+      this._pieces[index] = null;
+    }
   }
 }
 

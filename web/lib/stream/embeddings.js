@@ -11,6 +11,8 @@ export const FEATURE_CHANNELS = 16;
 export const BINS = 252;
 /** Bins that the embedding of a pitch needs, starting one below its own three. */
 const REACH = 3;
+/** Bytes of the features of one frame of a pitch. */
+export const CELL_BYTES = 4 * FEATURE_CHANNELS * REACH;
 /** Approximate frames of a batch. */
 const BATCH_FRAMES = 16384;
 
@@ -95,9 +97,10 @@ export class Embeddings {
   /**
    * Divide spans into batches.
    * @param {Span[]} spans
+   * @param {number} [mostFrames] of a batch, unless a span alone is longer
    * @returns {Batch[]} by time
    */
-  plan(spans) {
+  plan(spans, mostFrames = BATCH_FRAMES) {
     const batches = [];
     /** @type {Span[]} */
     let open = [];
@@ -105,7 +108,7 @@ export class Embeddings {
     for (const span of [...spans].sort((a, b) => a.start - b.start)) {
       open.push(span);
       frames += span.end - span.start + 2 * this._halo;
-      if (frames < BATCH_FRAMES) continue;
+      if (frames < Math.min(BATCH_FRAMES, mostFrames)) continue;
       batches.push(new Batch(open, this._halo));
       open = [];
       frames = 0;

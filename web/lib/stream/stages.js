@@ -26,7 +26,7 @@ export const STAGE_COSTS = Object.freeze({
  * @typedef {Plan & {
  *   width: number,
  *   use: <T>(name: string, task: (run: (inputs: Values) => Promise<Values>) => Promise<T>) => Promise<T>,
- * }} StageRunner `width`: chunks that are run at a time
+ * }} StageRunner `width`: chunks that are run at a time; as many runs later outputs may be overwritten
  */
 
 /** Opens the stages of one model on onnxruntime-web, one at a time. */

@@ -2,23 +2,21 @@
  * A recording of any length through a network in stages, in bounded memory, with the result of the
  * network run on the whole of it at once.
  *
- * Every pass runs one stage over the recording, chunk by chunk. Which stages there are, what each
- * reads and which statistics it gives are in the manifest (export/nets/stages.py has
- * the figure). Kept between passes are energies, activations, and features where embeddings are
- * wanted.
- *
- * Memory for an hour: energies 312 MB, until the last pass has used them; activations 208 MB;
- * features and then embeddings of the spans needed, 192 and 48 bytes per frame of a pitch. Between
- * two norms the encoder's values are ten times the energies: those before its second norm are kept
- * for the first minutes (WIDE_BYTES), the others are computed again in every pass. Embeddings needed
- * later (after thresholds moved far) are computed from the audio again.
+ * Memory for an hour: activations 208 MB, and 48 MB for what later passes read. Energies would be
+ * 312 MB, the encoder's values before its second norm (`wide`) eight times as many: of both as much
+ * is kept as KEPT_BYTES leaves, the rest is computed again in every pass. Features of the spans
+ * whose embeddings are needed, 192 bytes per frame of a pitch, are gathered in as many passes as
+ * bound them too; their embeddings are 48 bytes, and stay.
  */
 
-import { ChunkedRows, copyRows, planChunks } from "./chunks.js";
-import { BINS, Embeddings } from "./embeddings.js";
+import { copyRows } from "./chunks.js";
+import { CELL_BYTES } from "./embeddings.js";
+import { Encoder } from "./encoder.js";
+import { countFrames, Energies, ENERGY_BYTES } from "./energies.js";
 import { Moments } from "./moments.js";
 import { PITCHES } from "../notes/notes.js";
 import { Noise } from "./noise.js";
+import { Passes } from "./passes.js";
 import { Tuning } from "./tuning.js";
 
 /**
@@ -28,19 +26,16 @@ import { Tuning } from "./tuning.js";
  * @property {number} frames
  */
 
-/** @typedef {import("./chunks.js").Chunk} Chunk */
-/** @typedef {import("./stages.js").Values} Values */
-
 /** Frames of a chunk, 6 s: shorter ones repeat more of their halos, longer ones take more memory. */
 const CHUNK_FRAMES = 512;
-/** Values of a frame before the encoder's second norm: eight channels. */
-const WIDE_ROWS = 8 * BINS;
-/** How much of them is kept until the features need it: three minutes. */
-const WIDE_BYTES = 128e6;
+/** Memory for activations and what is kept between passes; half an hour's energies fit. */
+const KEPT_BYTES = 256e6;
+/** What is kept at least, however much activations take. */
+const LEAST_BYTES = 32e6;
+/** Bytes of a frame's activations. */
+const ACTIVATION_BYTES = 2 * 4 * PITCHES;
 /** The passes that notes need, in running order. */
 export const NOTE_PASSES = Object.freeze(["ears", "notes"]);
-/** Samples of a frame, at the rate of the networks' input. */
-const FRAME_SAMPLES = 512;
 
 /** One recording on its way through a network. */
 export class Stream {
@@ -50,43 +45,51 @@ export class Stream {
    * @param {(pass: string, fraction: number) => Promise<void>} onChunk called and
    *   awaited before each pass and after every chunk; it throws to stop
    * @param {number} [chunkFrames] the result is the same for any
+   * @param {number} [keptBytes] of energies, wide and features; the result is the same for any
    */
-  constructor(stages, listener, onChunk, chunkFrames = CHUNK_FRAMES) {
+  constructor(stages, listener, onChunk, chunkFrames = CHUNK_FRAMES, keptBytes = NaN) {
     this._stages = stages;
     this._listener = listener;
-    this._onChunk = onChunk;
-    this._chunkFrames = chunkFrames;
-    this._samples = 0;
-    /** Frames of the recording. */
-    this.frames = 0;
-    this._energies = new ChunkedRows(BINS, 0, chunkFrames);
-    this._wide = new ChunkedRows(WIDE_ROWS, 0, chunkFrames);
+    this._passes = new Passes(stages, onChunk, chunkFrames);
+    this._wantedBytes = keptBytes;
     /** Whether the recording holds only noise or hum; known if `skipNoise` was set. */
     this.isNoise = false;
-    this._begin();
-    /** @type {Values} inputs of stages besides the energies: one number, or one per group */
-    this._whole = {};
-    /** @type {Embeddings | null} */
-    this._embeddings = null;
+    this._energies = this._begin();
+    this._encoder = new Encoder(this._passes, () => this._keptBytes);
   }
 
-  /** Start again with the listener's current tuning. */
+  /** Start again with the listener's current tuning. @returns {Energies} */
   _begin() {
-    this._samples = this._listener.length;
-    this.frames = Math.ceil(this._samples / FRAME_SAMPLES);
-    this._energies = new ChunkedRows(BINS, this.frames, this._chunkFrames);
-    this._wide = new ChunkedRows(WIDE_ROWS, this.frames, this._chunkFrames);
+    this._passes.frames = countFrames(this._listener);
+    const keptFrames = Math.floor(this._keptBytes / ENERGY_BYTES);
+    return new Energies(this._passes, this._listener, keptFrames);
+  }
+
+  /** Frames of the recording. */
+  get frames() {
+    return this._passes.frames;
+  }
+
+  /** Memory for what is kept between passes. */
+  get _keptBytes() {
+    if (this._wantedBytes >= 0) return this._wantedBytes;
+    return Math.max(LEAST_BYTES, KEPT_BYTES - ACTIVATION_BYTES * this.frames);
+  }
+
+  /** Frames of pitches whose embeddings one pass over the features can give. */
+  get passFrames() {
+    return Math.floor(this._keptBytes / CELL_BYTES);
   }
 
   /** The embeddings that are kept. */
   get embeddings() {
-    return (this._embeddings ??= new Embeddings(this._stages.haloOf("embed")));
+    return this._encoder.embeddings;
   }
 
   /**
    * Onset and frame of the whole recording, each divided by its maximum.
    * @param {object} options
-   * @param {boolean} options.keep whether embeddings follow: the energies stay
+   * @param {boolean} options.keep whether embeddings follow: energies stay
    * @param {(activations: Activations, maxima: {onset: number, frame: number}, end: number) => void} [options.onActivations]
    *   called after every chunk with activations up to a frame, not yet divided by their maxima
    * @param {"auto" | number} [options.tuning] how sharp the recording is, in cents; "auto" measures
@@ -102,22 +105,23 @@ export class Stream {
     const size = PITCHES * frames;
     const activations = { onset: new Float32Array(size), frame: new Float32Array(size), frames };
     if (!changes || this.isNoise) {
-      this._energies.dropBefore(Infinity);
+      this._energies.drop();
       return activations; // no frame differs from another, or all is noise: no notes
     }
     const maxima = { onset: 0, frame: 0 };
     for (const { of, floor } of this._stages.gathersOf("notes", "maximum")) {
       maxima[/** @type {"onset" | "frame"} */ (of[0])] = floor;
     }
-    await this._pass("notes", this._chunks("notes"), (chunk, outputs) => {
+    const halo = this._stages.haloOf("notes");
+    await this._energies.gather("notes", (chunk, outputs) => {
       for (const name of /** @type {const} */ (["onset", "frame"])) {
         const highest = copyRows(outputs[name], activations[name], PITCHES, chunk);
         maxima[name] = Math.max(maxima[name], highest);
       }
-      if (!keep) this._energies.dropBefore(chunk.end - this._stages.haloOf("notes"));
+      if (!keep) this._energies.drop(chunk.end - halo);
       onActivations(activations, maxima, chunk.end);
     });
-    if (!keep) this._energies.dropBefore(Infinity);
+    if (!keep) this._energies.drop();
     for (const name of /** @type {const} */ (["onset", "frame"])) {
       const values = activations[name];
       for (let i = 0; i < values.length; i++) values[i] /= maxima[name];
@@ -131,53 +135,8 @@ export class Stream {
    * @throws {import("../errors.js").TranscriptionError}
    */
   async encode(spans) {
-    if (spans.length === 0) return this._energies.dropBefore(Infinity);
-    const batches = this.embeddings.plan(spans);
-    const last = "features";
-    const known = this._stages.gathersOf(last, "moments").every(({ gives }) => gives[0] in this._whole);
-    const chunks = this._chunks(last).filter(
-      ({ start, end }) => !known || batches.some((batch) => batch.start < end && start < batch.end),
-    );
-    const widened = this._chunks("second-norm").filter(({ start, end }) =>
-      chunks.some(({ from, to }) => start < to && from < end),
-    );
-    await this._hear(widened);
-    for (const pass of timbrePasses(this._stages)) {
-      if (pass !== last && !known) await this._pass(pass, this._chunks(pass), this._keepWide);
-    }
-    const seen = this._stages.haloOf(last);
-    const heard = seen + this._stages.haloOf("second-norm");
-    const isMissing = (/** @type {Chunk} */ { start }) => !this._wide.has(start / this._chunkFrames);
-    const runLast = async (/** @type {(inputs: Values) => Promise<Values>} */ widen) => {
-      const shared = this._sharedBy("second-norm");
-      const read = async (/** @type {Chunk} */ { from, to }) => {
-        for (const chunk of widened) {
-          if (chunk.start < to && from < chunk.end && isMissing(chunk)) {
-            const energy = this._energies.read(chunk.from, chunk.to);
-            this._wide.put(chunk, (await widen({ energy, ...shared })).wide);
-          }
-        }
-        return { wide: this._wide.read(from, to) };
-      };
-      const take = (/** @type {Chunk} */ chunk, /** @type {Values} */ outputs) => {
-        for (const batch of batches) batch.gather(outputs.features, chunk);
-        this._wide.dropBefore(chunk.end - seen);
-        this._energies.dropBefore(chunk.end - heard);
-      };
-      await this._pass(last, chunks, take, read);
-    };
-    if (widened.some(isMissing)) await this._stages.use("second-norm", runLast);
-    else await runLast(() => Promise.reject(new Error("everything is kept")));
-    this._wide.dropBefore(Infinity);
-    this._energies.dropBefore(Infinity);
-    const { feature_mean, feature_variance } = this._whole;
-    await this._stages.use("embed", async (run) => {
-      for (const batch of batches) {
-        const cells = batch.padded(feature_mean, this.frames);
-        const { embedding } = await run({ cells, feature_mean, feature_variance });
-        this.embeddings.keep(batch, embedding);
-      }
-    });
+    await this._encoder.encode(spans, this._energies);
+    this._energies.drop();
   }
 
   /**
@@ -192,7 +151,7 @@ export class Stream {
     const heard = new Tuning();
     const noise = new Noise();
     let largest = floor;
-    await this._hear(this._chunks("ears"), ({ start, end, from, to }, outputs) => {
+    await this._energies.hear(({ start, end, from, to }, outputs) => {
       const loudness = outputs[of[0]];
       const { energy } = outputs;
       moments.add(loudness, null, to - from, start - from, end - from);
@@ -207,7 +166,7 @@ export class Stream {
       return this._measureDeviation(false, false);
     }
     const least = relative_floor * largest;
-    this._whole[gives[0]] = Float32Array.of(Math.max(deviation, least));
+    this._passes.whole[gives[0]] = Float32Array.of(Math.max(deviation, least));
     return deviation > least;
   }
 
@@ -215,114 +174,6 @@ export class Stream {
   _tune(cents) {
     if (cents === this._listener.cents) return;
     this._listener.tune(cents);
-    this._begin();
+    this._energies = this._begin();
   }
-
-  /**
-   * Compute the energies that chunks read, unless they are kept.
-   * @param {Chunk[]} wanted
-   * @param {(chunk: Chunk, outputs: Values) => void} [take]
-   */
-  async _hear(wanted, take = () => {}) {
-    const halo = this._stages.haloOf("ears");
-    const chunks = planChunks(this.frames, this._chunkFrames, halo).filter(
-      ({ start, end }, index) =>
-        !this._energies.has(index) && wanted.some(({ from, to }) => from < end && start < to),
-    );
-    if (chunks.length === 0) return;
-    const read = async (/** @type {Chunk} */ { from, to }) => {
-      const end = to === this.frames ? this._samples : to * FRAME_SAMPLES;
-      return { audio: await this._listener.read(from * FRAME_SAMPLES, end) };
-    };
-    await this._run("ears", chunks, read, (chunk, outputs) => {
-      this._energies.put(chunk, outputs.energy);
-      take(chunk, outputs);
-    });
-  }
-
-  /** @param {string} stage */
-  _chunks(stage) {
-    return planChunks(this.frames, this._chunkFrames, this._stages.haloOf(stage));
-  }
-
-  /** Keep what features will be made of, up to WIDE_BYTES. */
-  _keepWide = (/** @type {Chunk} */ chunk, /** @type {Values} */ { wide }) => {
-    if (wide && 4 * WIDE_ROWS * chunk.end <= WIDE_BYTES) this._wide.put(chunk, wide);
-  };
-
-  /** @param {string} stage @returns {Values} what it reads of the whole recording */
-  _sharedBy(stage) {
-    const names = this._stages.inputsOf(stage).filter((name) => name in this._whole);
-    return Object.fromEntries(names.map((name) => [name, this._whole[name]]));
-  }
-
-  /**
-   * Run a stage, and gather the moments that are not known yet.
-   * @param {string} stage
-   * @param {Chunk[]} chunks all of the recording's, where there are moments to gather
-   * @param {(chunk: Chunk, outputs: Values) => void} take
-   * @param {(chunk: Chunk) => Promise<Values>} [readFrames] default: the energies
-   */
-  async _pass(
-    stage,
-    chunks,
-    take,
-    readFrames = async ({ from, to }) => ({ energy: this._energies.read(from, to) }),
-  ) {
-    const shared = this._sharedBy(stage);
-    const read = async (/** @type {Chunk} */ chunk) => ({ ...(await readFrames(chunk)), ...shared });
-    const unknown = this._stages
-      .gathersOf(stage, "moments")
-      .filter(({ gives }) => !(gives[0] in this._whole))
-      .map(({ of: [means, variances], gives, values }) => {
-        const moments = new Moments(this._stages.rowsOf(stage, means));
-        return { means, variances, gives, values, moments };
-      });
-    await this._run(stage, chunks, read, (chunk, outputs) => {
-      const { start, end, from, to } = chunk;
-      for (const { means, variances, moments } of unknown) {
-        moments.add(outputs[means], outputs[variances], to - from, start - from, end - from);
-      }
-      take(chunk, outputs);
-    });
-    for (const { gives, values, moments } of unknown) {
-      const variances = values ? moments.unbiasedVariances(values) : moments.variances;
-      this._whole[gives[0]] = Float32Array.from(moments.means);
-      this._whole[gives[1]] = Float32Array.from(variances);
-    }
-  }
-
-  /**
-   * @param {string} stage
-   * @param {Chunk[]} chunks
-   * @param {(chunk: Chunk) => Promise<Values>} read
-   * @param {(chunk: Chunk, outputs: Values) => void} take
-   */
-  async _run(stage, chunks, read, take) {
-    await this._onChunk(stage, 0);
-    await this._stages.use(stage, async (run) => {
-      /** @type {Promise<Values>[]} outputs of the next chunks, in order */
-      const running = [];
-      let taken = 0;
-      const takeNext = async () => {
-        take(chunks[taken], await /** @type {Promise<Values>} */ (running.shift()));
-        await this._onChunk(stage, ++taken / chunks.length);
-      };
-      for (const chunk of chunks) {
-        const outputs = run(await read(chunk));
-        outputs.catch(() => {}); // thrown when it is this chunk's turn
-        running.push(outputs);
-        if (running.length >= this._stages.width) await takeNext();
-      }
-      while (running.length > 0) await takeNext();
-    });
-  }
-}
-
-/**
- * The passes over the energies that embeddings need, in running order.
- * @param {import("./stages.js").StageRunner} stages
- */
-export function timbrePasses(stages) {
-  return stages.names.filter((name) => stages.gathersOf(name, "moments").length > 0);
 }

@@ -4,24 +4,25 @@
  * Other thresholds give other notes at once, without the network. Their timbres need embeddings
  * where the new notes are. All of an hour's would be 1.25 GB, so as many as fit are computed in
  * advance: those of every note that a frame threshold of `level` or more can give, `level` being
- * the lowest of LEVELS that needs no more than MOST_FRAMES. Thresholds below it are as exact but
+ * the lowest of LEVELS that needs no more than one pass over the features. Thresholds below it are as exact but
  * slower: missing embeddings are computed from the audio, in the chunks that they lie in.
  */
 
 import { TranscriptionError } from "../errors.js";
 import { makeNotes, SECONDS_PER_FRAME } from "../notes/notes.js";
+import { timbrePasses } from "./encoder.js";
 import { ProvisionalNotes } from "../notes/provisional.js";
 import { Progress } from "./progress.js";
 import { tidyNotes } from "../notes/tidy.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
 import { STAGE_COSTS } from "./stages.js";
-import { NOTE_PASSES, Stream, timbrePasses } from "./stream.js";
+import { NOTE_PASSES, Stream } from "./stream.js";
 import { chooseTimbres } from "../timbres/choose.js";
 import { clusterTimbres, noteEmbeddings } from "../timbres/timbres.js";
 
 /** Frame thresholds for which embeddings are computed in advance, if they fit. */
 const LEVELS = Object.freeze([0.05, 0.1, 0.15, 0.2, 0.25]);
-/** Most frames of pitches whose features are in memory at a time: 192 MB. */
+/** Most frames of pitches whose embeddings are made in advance: 48 MB. */
 const MOST_FRAMES = 1e6;
 
 /** @typedef {Required<import("../notes/notes.js").Thresholds>} Thresholds */
@@ -110,7 +111,7 @@ export class Transcript {
     const { embeddings } = this._stream;
     const missing = merge(notes.map(spanOf).filter((span) => !embeddings.has(span)));
     if (missing.length > 0) {
-      this._reportTo(onProgress, ["ears", ...timbrePasses(this._stages)]);
+      this._reportTo(onProgress, timbrePasses(this._stages));
       await this._stream.encode(missing);
     }
     const { frame, frames } = this._activations;
@@ -150,7 +151,7 @@ export class Transcript {
     const { frame, frames } = this._activations;
     for (const level of LEVELS) {
       const spans = coverLoud(frame, frames, level, toleranceFrames);
-      if (sizeOf(spans) <= MOST_FRAMES) return spans;
+      if (sizeOf(spans) <= Math.min(MOST_FRAMES, this._stream.passFrames)) return spans;
     }
     return [];
   }
