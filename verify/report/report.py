@@ -35,6 +35,14 @@ _WORDS = {
 """The higher, the worse: a cell has the worst status of its signals."""
 
 
+def find_kind(runtime: str) -> str:
+    """Runtimes whose bytes are compared: onnxruntime-web, or one of the engine's modules."""
+    for kind in ("engine", "engine-relaxed"):
+        if runtime.endswith(f"-{kind}"):
+            return kind
+    return "onnxruntime-web" if runtime.startswith(BROWSERS) else ""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One file in one runtime, over all its signals."""
@@ -49,7 +57,8 @@ class Cell:
     signals: tuple[str, ...]
     """Signals run."""
     identical: bool | None
-    """Whether every output equals the first browser's bit for bit; None if it has none."""
+    """Whether every output equals, bit for bit, those of the first runtime of its kind; None if it
+    is that one, or there is none."""
 
     @property
     def heat(self) -> float:
@@ -115,12 +124,33 @@ class Report:
         )
 
     def _is_identical(self, subject: Subject, verdicts: Sequence[Verdict]) -> bool | None:
-        first = next((name for name in self.runtimes if name.startswith(BROWSERS)), None)
-        if first is None:
+        runtime = verdicts[0].runtime
+        kind = find_kind(runtime)
+        first = next((name for name in self.runtimes if kind and find_kind(name) == kind), runtime)
+        if first == runtime:
             return None
         digests = {one.signal: one.digest for one in self.verdicts(subject, first)}
         both = [one for one in verdicts if digests.get(one.signal)]
         return all(one.digest == digests[one.signal] for one in both) if both else None
+
+    def list_engine_bytes(self) -> list[str]:
+        """What the engine's runtimes gave beside one another, in sentences."""
+        sentences = []
+        for kind in ("engine", "engine-relaxed"):
+            names = [name for name in self.runtimes if find_kind(name) == kind]
+            cells = {
+                name: [self.cell(subject, name) for subject in self.subjects] for name in names[1:]
+            }
+            known = {
+                name: all(found)
+                for name, those in cells.items()
+                if (found := [one.identical for one in those if one and one.identical is not None])
+            }
+            if same := [name for name, equal in known.items() if equal]:
+                sentences.append(f"{', '.join(same)} gave {names[0]}'s bytes")
+            if other := [name for name, equal in known.items() if not equal]:
+                sentences.append(f"{', '.join(other)} gave other bytes than {names[0]}")
+        return sentences
 
     def table(self, subject: Subject) -> dict[str, dict[str, Verdict]]:
         """Verdicts of one file by signal and runtime."""
