@@ -237,7 +237,7 @@ def collect_common(network: BasicAMT | SepTimbre) -> Values:
         "log_epsilon": network.energy_norm.epsilon,
     }
     transforms = {f"winograd{taps}": design_transforms(OUTPUTS, taps) for taps in (5, 3)}
-    transforms["time"] = design_transforms(4, 3)
+    transforms |= {f"time{taps}": design_transforms(4, taps) for taps in (5, 3)}
     for name, matrices in transforms.items():
         for part, array in factor_transforms(matrices).items():
             values[f"{name}_{part}"] = array

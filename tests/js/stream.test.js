@@ -62,17 +62,13 @@ test("rows kept piece by piece read as if they were whole, until they are given 
   ]) {
     assert.deepEqual(kept.read(from, to), cut(from, to));
   }
-  const held = () => [0, 1, 2].map((index) => kept.has(index));
-  kept.drop(0, -1);
-  kept.drop(9, 15);
-  assert.deepEqual(held(), [true, true, true]);
-  kept.drop(9, 16);
-  assert.deepEqual(held(), [true, false, true], "the piece that ends after frame 9");
-  kept.drop(0, 15);
-  assert.deepEqual(held(), [false, false, true]);
+  kept.dropBefore(-1);
+  assert.equal(kept.has(0), true);
+  kept.dropBefore(15);
+  assert.deepEqual([0, 1, 2].map((index) => kept.has(index)), [false, true, true]);
   assert.throws(() => kept.read(7, 9), /frames 7 to 9 are not kept/);
-  kept.drop(0, Infinity);
-  assert.deepEqual(held(), [false, false, false]);
+  kept.dropBefore(Infinity);
+  assert.equal(kept.has(2), false);
 });
 
 test("what chunks computed is put together without their halos, and the largest is returned", () => {

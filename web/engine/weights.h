@@ -14,9 +14,12 @@ typedef struct {
   float winograd3_inputs[3 * 4];
   float winograd3_kernel[8 * 3];
   float winograd3_outputs[5 * 3];
-  float time_inputs[2 * 3]; // three taps along time
-  float time_kernel[6 * 3];
-  float time_outputs[3 * 2];
+  float time5_inputs[3 * 4]; // the same along time
+  float time5_kernel[8 * 5];
+  float time5_outputs[3 * 3];
+  float time3_inputs[2 * 3];
+  float time3_kernel[6 * 3];
+  float time3_outputs[3 * 2];
 } Common;
 
 // What both branches begin with: early_conv and the first convolution of the neck.

@@ -5,34 +5,29 @@
 #include "weights.h"
 
 enum {
-  TILE = 6,     // bins of a tile
-  FRAMES = 4,   // of a tile; the block's four tiles lie side by side in a vector
-  TAPS = 3,     // along time
-  INSTANTS = 6, // points along time
-  BESIDE = 2,   // tiles along frequency that share a kernel's numbers
+  TILE = 6,   // bins of a tile
+  FRAMES = 4, // of a tile; the block's four tiles lie side by side in a vector
+  BESIDE = 2, // tiles along frequency that share a kernel's numbers
   LANES = 4 * BESIDE,
   MOST_POINTS = 10,
+  MOST_INSTANTS = 8, // points along time
   MOST_IN = 48,
   MOST_OUT = 24,
-  MOST_SEEN = 8 * 48, // rows of a tile: points by inputs
+  MOST_SEEN = 8 * 48,     // rows of a tile: points by inputs
   MOST_PRODUCTS = 8 * 24, // points by outputs
 };
 
-// Channels of a convolution. Where there are five taps along time, the last two are a kernel of
-// their own, for the same inputs TAPS frames later. A kernel without its last tap has no product
-// at ∞.
+// Channels of a convolution.
 typedef struct {
   int in, out;
-  int late;  // the last of `in`: these inputs again, TAPS frames later
-  int whole; // the first of `in`, whose kernels have their last tap along frequency
+  int whole; // the first of `in`: kernels of the others lack their last tap along frequency
 } Shape;
 
-static const Shape NECK = {16, 16, 8, 16}, HEADS = {48, 8, 0, 16};
+static const Shape NECK = {8, 16, 8}, HEADS = {48, 8, 16};
 
-/** Inputs with a product at a point along frequency and an instant. */
-INLINE int count_inputs(const Shape *shape, int points, int p, int instant) {
-  int n = p == points - 1 ? shape->whole : shape->in;
-  return instant == INSTANTS - 1 && n > shape->in - shape->late ? shape->in - shape->late : n;
+/** Inputs with a product at a point along frequency: a kernel without its last tap has none at ∞. */
+INLINE int count_inputs(const Shape *shape, int points, int p) {
+  return p == points - 1 ? shape->whole : shape->in;
 }
 
 /**
@@ -109,20 +104,22 @@ INLINE void collect_bins(const int points, const float *from, int stride, const 
   }
 }
 
-/** Along time: a row of WIDTH → four tiles' values at every instant; `late`: read TAPS later. */
-INLINE void spread_frames(const int late, const float *x, float *to, int stride) {
-  V v[2 * FRAMES + 1];
+/** Along time: a row of WIDTH → four tiles' values at every instant. */
+INLINE void spread_frames(const int instants, const float *x, float *to, int stride) {
+  V v[MOST_INSTANTS];
   UNROLLED for (int j = 0; j < FRAMES; j++) v[j] = load(x + 4 * j);
   transpose(v);
-  UNROLLED for (int j = 0; j < FRAMES; j++) v[FRAMES + j] = shift_in(v[j], x[BLOCK + j]);
-  v[2 * FRAMES] = all(0); // for a third tap, which is 0
-  spread(INSTANTS, v + (late ? TAPS : 0), common->time_inputs, to, stride);
+  UNROLLED for (int j = FRAMES; j < instants; j++) {
+    v[j] = shift_in(v[j - FRAMES], x[BLOCK + j - FRAMES]);
+  }
+  spread(instants, v, instants == 8 ? common->time5_inputs : common->time3_inputs, to, stride);
 }
 
 /** Along time: four tiles' products at every instant → a row of BLOCK. */
-INLINE void collect_frames(const float *from, int stride, float *y) {
+INLINE void collect_frames(const int instants, const float *from, int stride, float *y) {
   V v[FRAMES];
-  collect(INSTANTS, FRAMES, from, stride, common->time_outputs, all(0), v);
+  const float *powers = instants == 8 ? common->time5_outputs : common->time3_outputs;
+  collect(instants, FRAMES, from, stride, powers, all(0), v);
   transpose(v);
   UNROLLED for (int j = 0; j < FRAMES; j++) store(y + 4 * j, v[j]);
 }
@@ -133,32 +130,34 @@ INLINE void collect_frames(const float *from, int stride, float *y) {
  * seen: rows of WIDTH by tile and input; product: rows of BLOCK by tile and output; returns the
  * kernel of the next point.
  */
-APART static const float *multiply_point(const Shape *shape, int points, int p,
-                                         const float *const *seen, float *const *product,
-                                         const float *kernel) {
-  static float x[INSTANTS * MOST_IN * LANES], y[INSTANTS * MOST_OUT * LANES];
-  int inputs = count_inputs(shape, points, p, 0), own = shape->in - shape->late;
-  for (int c = 0; c < inputs; c++) {
+INLINE const float *multiply_point(const int instants, int n, int out, const float *const *seen,
+                                   float *const *product, const float *kernel) {
+  static float x[MOST_INSTANTS * MOST_IN * LANES], y[MOST_INSTANTS * MOST_OUT * LANES];
+  for (int c = 0; c < n; c++) {
     for (int b = 0; b < BESIDE; b++) {
-      float *to = x + c * LANES + 4 * b;
-      if (c < own) {
-        spread_frames(0, seen[b] + c * WIDTH, to, MOST_IN * LANES);
-      } else {
-        spread_frames(1, seen[b] + (c - own) * WIDTH, to, MOST_IN * LANES);
-      }
+      spread_frames(instants, seen[b] + c * WIDTH, x + c * LANES + 4 * b, MOST_IN * LANES);
     }
   }
-  for (int i = 0; i < INSTANTS; i++) {
-    int n = count_inputs(shape, points, p, i);
-    multiply(y + i * MOST_OUT * LANES, x + i * MOST_IN * LANES, n, kernel, shape->out);
-    kernel += shape->out * n;
+  for (int i = 0; i < instants; i++, kernel += out * n) {
+    multiply(y + i * MOST_OUT * LANES, x + i * MOST_IN * LANES, n, kernel, out);
   }
-  for (int o = 0; o < shape->out; o++) {
+  for (int o = 0; o < out; o++) {
     for (int b = 0; b < BESIDE; b++) {
-      collect_frames(y + o * LANES + 4 * b, MOST_OUT * LANES, product[b] + o * BLOCK);
+      float *row = product[b] + o * BLOCK;
+      collect_frames(instants, y + o * LANES + 4 * b, MOST_OUT * LANES, row);
     }
   }
   return kernel;
+}
+
+APART static const float *multiply_point3(int n, int out, const float *const *seen,
+                                          float *const *product, const float *kernel) {
+  return multiply_point(6, n, out, seen, product, kernel);
+}
+
+APART static const float *multiply_point5(int n, int out, const float *const *seen,
+                                          float *const *product, const float *kernel) {
+  return multiply_point(8, n, out, seen, product, kernel);
 }
 
 /** from: each input's first row that is read, rows lie `step` floats apart; y: `channel` apart. */
@@ -166,7 +165,7 @@ INLINE void convolve(const int points, const Shape *shape, const float *const *f
                      int height, const float *inputs, const float *powers, const float *kernel,
                      const float *bias, float slope, float *y, int channel) {
   static float seen[BESIDE][MOST_SEEN * WIDTH], product[BESIDE][MOST_PRODUCTS * BLOCK];
-  int in = shape->in - shape->late, out = shape->out;
+  int in = shape->in, out = shape->out;
   for (int bin = 0; bin < height; bin += BESIDE * TILE) {
     for (int b = 0; b < BESIDE; b++) {
       for (int c = 0; c < in; c++) {
@@ -182,7 +181,8 @@ INLINE void convolve(const int points, const Shape *shape, const float *const *f
         x[b] = seen[b] + p * in * WIDTH;
         z[b] = product[b] + p * out * BLOCK;
       }
-      w = multiply_point(shape, points, p, x, z, w);
+      int n = count_inputs(shape, points, p);
+      w = points == 10 ? multiply_point5(n, out, x, z, w) : multiply_point3(n, out, x, z, w);
     }
     for (int b = 0; b < BESIDE; b++) {
       for (int o = 0; o < out; o++) {
@@ -212,7 +212,7 @@ APART static void convolve3(const Shape *shape, const float *const *from, int st
 
 void winograd3(const float *x, int in, int out, const float *kernel, const float *bias, float slope,
                float *y, int column) {
-  const Shape shape = {in, out, 0, in};
+  const Shape shape = {in, out, in};
   const float *from[MOST_IN];
   for (int c = 0; c < in; c++) from[c] = x + c * CHANNEL + (EDGE - 1) * WIDTH;
   convolve3(&shape, from, WIDTH, BINS, kernel, bias, slope, row(y, 0, 0) + column, CHANNEL);
@@ -225,20 +225,20 @@ void winograd_pitches(const float *x, const float *kernel, float *y, int channel
   convolve3(&HEADS, from, 3 * WIDTH, PITCHES, kernel, 0, 1, y, channel);
 }
 
-/** w: (out, in, taps along frequency, TAPS) → [point][instant], packed for `multiply`. */
+/** w: (out, in, taps, taps) → [point][instant], packed for `multiply`. */
 static void prepare(float *to, const float *w, const Shape *shape, int taps,
-                    const float *transform) {
+                    const float *transform, const float *time) {
   static float kernel[MOST_OUT * MOST_IN];
-  int points = TILE + taps - 1;
+  int points = TILE + taps - 1, instants = FRAMES + taps - 1;
   for (int p = 0; p < points; p++, transform += taps) {
-    const float *in_time = common->time_kernel;
-    for (int i = 0; i < INSTANTS; i++, in_time += TAPS) {
-      int n = count_inputs(shape, points, p, i);
+    int n = count_inputs(shape, points, p);
+    const float *in_time = time;
+    for (int i = 0; i < instants; i++, in_time += taps) {
       for (int k = 0; k < shape->out * n; k++) {
-        const float *numbers = w + (k / n * shape->in + k % n) * taps * TAPS;
+        const float *numbers = w + (k / n * shape->in + k % n) * taps * taps;
         double sum = 0;
-        for (int j = 0; j < taps * TAPS; j++) {
-          sum += (double)transform[j / TAPS] * in_time[j % TAPS] * numbers[j];
+        for (int j = 0; j < taps * taps; j++) {
+          sum += (double)transform[j / taps] * in_time[j % taps] * numbers[j];
         }
         kernel[k] = (float)sum;
       }
@@ -249,26 +249,20 @@ static void prepare(float *to, const float *w, const Shape *shape, int taps,
 }
 
 void prepare_winograd5(float *to, const float *w) {
-  static float split[16][16][5][TAPS];
-  clear(split, sizeof split);
-  for (int i = 0; i < 16 * 8 * 5 * 5; i++) { // (out, in, frequency, time)
-    int d = i % 5, j = i / 5 % 5, c = i / 25 % 8, o = i / 25 / 8;
-    split[o][d < TAPS ? c : 8 + c][j][d % TAPS] = w[i];
-  }
-  prepare(to, split[0][0][0], &NECK, 5, common->winograd5_kernel);
+  prepare(to, w, &NECK, 5, common->winograd5_kernel, common->time5_kernel);
 }
 
 void prepare_winograd3(float *to, const float *w, int in, int out) {
-  const Shape shape = {in, out, 0, in};
-  prepare(to, w, &shape, 3, common->winograd3_kernel);
+  const Shape shape = {in, out, in};
+  prepare(to, w, &shape, 3, common->winograd3_kernel, common->time3_kernel);
 }
 
 void prepare_winograd_pitches(float *to, const float *w) {
-  static float split[8][MOST_IN][3][TAPS];
+  static float split[8][MOST_IN][3][3];
   clear(split, sizeof split);
-  for (int i = 0; i < 8 * 16 * 7 * TAPS; i++) { // (out, in, frequency, time)
-    int d = i % TAPS, j = i / TAPS % 7, c = i / TAPS / 7 % 16, o = i / TAPS / 7 / 16;
+  for (int i = 0; i < 8 * 16 * 7 * 3; i++) { // (out, in, frequency, time)
+    int d = i % 3, j = i / 3 % 7, c = i / 3 / 7 % 16, o = i / 3 / 7 / 16;
     split[o][j % 3 * 16 + c][j / 3][d] = w[i];
   }
-  prepare(to, split[0][0][0], &HEADS, 3, common->winograd3_kernel);
+  prepare(to, split[0][0][0], &HEADS, 3, common->winograd3_kernel, common->time3_kernel);
 }

@@ -5,7 +5,7 @@
 
 // Floats of prepared kernels, at most: points along frequency and time, outputs, inputs.
 enum {
-  NECK_PRODUCTS = 10 * 6 * 16 * 16,
+  NECK_PRODUCTS = 10 * 8 * 16 * 8,
   CELL_PRODUCTS = 8 * 6 * 24 * 16,
   HEAD_PRODUCTS = 8 * 6 * 8 * 48,
 };

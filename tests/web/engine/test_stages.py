@@ -123,7 +123,7 @@ FAULTS = {
     "a lane": ("products.c", "madd(s, b, sum[r][1])", "madd(s, a, sum[r][1])"),
     "a point": ("winograd.c", "store(z + stride, nmadd(p,", "store(z + stride, madd(p,"),
     "a power": ("winograd.c", "powers += pairs", "powers += 0"),
-    "an instant": ("winograd.c", "v + (late ? TAPS : 0)", "v"),
+    "an instant": ("winograd.c", "x[BLOCK + j - FRAMES]", "x[BLOCK]"),
     "an edge": ("early.c", "v = v - overheard(trunk->weights, o + i, bin, t);", ";"),
     "the end": ("trunk.c", "mask(level, HEIGHT, LEVEL_COLUMN, t0);", ""),
     "an epsilon": ("trunk.c", "(load(e + t) + epsilon) * scale", "load(e + t) * scale"),
