@@ -19,7 +19,7 @@ from export.catalog import RATE_HZ
 from export.example import read_example
 from export.manifest import Manifest
 from verify.bench.lengths_results import Point, Way, read, write
-from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch
+from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch, Watch
 from verify.matrix.options import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.engine import ENGINES
@@ -138,9 +138,10 @@ def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way)
         before = stopwatch.measure()[1]  # the page itself, and the audio
         if way == "whole":
             # As the library's time includes the start of the runtime and the session.
-            cpu_seconds = stopwatch.load("file", file).cpu_seconds
-            cpu_seconds += stopwatch.run("file", samples).cpu_seconds
+            with Watch(stopwatch.find_process()) as watch:
+                cpu_seconds = stopwatch.load("file", file).cpu_seconds
+                cpu_seconds += stopwatch.run("file", samples).cpu_seconds
         else:
-            cpu_seconds = stopwatch.transcribe(model, samples).cpu_seconds
-        peak = read_memory(str(stopwatch.find_process()))["VmHWM"]
-    return Point(runtime, model, way, seconds, cpu_seconds, peak - before)
+            with Watch(stopwatch.find_process()) as watch:
+                cpu_seconds = stopwatch.transcribe(model, samples).cpu_seconds
+    return Point(runtime, model, way, seconds, cpu_seconds, watch.peak - before)

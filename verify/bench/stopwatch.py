@@ -8,9 +8,10 @@ wall time.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import RunnerError
@@ -21,6 +22,8 @@ PAGE = Path(__file__).parent / "page"
 LIBRARY = Path(__file__).parents[2] / "web" / "lib"
 LIMIT_SECONDS = 600
 """After which one step counts as hung, by default."""
+WATCH_SECONDS = 0.1
+"""Between two readings of a process's memory."""
 TICK_SECONDS = 0.01
 """Resolution of the clock of CPU time, by which a shorter step may take none."""
 
@@ -137,3 +140,31 @@ def take_turns(
     for _, key in itertools.product(range(rounds), keys):
         laps[key].append(stopwatch.run(key, samples))
     return laps
+
+
+class Watch:
+    """The peak of a process's memory while its block lasts.
+
+    Read again and again: Chromium (156) sets the kernel's own record of the peak back.
+    """
+
+    def __init__(self, process: int) -> None:
+        self._process = str(process)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self.peak = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _read(self) -> None:
+        last = False
+        while not last:
+            last = self._ended.wait(WATCH_SECONDS)
+            found = read_memory(self._process)
+            self.peak = max(self.peak, found["VmHWM"], found["VmRSS"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from verify.bench.lengths import main, plan
 from verify.bench.lengths_results import Point, read, read_plots, round_up, write
+from verify.bench.stopwatch import WATCH_SECONDS, Watch
 from verify.readme import write_lengths
 from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import RunnerError
@@ -49,6 +52,25 @@ def test_memory_is_that_of_the_process() -> None:
     assert read_memory("self")["VmRSS"] - before["VmRSS"] > 0.9 * held.nbytes
     with pytest.raises(RunnerError, match="/proc"):
         read_memory("no-process")
+
+
+def test_a_peak_that_has_passed_is_seen() -> None:
+    before = read_memory("self")["VmRSS"]
+    with Watch(os.getpid()) as watch:
+        held = np.ones(10_000_000)
+        time.sleep(3 * WATCH_SECONDS)
+        size = held.nbytes
+        del held
+        time.sleep(3 * WATCH_SECONDS)
+    assert watch.peak - before > 0.9 * size
+
+
+def test_the_engine_has_no_whole_files() -> None:
+    args = argparse.Namespace(
+        runtimes=["chromium-engine"], models=["basicamt"], ways=["whole", "streamed"], limit=4.0
+    )
+    args.minutes = ["1"]
+    assert [way for *_, way in plan(args)] == ["streamed"]
 
 
 def test_a_runtime_that_tells_no_memory_is_refused() -> None:
