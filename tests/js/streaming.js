@@ -59,7 +59,7 @@ async function openStages() {
   const find = ({ path }) => readFileSync(resolve(folder, path));
   const module = await WebAssembly.compile(find(modules.find((one) => !one.relaxed)));
   const weights = find(engines.find((one) => one.model === model));
-  const stages = await EngineStages.open(module, weights, files);
+  const stages = await EngineStages.open(module, weights, files, { workers: 1 });
   stages.width = Number(runs.split(":")[1]);
   return stages;
 }

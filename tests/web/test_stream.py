@@ -99,8 +99,11 @@ def test_the_result_does_not_depend_on_how_much_memory_there_is(
     )
     assert much["notes"] > 5
     assert much["passes"] == 2, "the spans come in two parts"
+    # onnxruntime sums in another order where its matrices have another size.
+    inexact = {"embedded", "embedding"} if runs == "onnxruntime" else set()
     for one in others:
-        assert {key for key in one if one[key] != much[key]} == {"case", "passes"}
+        check(one, separated=True)
+        assert {key for key in one if one[key] != much[key]} - inexact == {"case", "passes"}
         assert one["passes"] > 3
 
 

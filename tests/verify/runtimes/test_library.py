@@ -66,7 +66,7 @@ def test_it_gives_what_the_reference_implementation_gives(name: str, models: Pat
     ("file", "old", "new"),
     [
         ("stream/plan.js", "return this.find(name).halo_frames", "return 0"),
-        ("stream/stream.js", "values[i] /= maxima[name]", "values[i] *= 1"),
+        ("stream/stream.js", "values[i] /= highest", "values[i] *= 1"),
         (
             "stream/chunks.js",
             "target.set(values, row * frames + start)",

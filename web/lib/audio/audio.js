@@ -116,7 +116,7 @@ export class Listener {
   }
 
   /**
-   * Samples of the recording; zeros past its end.
+   * Samples of the recording, until the next call; zeros past its end.
    * @param {number} start
    * @param {number} end exclusive
    * @returns {Promise<Float32Array<ArrayBuffer>>}
@@ -125,7 +125,7 @@ export class Listener {
     const last = Math.min(end, this._resampler.lengthOf(this._source.length));
     const { from, to } = this._resampler.reach(start, last, this._source.length);
     const piece = await this._source.read(from, to);
-    sanitise(piece);
+    if (this.repaired > 0) sanitise(piece);
     for (let i = 0; i < piece.length; i++) piece[i] *= this._gain;
     const heard = this._resampler.run(piece, from, start, last);
     if (last === end) return heard;

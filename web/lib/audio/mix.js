@@ -21,14 +21,21 @@ const known = new WeakMap();
  * @param {Audio} audio
  * @param {number} from
  * @param {number} to exclusive
+ * @param {ArrayBuffer} [room] for the copy, if it is large enough
  * @returns {Float32Array<ArrayBuffer>} a copy
  */
-export function mixToMono(audio, from, to) {
-  if ("samples" in audio) return audio.samples.slice(from, to);
+export function mixToMono(audio, from, to, room = new ArrayBuffer(0)) {
+  const length = to - from;
+  const mono =
+    room.byteLength < 4 * length ? new Float32Array(length) : new Float32Array(room, 0, length);
+  if ("samples" in audio) {
+    mono.set(audio.samples.subarray(from, to));
+    return mono;
+  }
   let signs = known.get(audio);
   if (!signs) known.set(audio, (signs = findSigns(audio)));
-  const mono = new Float32Array(to - from);
-  const part = new Float32Array(to - from);
+  mono.fill(0);
+  const part = new Float32Array(length);
   for (const [c, sign] of signs.entries()) {
     audio.copyFromChannel(part, c, from);
     for (let i = 0; i < mono.length; i++) mono[i] += sign * part[i];

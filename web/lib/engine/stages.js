@@ -79,7 +79,9 @@ export class EngineStages extends Plan {
 
   /** @param {string} stage @param {Values} inputs @returns {Promise<Values>} */
   async _run(stage, inputs) {
-    if (this.width === 1) return this._own.look(stage, inputs);
+    if (this._helpers.length < 2) {
+      return this.width === 1 ? this._own.look(stage, inputs) : this._own.run(stage, inputs);
+    }
     const idle = this._helpers.reduce((a, b) => (b.waiting < a.waiting ? b : a));
     return idle.run(stage, inputs);
   }

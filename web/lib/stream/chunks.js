@@ -111,13 +111,12 @@ export class ChunkedRows {
   }
 
   /**
-   * Free the pieces that end after one frame and, at the latest, with another.
-   * @param {number} after
-   * @param {number} before
+   * Free the pieces that end before a frame.
+   * @param {number} frame
    */
-  drop(after, before) {
-    const [first, last] = [after, before].map((frame) => Math.max(0, Math.floor(frame / this.size)));
-    for (let index = first; index < Math.min(last, this._pieces.length); index++) {
+  dropBefore(frame) {
+    const last = Math.min(this._pieces.length, Math.floor(frame / this.size));
+    for (let index = 0; index < last; index++) {
       const piece = this._pieces[index];
       if (piece && this._spare.length < MOST_SPARE) this._spare.push(piece);
       this._pieces[index] = null;

@@ -46,6 +46,7 @@ class Batch {
    * @param {import("./chunks.js").Chunk} chunk whose `from` is the features' first frame
    */
   gather(features, { start, end, from, to }) {
+    if (this.start >= end || this.end <= start) return;
     this.cells ??= new Float32Array(FEATURE_CHANNELS * REACH * this.frames).fill(NaN);
     const width = to - from;
     for (const span of this.spans) {
@@ -90,7 +91,7 @@ export class Embeddings {
   /** @param {number} halo frames that the `embed` stage reads to either side */
   constructor(halo) {
     this._halo = halo;
-    /** @type {Map<number, {span: Placed, batch: Batch}[]>} by row */
+    /** @type {Map<number, {span: Placed, batch: Batch}[]>} by row, each by start */
     this._rows = new Map();
   }
 
@@ -130,6 +131,7 @@ export class Embeddings {
       row.push({ span, batch });
       this._rows.set(span.row, row);
     }
+    for (const row of this._rows.values()) row.sort((a, b) => a.span.start - b.span.start);
   }
 
   /**
@@ -157,6 +159,15 @@ export class Embeddings {
 
   /** @param {Span} wanted */
   _find({ row, start, end }) {
-    return this._rows.get(row)?.find(({ span }) => span.start <= start && end <= span.end);
+    const spans = this._rows.get(row) ?? [];
+    let [low, high] = [0, spans.length]; // those before `low` begin in time
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (spans[middle].span.start <= start) low = middle + 1;
+      else high = middle;
+    }
+    // Spans of one call do not overlap; those of a later one may.
+    while (low-- > 0) if (end <= spans[low].span.end) return spans[low];
+    return undefined;
   }
 }

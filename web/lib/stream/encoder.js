@@ -69,7 +69,7 @@ export class Encoder {
     const seen = this._stages.haloOf("features");
     const take = (/** @type {Chunk} */ chunk, /** @type {Values} */ outputs) => {
       for (const batch of batches) batch.gather(outputs.features, chunk);
-      wide.drop(0, chunk.end - seen);
+      wide.dropBefore(chunk.end - seen);
       energies.release(chunk.end - seen - this._stages.haloOf("second-norm"));
     };
     await this._widen(wide, energies, chunks, (read) => this._passes.gather("features", chunks, read, take));

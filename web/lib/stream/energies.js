@@ -1,6 +1,6 @@
 /**
- * The energies of a recording, which every pass reads: kept from its beginning on, as far as memory
- * allows, and made from the audio again where it does not.
+ * The energies of a recording, which every pass reads: kept if memory allows, otherwise made from
+ * the audio again in each.
  */
 
 import { ChunkedRows } from "./chunks.js";
@@ -11,6 +11,8 @@ import { BINS } from "./embeddings.js";
 
 /** Samples of a frame, at the rate of the networks' input. */
 const FRAME_SAMPLES = 512;
+/** Chunks that are made again at a time: each needs the audio far to either side. */
+const AT_ONCE = 2;
 /** Bytes of a frame's energies. */
 export const ENERGY_BYTES = 4 * BINS;
 
@@ -18,47 +20,64 @@ export class Energies {
   /**
    * @param {import("./passes.js").Passes} passes over the recording
    * @param {import("../audio/audio.js").Listener} listener in tune
-   * @param {number} keptFrames frames that may be kept
+   * @param {boolean} kept whether they are kept from pass to pass
    */
-  constructor(passes, listener, keptFrames) {
+  constructor(passes, listener, kept) {
     this._passes = passes;
     this._listener = listener;
-    this._keptFrames = keptFrames;
+    this._kept = kept;
     this._rows = new ChunkedRows(BINS, passes.frames, passes.chunkFrames);
     this._chunks = passes.chunksOf("ears");
   }
 
   /**
-   * Make all of them once; those that may be kept are.
+   * Make all of them once.
    * @param {(chunk: Chunk, outputs: Values) => void} take
    */
   async hear(take) {
     const read = (/** @type {Chunk} */ chunk) => this._listen(chunk);
     await this._passes.run("ears", this._chunks, read, (chunk, outputs) => {
-      if (chunk.end <= this._keptFrames) this._rows.put(chunk, outputs.energy);
+      if (this._kept) this._rows.put(chunk, outputs.energy);
       take(chunk, outputs);
     });
   }
 
   /**
-   * Do a task that reads the energies of chunks.
+   * Do a task that reads the energies of chunks, in order.
    * @template T
    * @param {Pick<Chunk, "from" | "to">[]} chunks
    * @param {(read: (chunk: Pick<Chunk, "from" | "to">) => Promise<{energy: Float32Array<ArrayBuffer>}>) => Promise<T>} task
    * @returns {Promise<T>}
    */
   async use(chunks, task) {
-    if (chunks.every((chunk) => this._missing(chunk).length === 0)) {
+    const missing = this._chunks.filter(
+      ({ start, end }, index) =>
+        !this._rows.has(index) && chunks.some(({ from, to }) => from < end && start < to),
+    );
+    if (missing.length === 0) {
       return task(async ({ from, to }) => ({ energy: this._rows.read(from, to) }));
     }
     return this._passes.stages.use("ears", (run) =>
-      task(async (wanted) => {
-        for (const chunk of this._missing(wanted)) {
-          this._rows.put(chunk, (await run(await this._listen(chunk))).energy);
+      task(async ({ from, to }) => {
+        while (missing.length > 0 && missing[0].start < to) {
+          let count = 1;
+          while (count < AT_ONCE && missing[count]?.start === missing[count - 1].end) count++;
+          await this._make(run, missing.splice(0, count));
         }
-        return { energy: this._rows.read(wanted.from, wanted.to) };
+        return { energy: this._rows.read(from, to) };
       }),
     );
+  }
+
+  /**
+   * Make the energies of chunks that follow one another.
+   * @param {(inputs: Values) => Promise<Values>} run
+   * @param {Chunk[]} chunks
+   */
+  async _make(run, chunks) {
+    const [{ start, from }, { end, to }] = [chunks[0], chunks[chunks.length - 1]];
+    const { energy } = await run(await this._listen({ start, end, from, to }));
+    for (const chunk of chunks) this._rows.put({ ...chunk, from, to }, energy);
   }
 
   /**
@@ -78,11 +97,11 @@ export class Energies {
   }
 
   /**
-   * Free what ends before a frame and may not be kept for the next pass.
+   * Free what ends before a frame, unless it is kept for the next pass.
    * @param {number} frame
    */
   release(frame) {
-    this._rows.drop(this._keptFrames, frame);
+    if (!this._kept) this.drop(frame);
   }
 
   /**
@@ -90,14 +109,7 @@ export class Energies {
    * @param {number} [frame]
    */
   drop(frame = Infinity) {
-    this._rows.drop(0, frame);
-  }
-
-  /** @param {Pick<Chunk, "from" | "to">} wanted */
-  _missing({ from, to }) {
-    return this._chunks.filter(
-      ({ start, end }, index) => from < end && start < to && !this._rows.has(index),
-    );
+    this._rows.dropBefore(frame);
   }
 
   /** @param {Chunk} chunk */

@@ -14,11 +14,11 @@ import { Plan, sizeOf } from "./plan.js";
  * @type {Readonly<Record<string, number>>}
  */
 export const STAGE_COSTS = Object.freeze({
-  ears: 5,
-  notes: 36,
+  ears: 6,
+  notes: 31,
   "first-norm": 8,
-  "second-norm": 16,
-  features: 48,
+  "second-norm": 18,
+  features: 38,
 });
 
 /**

@@ -2,11 +2,10 @@
  * A recording of any length through a network in stages, in bounded memory, with the result of the
  * network run on the whole of it at once.
  *
- * Memory for an hour: activations 208 MB, and 48 MB for what later passes read. Energies would be
- * 312 MB, the encoder's values before its second norm (`wide`) eight times as many: of both as much
- * is kept as KEPT_BYTES leaves, the rest is computed again in every pass. Features of the spans
- * whose embeddings are needed, 192 bytes per frame of a pitch, are gathered in as many passes as
- * bound them too; their embeddings are 48 bytes, and stay.
+ * Memory for an hour: activations 208 MB, and features of the spans whose embeddings are needed, 192
+ * bytes per frame of a pitch, gathered in as many passes as bound them; the embeddings are 48 bytes,
+ * and stay. Energies would be 312 MB, the encoder's values before its second norm (`wide`) eight
+ * times as many: they are kept as far as KEPT_BYTES allows, otherwise computed again in every pass.
  */
 
 import { copyRows } from "./chunks.js";
@@ -30,7 +29,7 @@ import { Tuning } from "./tuning.js";
 const CHUNK_FRAMES = 512;
 /** Memory for activations and what is kept between passes; half an hour's energies fit. */
 const KEPT_BYTES = 256e6;
-/** What is kept at least, however much activations take. */
+/** What may be kept at least, however much activations take. */
 const LEAST_BYTES = 32e6;
 /** Bytes of a frame's activations. */
 const ACTIVATION_BYTES = 2 * 4 * PITCHES;
@@ -61,8 +60,8 @@ export class Stream {
   /** Start again with the listener's current tuning. @returns {Energies} */
   _begin() {
     this._passes.frames = countFrames(this._listener);
-    const keptFrames = Math.floor(this._keptBytes / ENERGY_BYTES);
-    return new Energies(this._passes, this._listener, keptFrames);
+    const fits = ENERGY_BYTES * this.frames <= this._keptBytes;
+    return new Energies(this._passes, this._listener, fits);
   }
 
   /** Frames of the recording. */
@@ -124,7 +123,8 @@ export class Stream {
     if (!keep) this._energies.drop();
     for (const name of /** @type {const} */ (["onset", "frame"])) {
       const values = activations[name];
-      for (let i = 0; i < values.length; i++) values[i] /= maxima[name];
+      const highest = maxima[name];
+      for (let i = 0; i < values.length; i++) values[i] /= highest;
     }
     return activations;
   }

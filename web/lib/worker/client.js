@@ -79,10 +79,10 @@ export class WorkerClient {
     });
   }
 
-  /** @param {{from: number, to: number}} wanted samples */
-  _sendAudio({ from, to }) {
+  /** @param {{from: number, to: number, buffer: ArrayBuffer}} wanted samples, and room for them */
+  _sendAudio({ from, to, buffer }) {
     if (!this.audio) return;
-    const samples = mixToMono(this.audio, from, to);
+    const samples = mixToMono(this.audio, from, to, buffer);
     this._worker.postMessage({ task: "audio", samples }, [samples.buffer]);
   }
 

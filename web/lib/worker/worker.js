@@ -94,6 +94,8 @@ let ready = null;
 let runId = 0;
 /** Requests up to this id are to be stopped. */
 let stopped = 0;
+/** The last piece of audio, used by now: its memory is lent for the next, or it would be garbage. */
+let lastPiece = new Float32Array(0);
 /** Takes the requested piece of audio. @type {(samples: Float32Array<ArrayBuffer>) => void} */
 let takeAudio = () => {};
 /** Takes the ports of helpers. @type {(ports: MessagePort[]) => void} */
@@ -213,12 +215,13 @@ function progressOf(id, total) {
 /**
  * @param {number} from
  * @param {number} to
- * @returns {Promise<Float32Array<ArrayBuffer>>}
+ * @returns {Promise<Float32Array<ArrayBuffer>>} until the next call
  */
 function askForAudio(from, to) {
   return new Promise((resolve) => {
-    takeAudio = resolve;
-    reply({ wanted: { from, to } });
+    takeAudio = (samples) => resolve((lastPiece = samples));
+    const { buffer } = lastPiece;
+    reply({ wanted: { from, to, buffer } }, [buffer]);
   });
 }
 
