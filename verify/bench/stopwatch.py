@@ -166,5 +166,8 @@ class Watch:
         last = False
         while not last:
             last = self._ended.wait(WATCH_SECONDS)
-            found = read_memory(self._process)
-            self.peak = max(self.peak, found["VmHWM"], found["VmRSS"])
+            try:
+                found = read_memory(self._process)
+            except RunnerError:
+                return  # it has ended, and what ran in it says why
+            self.peak = max(self.peak, *(found.get(key, 0) for key in ("VmHWM", "VmRSS")))
