@@ -1,5 +1,6 @@
 /** Plays the recording, its notes, or both, from any position, and reports the position. */
 
+import { Schedule } from "./schedule.js";
 import { Synth } from "./synth.js";
 import { Timeline } from "./timeline.js";
 
@@ -8,8 +9,6 @@ import { Timeline } from "./timeline.js";
 
 /** Milliseconds that the sound output may take to start; after that the clock runs without it. */
 const OUTPUT_MS = 1500;
-/** Notes are scheduled so far ahead, for a page with slowed timers. */
-const AHEAD_SECONDS = 1.5;
 /** Shortest stretch that can be repeated. */
 const SHORTEST_LOOP = 0.2;
 /** Loudness of the recording and of the notes for each source. */
@@ -31,8 +30,7 @@ export class Player {
     this._line = new Timeline({ offset: 0, startedAt: Infinity, speed: 1, loop: null });
     /** @type {AudioBuffer | null} */
     this._buffer = null;
-    /** @type {Note[]} */
-    this._notes = [];
+    this._schedule = new Schedule();
     /** @type {Set<number>} */
     this._muted = new Set();
     /** @type {AudioContext | null} */
@@ -41,9 +39,6 @@ export class Player {
     this._recording = null;
     /** Plays instead at another speed. @type {import("./slow.js").SlowRecording | null} */
     this._slow = null;
-    /** The next note to schedule, and in which round of the loop. */
-    this._next = 0;
-    this._round = 0;
     this._timer = 0;
     /** Whether sound output is missing, so that only the cursor moves. */
     this.silent = false;
@@ -55,7 +50,7 @@ export class Player {
     this._buffer = buffer;
     this.length = buffer?.duration ?? 0;
     this._offset = 0;
-    this._notes = [];
+    this._schedule.setNotes([]);
     this.loop = null;
     this._slow?.close();
     this._slow = null;
@@ -80,7 +75,7 @@ export class Player {
    * @param {Set<number>} muted timbres
    */
   setNotes(notes, muted) {
-    this._notes = notes;
+    this._schedule.setNotes(notes);
     this._muted = muted;
     if (this.playing && !this.silent) this._restartNotes();
   }
@@ -112,7 +107,10 @@ export class Player {
     this._line = line;
     this.silent = !(await startsSoon(context));
     this.onChange();
-    if (!this.silent && speed !== 1 && this._line === line) await this._startSlow(offset, speed);
+    if (!this.silent && speed !== 1 && this._line === line) {
+      // Paused before it began; or too long for another copy, and then its notes play alone.
+      await this._startSlow(line).catch(() => {});
+    }
     if (!this.playing || this._line !== line) return;
     line.startedAt = this._clock() + (speed === 1 ? 0.05 : 0);
     this._timer = window.setInterval(() => this._tick(), 80);
@@ -138,16 +136,13 @@ export class Player {
     this._recording.start(startedAt, offset);
   }
 
-  /**
-   * @param {number} offset
-   * @param {number} speed
-   */
-  async _startSlow(offset, speed) {
+  /** @param {Timeline} line */
+  async _startSlow(line) {
     const buffer = this._buffer;
     const { SlowRecording } = await import("./slow.js");
-    if (!buffer || buffer !== this._buffer || !this._original) return;
+    if (!buffer || !this._original || !this.playing || this._line !== line) return;
     this._slow ??= new SlowRecording(buffer, this._original);
-    await this._slow.start(offset, speed).catch(() => {}); // paused before it began
+    await this._slow.start(line.offset, line.speed);
   }
 
   pause() {
@@ -195,15 +190,15 @@ export class Player {
 
   _restartNotes() {
     this._synth?.silence();
-    this._round = this._line.round(this._clock());
-    this._next = this._firstAfter(this.time);
-    this._schedule();
+    this._schedule.restart(this._line, this._clock());
+    this._sound();
   }
 
-  /** Index of the first note that sounds after a time. @param {number} seconds */
-  _firstAfter(seconds) {
-    const found = this._notes.findIndex((note) => note.end > seconds);
-    return found < 0 ? this._notes.length : found;
+  /** Let the notes sound that begin soon. */
+  _sound() {
+    this._schedule.takeDue(this._line, this._clock(), (note, start, end) => {
+      if (!this._muted.has(note.timbre)) this._synth?.sound(note, Math.max(0, start), end);
+    });
   }
 
   _tick() {
@@ -214,30 +209,7 @@ export class Player {
       this.onChange();
     } else if (!this.silent) {
       if (this._speed !== 1) this._slow?.keepTo(this.time);
-      this._schedule();
-    }
-  }
-
-  /** Schedule the notes that begin soon. */
-  _schedule() {
-    const line = this._line;
-    const horizon = this._clock() + AHEAD_SECONDS;
-    for (;;) {
-      const note = this._notes[this._next];
-      if (!note || (line.loop && note.start >= line.loop.to)) {
-        if (!line.loop || line.moment(line.loop.from, this._round + 1) > horizon) return;
-        this._round++;
-        this._next = this._firstAfter(line.loop.from);
-        continue;
-      }
-      const first = this._round > 0 && line.loop ? line.loop.from : line.offset;
-      const start = Math.max(note.start, first);
-      const end = Math.min(note.end, line.loop?.to ?? Infinity);
-      const at = line.moment(start, this._round);
-      if (at > horizon) return;
-      this._next++;
-      if (this._muted.has(note.timbre) || end <= start) continue;
-      this._synth?.sound(note, Math.max(0, at), line.moment(end, this._round));
+      this._sound();
     }
   }
 

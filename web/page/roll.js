@@ -3,13 +3,14 @@
 import { LOWEST_PITCH, PITCHES, SECONDS_PER_FRAME } from "../lib/notes/notes.js";
 import { ActivationMap } from "./activation-map.js";
 import { Bars } from "./bars.js";
-import { COLOURS, prepare, readColours } from "./canvas.js";
+import { prepare, readColours } from "./canvas.js";
+import { drawNotes } from "./draw-notes.js";
 import { element } from "./dom.js";
 import { NotesByTime } from "./notes-by-time.js";
 import { drawKeys, isBlack } from "./piano-keys.js";
 import { followPinch } from "./pinch.js";
 import { drawRuler, RULER_PIXELS, TICK_PIXELS } from "./ruler.js";
-import { followDrag } from "./stretch.js";
+import { drawStretch, followDrag } from "./stretch.js";
 
 /** @typedef {import("../lib/transcribe.js").Note} Note */
 
@@ -243,46 +244,20 @@ export class Roll {
     const view = { scrollLeft, scale: this._scale, width, top: RULER_PIXELS, height };
     this._bars.draw(context, this._paint, view);
     drawRuler(context, this._paint, { ...view, height: this._bars.isEmpty ? height : TICK_PIXELS });
-    this._drawNotes(context, scrollLeft / this._scale, (scrollLeft + width) / this._scale);
-  }
-
-  /**
-   * @param {CanvasRenderingContext2D} context
-   * @param {number} from seconds
-   * @param {number} to seconds
-   */
-  _drawNotes(context, from, to) {
-    const row = this._rowHeight;
-    const gap = row > 6 ? 1 : 0;
-    for (const note of this._notes.between(from, to)) {
-      const x = (note.start - from) * this._scale;
-      const width = Math.max(1.5, (note.end - note.start) * this._scale - 1);
-      context.fillStyle = this._paint.timbres[note.timbre % COLOURS];
-      context.globalAlpha = this._muted.has(note.timbre) ? 0.13 : 0.38 + 0.62 * note.velocity;
-      const y = this._y(note.pitch) + gap;
-      if (width > 5 && row > 5) {
-        context.beginPath();
-        context.roundRect(x, y, width, row - 2 * gap, Math.min(3, row / 3, width / 3));
-        context.fill();
-      } else context.fillRect(x, y, width, row - 2 * gap);
-    }
-    context.globalAlpha = 1;
+    drawNotes(context, this._paint, this._notes, this._muted, {
+      from: scrollLeft / this._scale,
+      to: (scrollLeft + width) / this._scale,
+      scale: this._scale,
+      row,
+      yOf: (pitch) => this._y(pitch),
+    });
   }
 
   _drawCursor() {
     const { clientWidth: width, clientHeight: height, scrollLeft } = this._scroller;
     if (width === 0) return;
     const context = prepare(this._cursor, width, height);
-    if (this._loop) {
-      const from = this._loop.from * this._scale - scrollLeft;
-      const to = this._loop.to * this._scale - scrollLeft;
-      context.fillStyle = this._paint.warm;
-      context.globalAlpha = 0.22;
-      context.fillRect(from, 0, to - from, RULER_PIXELS);
-      context.globalAlpha = 0.7;
-      for (const edge of [from, to - 1.5]) context.fillRect(edge, 0, 1.5, height);
-      context.globalAlpha = 1;
-    }
+    if (this._loop) drawStretch(context, this._paint, this._loop, { scrollLeft, scale: this._scale, height });
     const x = this._time * this._scale - scrollLeft;
     if (x < -8 || x > width + 8) return;
     context.strokeStyle = this._paint.ink;

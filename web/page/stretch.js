@@ -29,3 +29,19 @@ export function followDrag(scroller, secondsAt, onMark) {
   // The click that ends a drag moves no cursor.
   scroller.addEventListener("click", (event) => dragged && event.stopImmediatePropagation());
 }
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {{warm: string}} paint
+ * @param {import("./timeline.js").Stretch} stretch
+ * @param {{scrollLeft: number, scale: number, height: number}} view scale: pixels a second
+ */
+export function drawStretch(context, { warm }, stretch, { scrollLeft, scale, height }) {
+  const [from, to] = [stretch.from, stretch.to].map((seconds) => seconds * scale - scrollLeft);
+  context.fillStyle = warm;
+  context.globalAlpha = 0.22;
+  context.fillRect(from, 0, to - from, RULER_PIXELS);
+  context.globalAlpha = 0.7;
+  for (const edge of [from, to - 1.5]) context.fillRect(edge, 0, 1.5, height);
+  context.globalAlpha = 1;
+}
