@@ -184,7 +184,7 @@ def test_a_package_is_fetched_by_its_hash_and_nothing_leaves_its_folder(tmp_path
     packages.fetch(address, digest, folder)
     found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
     assert found == ["a.tgz", "cache/ort/dist/ort.wasm.min.mjs", "cache/ort/package.json"]
-    with pytest.raises(packages.PackageError, match="set TINY_AMT_RUNTIME"):
+    with pytest.raises(packages.PackageError, match="give --runtime-dir DIR"):
         packages.fetch((tmp_path / "absent.tgz").as_uri(), digest, folder)
 
 

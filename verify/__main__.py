@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import platform
 import secrets
 import sys
@@ -36,6 +37,7 @@ from verify.report.report import Report
 from verify.runtimes import install, launch
 from verify.runtimes.onnx_file import ModelFileError
 from verify.runtimes.runners import RunnerError
+from web import packages
 
 _COMMANDS = {
     "bench": "bench.command",
@@ -107,6 +109,8 @@ def _printable(text: str) -> str:
 
 
 def _matrix(args: argparse.Namespace) -> int:
+    if args.runtime_dir:
+        os.environ[packages.FOLDER] = str(args.runtime_dir.absolute())
     anyone = args.given or args.against or args.make_reference
     judge = _foreign if anyone else _deployed
     with _progress(Console(quiet=args.quiet, highlight=False)) as progress:

@@ -45,7 +45,7 @@ def find(package: str) -> Path:
 def get(package: str) -> Path:
     """The folder of a package, fetched where tiny-amt is installed; PackageError if it fails."""
     folder = find(package)
-    if INSTALLED and FOLDER not in os.environ and not folder.is_dir():
+    if INSTALLED and not os.environ.get(FOLDER) and not folder.is_dir():
         name, version, digest = _locked(package)
         registry = os.environ.get("NPM_CONFIG_REGISTRY", _REGISTRY).rstrip("/")
         fetch(f"{registry}/{name}/-/{name}-{version}.tgz", digest, folder)
@@ -62,7 +62,7 @@ def fetch(address: str, digest: str, folder: Path) -> None:
             data: bytes = answer.read()
     except OSError as error:
         raise PackageError(
-            f"cannot fetch {address} ({error}); set {FOLDER} to a folder with onnxruntime-web in it"
+            f"cannot fetch {address} ({error}); give --runtime-dir DIR with onnxruntime-web in it"
         ) from None
     found = "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
     if found != digest:

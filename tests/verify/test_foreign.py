@@ -15,6 +15,7 @@ from verify import __main__ as command
 from verify.cases.archive import write_npz
 from verify.compare import Array
 from verify.runtimes.failures import LimitError, NotSupportedError, RunnerError, failure
+from web import packages
 
 X = np.array([1, 2, 3], np.float32)
 
@@ -243,3 +244,14 @@ def test_what_is_not_installed_is_one_line(
     monkeypatch.setattr(command, "_matrix", lack)
     assert command.main([]) == 2
     assert "this needs torch: pip install 'tiny-amt[export]'" in capsys.readouterr().err
+
+
+def test_onnxruntime_web_is_taken_from_where_it_is_said_to_be(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(packages.FOLDER, "")  # what the command sets goes with the test
+    case = store(tmp_path / "a.npz", x=X, y=np.log(X))
+    words = ["--model", log, "--reference", case, "--runtime-dir", tmp_path / "empty"]
+    assert run(tmp_path, *words, runtimes="chromium-wasm") == 2
+    assert statuses(tmp_path) == ["not started"]
+    assert f"give --runtime-dir DIR: it is not in {tmp_path / 'empty'}" in report(tmp_path)

@@ -131,6 +131,12 @@ def parser() -> argparse.ArgumentParser:
         help="after which one run counts as hung (default: %(default)s)",
     )
     where.add_argument(
+        "--runtime-dir",
+        type=Path,
+        metavar="DIR",
+        help="onnxruntime-web's packages, as node_modules has them; default: ours, or fetched",
+    )
+    where.add_argument(
         "--thorough",
         action="store_true",
         help="judge networks with random weights on all signals, not only on brief ones",

@@ -103,8 +103,8 @@ class Session:
             raise RunnerError(f"{self.name}: {error}") from None
         if not (self._package / "dist" / self.runtime.script).is_file():
             raise RunnerError(
-                f"{self.name}: {self.runtime.package} is not installed; "
-                "run `npm --prefix web ci` first"
+                f"{self.name}: {self.runtime.package} is not installed; run `npm --prefix web ci` "
+                f"first, or give --runtime-dir DIR: it is not in {self._package.parent}"
             )
 
     def start(self) -> None:
