@@ -28,6 +28,7 @@ function start() {
     readExample,
   });
   element("cancel", HTMLButtonElement).addEventListener("click", stop);
+  addEventListener("pagehide", () => player.pause());
   startKeyboard({ player, roll, toggle, isOpen });
   element("options", HTMLFormElement).addEventListener("change", ({ target }) => {
     if (target === element("count", HTMLSelectElement)) void renote();

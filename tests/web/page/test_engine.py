@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 from playwright.sync_api import Browser, Page
@@ -98,5 +99,10 @@ def test_the_page_says_what_ran_and_how_the_recording_was_tuned(
         assert driver.facts["tuningCents"] == 0
         driver.page.check("#tuning")
         driver.wait("#facts:has-text('sharp, corrected')")
+        hiss = 3e-4 * np.random.default_rng(0).standard_normal(5 * 44_100)
+        soundfile.write(tmp_path / "hiss.wav", hiss, 44_100, subtype="PCM_24")
+        driver.pick(tmp_path / "hiss.wav")
+        driver.wait("html[data-state=empty]")
+        assert "mostly noise" in driver.message
         driver.page.close()
     context.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from tests.page_driver import PageDriver
+from tests.page_driver import PageDriver, replace_once
 from tests.patience import wait_until
 from tests.stand_in import TUNE
 from web.serve import SiteServer
@@ -151,3 +152,27 @@ def test_overtones_can_be_kept(driver: PageDriver) -> None:
     driver.wait("html[data-state=done]")
     driver.page.click("#reset")
     assert not driver.page.is_checked("#overtones")
+
+
+def test_where_there_may_be_two_timbres_the_visitor_decides(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "site", tmp_path / "site")
+    choose = tmp_path / "site" / "lib" / "timbres" / "choose.js"
+    replace_once(choose, "const CERTAIN = 0.07;", "const CERTAIN = 9;")
+    replace_once(choose, "const LIKELY = 0.045;", "const LIKELY = 0;")
+    context = browser.new_context(locale="en-GB", service_workers="block")
+    with SiteServer(tmp_path / "site") as server:
+        driver = PageDriver(context, server.url)
+        driver.by_timbre("auto")
+        assert driver.transcribe(folder / "tune.wav") == "done"
+        summary = driver.page.locator("#summary")
+        assert "perhaps in 2 timbres" in (summary.text_content() or "")
+        assert {note["timbre"] for note in driver.notes} == {0}
+        driver.page.click(".split")
+        driver.wait(".chip:nth-child(2)")
+        assert summary.text_content() == "12 notes in 2 timbres, C4 to D5"
+        assert {note["timbre"] for note in driver.notes} == {0, 1}
+        assert driver.page.locator("#count").input_value() == "2"
+        driver.page.close()
+    context.close()

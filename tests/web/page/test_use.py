@@ -44,7 +44,9 @@ def check_accessibility(driver: PageDriver) -> None:
     assert serious == [], json.dumps(serious, indent=1)[:3000]
 
 
-def test_the_language_is_the_browsers_and_can_be_changed(browser: Browser, folder: Path) -> None:
+def test_the_language_is_the_browsers_and_can_be_changed(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
     context = browser.new_context(locale="zh-CN")
     with SiteServer(folder / "site") as server:
         driver = PageDriver(context, server.url)
@@ -52,6 +54,10 @@ def test_the_language_is_the_browsers_and_can_be_changed(browser: Browser, folde
         assert heading.text_content() == "从声音到音符"
         driver.transcribe(folder / "tune.wav")
         assert driver.page.locator("#summary").text_content() == "12 个音符，C4 至 D5"
+        (tmp_path / "notes.txt").write_text("no music")
+        driver.pick(tmp_path / "notes.txt")
+        driver.wait("html[data-state=error]")
+        assert driver.message == "无法读取 notes.txt：里面是文字，不是声音。"
         driver.page.click("#language")
         assert heading.text_content() == "From sound to notes"
         assert driver.page.locator("#summary").text_content() == "12 notes, C4 to D5"
