@@ -135,13 +135,15 @@ def measure_page(runtime: str, file: Path, model: str, seconds: float, way: Way)
     limit_seconds = LIMIT_SECONDS + 2 * seconds
     with Stopwatch((RUNTIMES | ENGINES)[runtime], mounts, limit_seconds) as stopwatch:
         stopwatch.compose(samples)
-        before = stopwatch.measure()[1]  # the page itself, and the audio
+        stopwatch.measure()  # without garbage, it holds the page itself and the audio
+        pages = stopwatch.list_pages()
         if way == "whole":
             # As the library's time includes the start of the runtime and the session.
-            with Watch(stopwatch.find_process()) as watch:
+            with Watch(pages) as watch:
                 cpu_seconds = stopwatch.load("file", file).cpu_seconds
                 cpu_seconds += stopwatch.run("file", samples).cpu_seconds
         else:
-            with Watch(stopwatch.find_process()) as watch:
+            with Watch(pages) as watch:
                 cpu_seconds = stopwatch.transcribe(model, samples).cpu_seconds
-    return Point(runtime, model, way, seconds, cpu_seconds, watch.peak - before)
+        peak_bytes = watch.count(stopwatch.find_process())
+    return Point(runtime, model, way, seconds, cpu_seconds, peak_bytes)

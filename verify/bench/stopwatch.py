@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -108,6 +109,11 @@ class Stopwatch(Session):
         renderers = [process for process in processes if process["type"] == "renderer"]
         return int(max(renderers, key=lambda process: float(process["cpuTime"]))["id"])
 
+    def list_pages(self) -> list[int]:
+        """The processes of which one is the page's; before it has worked, nobody knows which."""
+        processes = self._list_processes() or []
+        return [int(process["id"]) for process in processes if process["type"] == "renderer"]
+
     def _time(self, what: str, function: str, *arguments: object, gpu: bool = False) -> Lap:
         before = self._measure_cpu(gpu)
         wall = float(self.call(what, self.limits.run, function, *arguments))
@@ -143,20 +149,26 @@ def take_turns(
 
 
 class Watch:
-    """The peak of a process's memory while its block lasts.
+    """The memory of processes beyond what they hold as its block begins, at its peak.
 
     Read again and again: Chromium (156) sets the kernel's own record of the peak back.
     """
 
-    def __init__(self, process: int) -> None:
-        self._process = str(process)
+    def __init__(self, processes: Iterable[int]) -> None:
+        self._before = {process: read_memory(str(process))["VmRSS"] for process in processes}
+        self._peaks = dict(self._before)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._read)
-        self.peak = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
+
+    def count(self, process: int) -> int:
+        """Bytes that one of them took; RunnerError if it was not watched."""
+        if process not in self._peaks:
+            raise RunnerError(f"process {process} began after its memory was to be watched")
+        return self._peaks[process] - self._before[process]
 
     def __exit__(self, *exception: object) -> None:
         self._ended.set()
@@ -166,8 +178,7 @@ class Watch:
         last = False
         while not last:
             last = self._ended.wait(WATCH_SECONDS)
-            try:
-                found = read_memory(self._process)
-            except RunnerError:
-                return  # it has ended, and what ran in it says why
-            self.peak = max(self.peak, *(found.get(key, 0) for key in ("VmHWM", "VmRSS")))
+            for process, peak in self._peaks.items():
+                # One that has ended holds nothing; what ran in it says why.
+                with suppress(RunnerError):
+                    self._peaks[process] = max(peak, read_memory(str(process)).get("VmRSS", 0))

@@ -36,11 +36,13 @@ _WORDS = {
 
 
 def find_kind(runtime: str) -> str:
-    """Runtimes whose bytes are compared: onnxruntime-web, or one of the engine's modules."""
+    """Browsers whose bytes are compared: onnxruntime-web, or one of the engine's modules."""
+    if not runtime.startswith(BROWSERS):
+        return ""
     for kind in ("engine", "engine-relaxed"):
         if runtime.endswith(f"-{kind}"):
             return kind
-    return "onnxruntime-web" if runtime.startswith(BROWSERS) else ""
+    return "onnxruntime-web"
 
 
 @dataclass(frozen=True)

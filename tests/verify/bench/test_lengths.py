@@ -55,14 +55,15 @@ def test_memory_is_that_of_the_process() -> None:
 
 
 def test_a_peak_that_has_passed_is_seen() -> None:
-    before = read_memory("self")["VmRSS"]
-    with Watch(os.getpid()) as watch:
+    with Watch([os.getpid()]) as watch:
         held = np.ones(10_000_000)
         time.sleep(3 * WATCH_SECONDS)
         size = held.nbytes
         del held
         time.sleep(3 * WATCH_SECONDS)
-    assert watch.peak - before > 0.9 * size
+    assert watch.count(os.getpid()) > 0.9 * size
+    with pytest.raises(RunnerError, match="process 1 began after"):
+        watch.count(1)
 
 
 def test_the_engine_has_no_whole_files() -> None:
