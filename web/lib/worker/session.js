@@ -197,7 +197,7 @@ async function webgpuObstacle(files) {
 /**
  * Threads of onnxruntime-web, which wait for each other in a busy loop: more than there are cores cost
  * time. Browsers claim hardware threads, of which a core often has two, and a container or another
- * program may leave fewer (4 threads on 2 cores took 1.5 to 2 times as long as 1, Chromium 156,
+ * program may leave fewer (4 threads on 2 cores took 1.6 to 2.1 times as long as 1, Chromium 156,
  * 2026-11): so half of what is claimed, from 2 on.
  * @param {number | undefined} wanted
  * @param {{crossOriginIsolated?: boolean, SharedArrayBuffer?: unknown,
