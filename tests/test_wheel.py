@@ -170,14 +170,14 @@ def pack(*members: tuple[str, bytes]) -> tuple[bytes, str]:
 
 def test_a_package_is_fetched_by_its_hash_and_nothing_leaves_its_folder(tmp_path: Path) -> None:
     data, digest = pack(
-        ("package/package.json", b"{}"),
+        ("package/package.json", b'{"name": "ort", "version": "1.0.0"}'),
         ("package/dist/ort.wasm.min.mjs", b"run"),
         ("package/dist/../../../../escaped.mjs", b"no"),
         ("/package/dist/absolute.mjs", b"no"),
         ("package/lib/index.ts", b"no"),
     )
     (tmp_path / "a.tgz").write_bytes(data)
-    address, folder = (tmp_path / "a.tgz").as_uri(), tmp_path / "cache" / "ort"
+    address, folder = str(tmp_path / "a.tgz"), tmp_path / "cache" / "ort"
     with pytest.raises(packages.PackageError, match="it is not kept"):
         packages.fetch(address, digest[:-4] + "AA==", folder)
     assert not folder.exists()
@@ -185,7 +185,7 @@ def test_a_package_is_fetched_by_its_hash_and_nothing_leaves_its_folder(tmp_path
     found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
     assert found == ["a.tgz", "cache/ort/dist/ort.wasm.min.mjs", "cache/ort/package.json"]
     with pytest.raises(packages.PackageError, match="give --runtime-dir DIR"):
-        packages.fetch((tmp_path / "absent.tgz").as_uri(), digest, folder)
+        packages.fetch(str(tmp_path / "absent.tgz"), digest, folder)
 
 
 def test_an_installed_one_knows_the_locked_versions(monkeypatch: pytest.MonkeyPatch) -> None:

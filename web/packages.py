@@ -1,7 +1,7 @@
 """Where onnxruntime-web lies: in a checkout's node_modules, in a folder of the user's, or fetched.
 
-An installed tiny-amt has no node_modules. It fetches the versions of package-lock.json from npm's
-registry, once, and keeps them only if their hashes are those of the lock.
+An installed tiny-amt has no node_modules. It has npm fetch the versions of package-lock.json, once,
+and keeps them only if their hashes are those of the lock.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 import tempfile
-import urllib.request
 from pathlib import Path
 
 WEB = Path(__file__).parent
@@ -22,7 +22,6 @@ NODE_MODULES = WEB / "node_modules"
 FOLDER = "TINY_AMT_RUNTIME"
 """Variable of the environment: a folder with onnxruntime-web in it, as node_modules has it."""
 INSTALLED = __name__.startswith("tiny_amt.")
-_REGISTRY = "https://registry.npmjs.org"
 _SECONDS = 120
 _KEPT = (".mjs", ".js", ".wasm")
 
@@ -47,26 +46,20 @@ def get(package: str) -> Path:
     folder = find(package)
     if INSTALLED and not os.environ.get(FOLDER) and not folder.is_dir():
         name, version, digest = _locked(package)
-        registry = os.environ.get("NPM_CONFIG_REGISTRY", _REGISTRY).rstrip("/")
-        fetch(f"{registry}/{name}/-/{name}-{version}.tgz", digest, folder)
+        fetch(f"{name}@{version}", digest, folder)
     return folder
 
 
-def fetch(address: str, digest: str, folder: Path) -> None:
-    """Download a package and unpack what runs of it; PackageError if it is another than locked.
+def fetch(package: str, digest: str, folder: Path) -> None:
+    """Have npm download a package, and unpack what runs; PackageError if it is another.
 
     ``digest`` is npm's: ``sha512-`` and base64. The folder appears whole or not at all.
     """
-    try:
-        with urllib.request.urlopen(address, timeout=_SECONDS) as answer:
-            data: bytes = answer.read()
-    except OSError as error:
-        raise PackageError(
-            f"cannot fetch {address} ({error}); give --runtime-dir DIR with onnxruntime-web in it"
-        ) from None
+    with tempfile.TemporaryDirectory() as beside:
+        data = _download(package, beside)
     found = "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
     if found != digest:
-        raise PackageError(f"{address} has the hash {found}, expected {digest}: it is not kept")
+        raise PackageError(f"{package} has the hash {found}, expected {digest}: it is not kept")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
@@ -83,6 +76,27 @@ def fetch(address: str, digest: str, folder: Path) -> None:
                         shutil.copyfileobj(content, stream)
         if not folder.is_dir():  # another process may have been quicker
             (Path(beside) / "unpacked").rename(folder)
+
+
+def _download(package: str, folder: str) -> bytes:
+    """The archive, by npm, which knows the registry and the way to it."""
+    command = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", folder, package]
+    advice = "give --runtime-dir DIR with onnxruntime-web in it"
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
+    except FileNotFoundError:
+        raise PackageError(
+            f"cannot fetch {package} without npm: install Node, or {advice}"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise PackageError(f"npm did not fetch {package} in {_SECONDS} s; {advice}") from None
+    archives = list(Path(folder).glob("*.tgz"))
+    if done.returncode or len(archives) != 1:
+        complaint = " ".join(done.stderr.split())[-200:] or f"status {done.returncode}"
+        raise PackageError(f"npm cannot fetch {package} ({complaint}); {advice}")
+    return archives[0].read_bytes()
 
 
 def _locked(package: str) -> tuple[str, str, str]:
