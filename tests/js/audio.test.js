@@ -170,3 +170,21 @@ test("what two channels do not share leaves them as they are", () => {
   const mixed = mixToMono(bufferOf(left, aside), 0, 44100);
   assert.deepEqual(mixed, left.map((x, i) => Math.fround(x + aside[i]) / 2));
 });
+
+test("a copy takes the room that it is lent, if it is large enough, and nothing of what was in it", () => {
+  const samples = Float32Array.from({ length: 10 }, (_, i) => i + 1);
+  const channels = {
+    length: 10,
+    numberOfChannels: 1,
+    sampleRate: 44100,
+    copyFromChannel: (part, _, from) => part.set(samples.subarray(from, from + part.length)),
+  };
+  for (const audio of [{ samples, rateHz: 44100 }, channels]) {
+    const room = new Float32Array(6).fill(NaN).buffer;
+    const lent = mixToMono(audio, 2, 7, room);
+    assert.deepEqual(lent, samples.slice(2, 7));
+    assert.equal(lent.buffer, room);
+    assert.notEqual(mixToMono(audio, 0, 7, room).buffer, room);
+    assert.deepEqual(mixToMono(audio, 2, 7), samples.slice(2, 7));
+  }
+});
