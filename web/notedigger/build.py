@@ -16,7 +16,7 @@ from export.manifest import Manifest, ModelFile
 from web import assets
 from web.build import replace_folder
 
-MOST_BYTES = 30_000
+MOST_BYTES = 30 * 1024
 """Of a worker, without the engine and weights."""
 FOLDER = "tiny-amt"
 """Beside the workers, as in open.js."""
@@ -25,6 +25,11 @@ PROPERTIES = (
     *("inputs", "outputs", "rate_hz", "gathers", "recommended_for", "thresholds"),
 )
 """Of a stage, that the library reads (StageFile in web/lib/manifest.js)."""
+OWN = (
+    "^_|^(startFrame|endFrame|toleranceFrames|minimumFrames|dropBefore|rootDegrees|variances|clarity|silent|"
+    "unbiasedVariances|isNoise|repaired|embeddings|correction|vectors|rateHz|lengthOf|stretch)$"
+)
+"""Names of properties that no file, no browser and no other script knows: they are shortened."""
 HEADER = """\
 /*! noteDigger's {model}_worker.js, made by tiny-amt {version} ({digest}) from web/lib.
  * Weights: {weights}. It takes and posts the messages of the worker that it replaced, and needs
@@ -41,6 +46,7 @@ def build(models: Path) -> dict[str, bytes]:
     """
     manifest, contents = assets.read_models(models)
     files = {f"{FOLDER}/{path}": content for path, content in contents.items()}
+    files[f"{FOLDER}/runtime.js"] = assets.bundle('import "./notedigger/runtime.js"', "iife")
     overtones = read_overtones()
     for model in assets.MODELS:
         parts = json.dumps(select_parts(manifest, model, overtones), sort_keys=True).encode()
@@ -73,7 +79,7 @@ def bundle_worker(manifest: Manifest, model: str, parts: bytes) -> bytes:
     script = assets.bundle(
         'import "./notedigger/worker.js"',
         "iife",
-        "--mangle-props=^_",
+        f"--mangle-props={OWN}",
         f"--define:SEPARATES={json.dumps(separates)}",
         f"--define:PARTS={own}",
     )

@@ -5,7 +5,6 @@ import { hasRelaxedSimd, hasSimd } from "../lib/engine/features.js";
 import { EngineModule } from "../lib/engine/module.js";
 import { thresholdsOf } from "../lib/manifest.js";
 import { Plan } from "../lib/stream/plan.js";
-import { Stages } from "../lib/stream/stages.js";
 
 /** @typedef {{path: string, sha256: string}} Part */
 /**
@@ -60,20 +59,17 @@ async function openEngine({ files, weights, modules }) {
   return new Engine(await EngineModule.open(await WebAssembly.compile(code), numbers), files);
 }
 
-/** @param {import("../lib/manifest.js").StageFile[]} files */
+/**
+ * @param {import("../lib/manifest.js").StageFile[]} files
+ * @returns {Promise<import("../lib/stream/stages.js").StageRunner>}
+ */
 async function openRuntime(files) {
   const contents = await Promise.all(files.map(read));
-  self.importScripts(`${RUNTIME}bundle.min.js`);
-  /** @type {typeof import("onnxruntime-web")} */
-  const runtime = /** @type {any} */ (globalThis).ort;
+  self.importScripts(`${RUNTIME}bundle.min.js`, `${FOLDER}runtime.js`);
+  const { ort, makeStages } = /** @type {any} */ (globalThis);
   // On an isolated page it would look for its build with threads, which the app lacks.
-  Object.assign(runtime.env.wasm, { numThreads: 1, wasmPaths: RUNTIME });
-  const open = async (/** @type {Uint8Array} */ model) => ({
-    runtime,
-    session: await runtime.InferenceSession.create(model, { executionProviders: ["wasm"] }),
-  });
-  const byStage = new Map(files.map(({ stage }, i) => [stage, contents[i]]));
-  return new Stages({ open }, files, byStage);
+  Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: RUNTIME });
+  return makeStages(ort, files, contents);
 }
 
 /** @param {Part} part whose hash keeps the browser from answering with an older version's */
