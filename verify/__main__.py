@@ -31,7 +31,8 @@ from verify.compare import LOOSE
 from verify.matrix import contract, foreign, golden, networks, options, plan, signals, subjects
 from verify.matrix.kept import FILE_NAME as VERDICTS
 from verify.matrix.kept import KeptVerdicts
-from verify.matrix.matrix import LeftOut, Plan, Result, Subject, Verdict, examine
+from verify.matrix.matrix import examine
+from verify.matrix.records import LeftOut, Plan, Result, Subject, Verdict
 from verify.matrix.references import FOLDER
 from verify.report.report import Report
 from verify.runtimes import install, launch

@@ -15,9 +15,9 @@ from export.manifest import Manifest
 from tests import tiny_models
 from verify.__main__ import main
 from verify.epsilon import command
-from verify.matrix.matrix import Case, Subject
 from verify.matrix.notes import Transcription
 from verify.matrix.plan import NAMES, plan
+from verify.matrix.records import Case, Subject
 from verify.matrix.subjects import SubjectError
 from verify.runtimes import launch
 from verify.runtimes.browser import RUNTIMES

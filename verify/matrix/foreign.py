@@ -15,7 +15,7 @@ from verify.cases.against import open_against
 from verify.cases.make import make_cases, read_shapes, witness_of, write_case
 from verify.cases.stored import StoredCase, read_case
 from verify.compare import Tolerance
-from verify.matrix.matrix import Case, LeftOut, Subject
+from verify.matrix.records import Case, LeftOut, Subject
 from verify.matrix.subjects import SubjectError
 from verify.runtimes.child import ChildRunner
 from verify.runtimes.onnx_file import OnnxFile, read_onnx

@@ -16,8 +16,8 @@ from threading import Lock
 from typing import Any
 
 from verify.compare import Deviation, Tolerance
-from verify.matrix.matrix import Case, Plan, Subject, Verdict
 from verify.matrix.notes import NoteAgreement
+from verify.matrix.records import Case, Plan, Subject, Verdict
 from verify.runtimes.runners import hash_tensors
 
 FILE_NAME = "verdicts.jsonl"

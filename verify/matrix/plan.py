@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from verify.matrix.kept import hash_code
-from verify.matrix.matrix import Case, LeftOut, Plan, Subject
+from verify.matrix.records import Case, LeftOut, Plan, Subject
 from verify.matrix.references import CODE as NETWORK_CODE
 from verify.matrix.subjects import Networks, SubjectError
 from verify.runtimes.browser import RUNTIMES, BrowserRunner

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from export.catalog import MODELS
 from export.manifest import Manifest, ModelFile, digest_of, sha256_of
-from verify.matrix.matrix import Case, Subject
 from verify.matrix.notes import transcribe
+from verify.matrix.records import Case, Subject
 from verify.matrix.references import References
 from verify.matrix.signals import Signal
 from verify.matrix.tolerances import PROMISES, tolerances

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from verify.matrix.matrix import LeftOut, Result
+from verify.matrix.records import LeftOut, Result
 
 
 def to_junit(result: Result, left_out: Sequence[LeftOut]) -> str:

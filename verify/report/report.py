@@ -16,7 +16,7 @@ from typing import Any
 
 from verify.compare import LOOSE
 from verify.matrix.kept import hash_code
-from verify.matrix.matrix import LeftOut, Result, Subject, Verdict
+from verify.matrix.records import LeftOut, Result, Subject, Verdict
 from verify.report.junit import to_junit
 from verify.report.picture import Exhibit, exhibit
 from verify.report.render import render

@@ -21,7 +21,7 @@ from verify.cases.folder import widen
 from verify.cases.make import expect
 from verify.cases.stored import EXPECT, narrower
 from verify.compare import Tolerance
-from verify.matrix.matrix import Case, Subject
+from verify.matrix.records import Case, Subject
 from verify.runtimes.onnx_file import OnnxFile, Port, read_onnx
 from verify.runtimes.values import Tensors, spread
 

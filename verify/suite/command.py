@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from verify.matrix import plan
-from verify.matrix.matrix import Subject, examine
+from verify.matrix.matrix import examine
 from verify.matrix.options import Names
+from verify.matrix.records import Subject
 from verify.runtimes import install
 from verify.suite.collect import collect, subjects
 from verify.suite.table import WORDS, sort

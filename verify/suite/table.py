@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from verify.matrix.matrix import Result, Verdict
+from verify.matrix.records import Result, Verdict
 from verify.runtimes.border import SUFFIX
 
 WORDS = ("agrees", "disagrees", "failed", "not supported", "not deterministic", "stopped",

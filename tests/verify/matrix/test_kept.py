@@ -13,7 +13,8 @@ from export.manifest import sha256_of
 from tests import tiny_models
 from verify.compare import Array, Tolerance
 from verify.matrix.kept import KeptVerdicts
-from verify.matrix.matrix import Case, Plan, Subject, Verdict, examine
+from verify.matrix.matrix import examine
+from verify.matrix.records import Case, Plan, Subject, Verdict
 from verify.runtimes.runners import NativeRunner, Tensors
 
 NOISE = np.random.default_rng(0).uniform(-1, 1, (1, 1, 3000)).astype(np.float32)

@@ -16,8 +16,9 @@ from export.catalog import Thresholds
 from export.manifest import sha256_of
 from tests import tiny_models
 from verify.compare import Array, Tolerance
-from verify.matrix.matrix import Case, Plan, Result, Subject, Verdict, examine
+from verify.matrix.matrix import examine
 from verify.matrix.notes import transcribe
+from verify.matrix.records import Case, Plan, Result, Subject, Verdict
 from verify.matrix.tolerances import PROMISES, tolerances
 from verify.runtimes.runners import HangError, NativeRunner, RunnerError, Tensors
 

@@ -14,7 +14,8 @@ from export.catalog import MODELS
 from export.manifest import Manifest, ModelFile, TensorInfo, sha256_of
 from tests import tiny_models
 from verify.matrix import networks
-from verify.matrix.matrix import Plan, examine
+from verify.matrix.matrix import examine
+from verify.matrix.records import Plan
 from verify.matrix.signals import edges, select, standard
 from verify.matrix.subjects import SubjectError, choose, choose_signals, deployed
 from verify.runtimes.runners import NativeRunner

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from verify.matrix.matrix import Result, Subject, Verdict
+from verify.matrix.records import Result, Subject, Verdict
 from verify.report.report import Report
 
 SUBJECT = Subject("basicamt", "fp32", Path("basicamt.onnx"), "sha", (), {})

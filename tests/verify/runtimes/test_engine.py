@@ -18,7 +18,8 @@ from export.variants.engine import HEADER
 from verify.bisect.stages import find_bad_stage
 from verify.matrix import networks, plan, subjects
 from verify.matrix.kept import hash_code
-from verify.matrix.matrix import Plan, examine
+from verify.matrix.matrix import examine
+from verify.matrix.records import Plan
 from verify.matrix.signals import edges, select
 from verify.publish.gate import PublishError, require_engine_passed
 from verify.runtimes.engine import ENGINES, EngineRunner, NodeEngineRunner, find_parts

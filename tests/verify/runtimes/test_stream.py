@@ -22,8 +22,9 @@ from export.nets.stages import cut
 from tests.conftest import make_music
 from verify.compare import Array, Tolerance, compare
 from verify.matrix import networks, subjects
-from verify.matrix.matrix import Plan, Verdict, examine
+from verify.matrix.matrix import examine
 from verify.matrix.notes import transcribe
+from verify.matrix.records import Plan, Verdict
 from verify.matrix.signals import edges, select
 from verify.runtimes.runners import NativeRunner, Runner, RunnerError, Tensors, TorchRunner
 from verify.runtimes.stream import FRAME_SAMPLES, Moments, Span, StreamRunner

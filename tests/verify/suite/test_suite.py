@@ -15,7 +15,7 @@ from verify.__main__ import main
 from verify.cases.archive import CaseError
 from verify.compare import Array
 from verify.matrix import plan
-from verify.matrix.matrix import Plan, Result, Verdict
+from verify.matrix.records import Plan, Result, Verdict
 from verify.runtimes.runners import NativeRunner, RunnerError, Tensors
 from verify.suite import command
 from verify.suite.collect import collect, subjects
