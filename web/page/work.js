@@ -214,7 +214,9 @@ async function renoteOnce(recording, analysis) {
       signal: tuning.signal,
       onProgress: (progress) => isBusy() || onProgress(progress),
     });
-    if (!isBusy()) setState(outcomeOf(recording));
+    if (isBusy() || outdated) return;
+    hideProgress();
+    setState(outcomeOf(recording));
   } catch (error) {
     if (isBusy() || recording.analysis !== analysis || recording !== shown) return;
     if (tuning.signal.aborted) handlers.onCancel();

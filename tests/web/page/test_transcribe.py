@@ -163,7 +163,6 @@ def test_timbres_of_notes_that_only_low_thresholds_find(driver: PageDriver, tune
     found = len(driver.notes)
     asked = len(driver.requests)
     driver.set_slider("frame-threshold", 0.02)  # no embeddings are kept so far down
-    driver.set_slider("minimum-length", 1)
     driver.wait(f"#summary:not(:has-text('{found} notes'))")
     driver.wait("html[data-state=done]")
     assert len(driver.notes) > found
