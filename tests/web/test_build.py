@@ -89,8 +89,10 @@ def test_every_language_says_everything(site: Path) -> None:
             assert found <= wanted, (language, key)
     code = "".join(path.read_text(encoding="utf-8") for path in (site / "page").glob("*.js"))
     code += (site / "index.html").read_text(encoding="utf-8").partition('id="texts"')[0]
-    families = ("audio_", "detail_", "error_", "stage_", "found", "offline_")
-    families += ("language", "tag", "title", "description")
+    families = (
+        *("audio_", "detail_", "error_", "stage_", "found", "offline_"),
+        *("language", "tag", "title", "description"),
+    )
     unused = [
         key
         for key in texts["en"]
