@@ -76,4 +76,6 @@ test("threads are no more than help, and none where memory cannot be shared", ()
   assert.deepEqual(counts, [1, 1, 2, 2, 2, 3, 4, 4]);
   assert.equal(count(8, { SharedArrayBuffer: undefined }), 1);
   assert.equal(count(8, { crossOriginIsolated: false }), 1);
+  const firefox = { hardwareConcurrency: 8, userAgent: "Mozilla/5.0 Gecko/20100101 Firefox/153.0" };
+  assert.equal(count(8, { navigator: firefox }), 1, "where a nested worker may hang");
 });

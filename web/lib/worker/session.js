@@ -198,14 +198,16 @@ async function webgpuObstacle(files) {
  * Threads of onnxruntime-web, which wait for each other in a busy loop: more than there are cores cost
  * time. Browsers claim hardware threads, of which a core often has two, and a container or another
  * program may leave fewer (4 threads on 2 cores took 1.6 to 2.1 times as long as 1, Chromium 156,
- * 2026-11): so half of what is claimed, from 2 on.
+ * 2026-11): so half of what is claimed, from 2 on. In Firefox one, unless more are asked for: there a
+ * worker that starts another may hang for ever (figures in engine/helpers.js).
  * @param {number | undefined} wanted
  * @param {{crossOriginIsolated?: boolean, SharedArrayBuffer?: unknown,
- *   navigator: {hardwareConcurrency?: number}}} [scope] WebKitGTK can be isolated and have no
+ *   navigator: {hardwareConcurrency?: number, userAgent?: string}}} [scope] WebKitGTK can be isolated and have no
  *   SharedArrayBuffer
  */
 export function threadCount(wanted, scope = globalThis) {
   if (!scope.crossOriginIsolated || !scope.SharedArrayBuffer) return 1;
+  if (wanted === undefined && /\bFirefox\//.test(scope.navigator.userAgent ?? "")) return 1;
   const claimed = scope.navigator.hardwareConcurrency || 1;
   const useful = Math.max(Math.min(2, claimed), Math.ceil(claimed / 2));
   return Math.max(1, wanted ?? Math.min(MOST_THREADS, useful));
