@@ -50,10 +50,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # Software WebGPU takes every core: no two of them at once.
         group = "webgpu" if "webgpu" in item.nodeid else f"{item.path} {browser}"
         item.add_marker(pytest.mark.xdist_group(group))
-        # In Firefox ESR 153 under a service worker a thread sometimes never gets its first message,
-        # and onnxruntime then waits for ever (figures at fetchRuntime in
-        # web/lib/worker/session.js). So a page that never settles is retried once; a wrong result
-        # is never retried. This stays until CI no longer needs it.
+        # In Firefox ESR 153 a worker that starts another sometimes hangs for ever. The library
+        # avoids that (figures in web/lib/engine/helpers.js); should a page still not settle, it is
+        # retried once, a wrong result never. This goes when CI has not needed it for some weeks.
         if "tests/web/page/" in item.nodeid and "firefox" in item.nodeid:
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
     needed = {"models", "exporting"}
