@@ -50,10 +50,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         # Software WebGPU takes every core: no two of them at once.
         group = "webgpu" if "webgpu" in item.nodeid else f"{item.path} {browser}"
         item.add_marker(pytest.mark.xdist_group(group))
-        # In Firefox ESR 153 a worker that starts another sometimes hangs for ever. The library
-        # avoids that (figures in web/lib/engine/helpers.js); should a page still not settle, it is
-        # retried once, a wrong result never. This goes when CI has not needed it for some weeks.
-        if "tests/web/page/" in item.nodeid and "firefox" in item.nodeid:
+        # A browser on a busy machine sometimes hangs (one way of Firefox ESR 153 is told in
+        # web/lib/engine/helpers.js). A page that does not settle is retried once, and the summary
+        # says so; a wrong result never is.
+        if "tests/web/page/" in item.nodeid:
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
     needed = {"models", "exporting"}
     first = next((i.path for i in items if needed <= {*getattr(i, "fixturenames", ())}), None)

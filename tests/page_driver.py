@@ -24,6 +24,10 @@ URL.createObjectURL = (blob) => {
 _READ_BLOB = """async (link) =>
     Array.from(new Uint8Array(await window.blobs[link.href].arrayBuffer()))
 """
+_DRAW = """async (canvas) => {
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    return document.getElementById(canvas).toDataURL();
+}"""
 
 
 class PageDriver:
@@ -93,6 +97,14 @@ class PageDriver:
         """The facts of the run."""
         facts: dict[str, Any] = self.page.evaluate("window.transcription.facts")
         return facts
+
+    def draw(self, canvas: str) -> str:
+        """A canvas, as a data URL, after everything that waits for a frame was drawn.
+
+        A change draws in the next frame; one of the layout, in the frame after that.
+        """
+        picture: str = self.page.evaluate(_DRAW, canvas)
+        return picture
 
     def by_timbre(self, count: str = "auto") -> None:
         """Ask for timbres."""

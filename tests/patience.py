@@ -13,13 +13,14 @@ PATIENCE_SECONDS = 300.0
 
 
 def wait_until(happened: Callable[[], bool], pause: Callable[[], object] | None = None) -> None:
-    """Return when it has happened; AssertionError after PATIENCE_SECONDS.
+    """Return when it has happened; TimeoutError after PATIENCE_SECONDS.
 
     ``pause`` is what to do between two looks, such as letting a page's events be handled.
     """
     begun = time.monotonic()
     while not happened():
-        assert time.monotonic() - begun < PATIENCE_SECONDS, "it did not happen"
+        if time.monotonic() - begun > PATIENCE_SECONDS:
+            raise TimeoutError("it did not happen")
         if pause is None:
             time.sleep(0.02)
         else:

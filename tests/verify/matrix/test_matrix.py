@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ import pytest
 from export.catalog import Thresholds
 from export.manifest import sha256_of
 from tests import tiny_models
+from tests.patience import PATIENCE_SECONDS
 from verify.compare import Array, Tolerance
 from verify.matrix.matrix import examine
 from verify.matrix.notes import transcribe
@@ -88,24 +89,29 @@ def test_a_file_that_was_exchanged_since_it_was_chosen_is_not_judged(tiny: Subje
 
 
 def test_two_runtimes_run_at_once_but_for_those_that_need_all_cores(tiny: Subject) -> None:
-    running, most = set(), dict.fromkeys("abcd", 0)
+    running: set[str] = set()
+    beside: dict[str, set[str]] = {}
+    meeting = threading.Barrier(2)
 
-    class Counted(NativeRunner):
+    class Met(NativeRunner):
         def run(self, inputs: Mapping[str, Array]) -> Tensors:
             running.add(self.name)
-            time.sleep(0.1)
-            most[self.name] = max(most[self.name], len(running))
+            if self.name in "ac":
+                meeting.wait(PATIENCE_SECONDS)
+            beside.setdefault(self.name, set()).update(running)
+            if self.name in "ac":
+                meeting.wait(PATIENCE_SECONDS)
             running.discard(self.name)
             return super().run(inputs)
 
     def make(name: str) -> NativeRunner:
-        runner = Counted("full")
+        runner = Met("full")
         runner.name = name
         return runner
 
     plans = [Plan(name, partial(make, name), alone=name in "bd") for name in "abcd"]
     assert examine([tiny], plans).passed
-    assert most == {"a": 2, "b": 1, "c": 2, "d": 1}
+    assert beside == {"a": {"a", "c"}, "b": {"b"}, "c": {"a", "c"}, "d": {"d"}}
 
 
 def test_what_is_stopped_stops_every_runtime(tiny: Subject) -> None:

@@ -140,18 +140,18 @@ def test_a_stretch_is_repeated_and_played_slowly(browser: Browser, folder: Path)
         page.evaluate(WATCH)
         page.click("#play")
         page.locator("#play[aria-pressed=true]").wait_for()
-        page.wait_for_timeout(2500)
+        wait_until(lambda: "323" in page.evaluate("heard.join('')"))
         assert set(page.evaluate("heard")) <= {"0", "2", "3"}
         page.locator("#play[aria-pressed=true]").wait_for()  # it goes on
         page.click("#loop")
         page.locator("#loop[aria-pressed=false]").wait_for()
         page.select_option("#speed", "0.5")
-        page.evaluate("heard.length = 0")
+        page.evaluate("heard.length = 0; seenAt = {}")
         page.locator("#play[aria-pressed=false]").wait_for()
         assert {"3", "4", "5", "6"} <= set(page.evaluate("heard"))
-        # Six seconds take more than eleven; from 4 to 5 is one, which takes two.
-        steps = page.evaluate("[seenAt['4'], seenAt['5']]")
-        assert 1.6 < (steps[1] - steps[0]) / 1000 < 2.6
+        # Two seconds take four; a busy machine shows them late, but not by one.
+        seen = page.evaluate("[seenAt['4'], seenAt['6']]")
+        assert (seen[1] - seen[0]) / 1000 > 3
         assert driver.complaints == []
         driver.page.close()
     context.close()
@@ -163,7 +163,7 @@ WATCH = """() => {
     const slider = document.querySelector("#scroller");
     const look = () => {
         const now = slider.getAttribute("aria-valuenow");
-        heard.push(now);
+        if (now !== heard.at(-1)) heard.push(now);
         seenAt[now] ??= performance.now();
     };
     new MutationObserver(look).observe(slider, { attributeFilter: ["aria-valuenow"] });
@@ -234,18 +234,15 @@ def test_the_roll_shrinks_again(browser: Browser, folder: Path) -> None:
         driver = PageDriver(context, server.url)
         driver.transcribe(folder / "tune.wav")
         page = driver.page
-        before = page.evaluate(KEYS)
+        before = driver.draw("keys")
         driver.set_slider("frame-threshold", 0.02)
         driver.set_slider("onset-threshold", 0.02)
         driver.set_slider("minimum-length", 1)
-        wait_until(lambda: page.evaluate(KEYS) != before, lambda: page.wait_for_timeout(50))
+        wait_until(lambda: driver.draw("keys") != before)
         page.click("#reset")
-        wait_until(lambda: page.evaluate(KEYS) == before, lambda: page.wait_for_timeout(50))
+        wait_until(lambda: driver.draw("keys") == before)
         driver.page.close()
     context.close()
-
-
-KEYS = "document.querySelector('#keys').toDataURL()"
 
 
 def test_a_phone_shows_everything_within_its_width(browser: Browser, folder: Path) -> None:
