@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.patience import PATIENCE_SECONDS
-from verify.runtimes.launch import _QUIET, BrowserMissingError, BrowserName, find
+from verify.runtimes.driver.launch import _QUIET, BrowserMissingError, BrowserName, find
 
 
 @contextmanager

@@ -113,6 +113,13 @@ RULES = (
         planted=("verify.runtimes.session", "from verify.matrix import plan"),
     ),
     Rule(
+        "what drives a browser knows nothing of what runs in it",
+        who=("verify.runtimes.driver",),
+        never=("verify",),
+        but=("verify.runtimes.driver", "verify.runtimes.failures", "verify.runtimes.ourselves"),
+        planted=("verify.runtimes.driver.tab", "from verify.runtimes.runners import Runner"),
+    ),
+    Rule(
         "cases rest on what runs a file and on the ruler",
         who=("verify.cases",),
         never=("verify",),
@@ -148,10 +155,10 @@ RULES = (
         planted=("verify.runtimes.runners", "import torch.nn"),
     ),
     Rule(
-        "Playwright is imported where a browser is driven: in verify/runtimes",
+        "Playwright is imported where a browser is driven: in verify/runtimes/driver",
         who=OURS,
         never=("playwright",),
-        unless=("verify.runtimes",),
+        unless=("verify.runtimes.driver",),
         planted=("web.serve", "def f():\n    from playwright.sync_api import Page"),
     ),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.patience import PATIENCE_SECONDS
-from verify.runtimes.webdriver import WebDriverTab
+from verify.runtimes.driver.webdriver import WebDriverTab
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """WebDriver's key of an element."""

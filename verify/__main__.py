@@ -35,7 +35,7 @@ from verify.matrix.matrix import examine
 from verify.matrix.records import LeftOut, Plan, Result, Subject, Verdict
 from verify.matrix.references import FOLDER
 from verify.report.report import Report
-from verify.runtimes import install, launch
+from verify.runtimes.driver import install, launch
 from verify.runtimes.onnx_file import ModelFileError
 from verify.runtimes.runners import RunnerError
 from web import packages

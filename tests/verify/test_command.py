@@ -19,8 +19,8 @@ from verify.matrix.notes import Transcription
 from verify.matrix.plan import NAMES, plan
 from verify.matrix.records import Case, Subject
 from verify.matrix.subjects import SubjectError
-from verify.runtimes import launch
 from verify.runtimes.browser import RUNTIMES
+from verify.runtimes.driver import launch
 from verify.runtimes.runners import NativeRunner
 
 

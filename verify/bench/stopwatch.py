@@ -14,10 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from verify.runtimes.driver.tab import PlaywrightTab
 from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import RunnerError
 from verify.runtimes.session import Limits, Runtime, Session
-from verify.runtimes.tab import PlaywrightTab
 
 PAGE = Path(__file__).parent / "page"
 LIBRARY = Path(__file__).parents[2] / "web" / "lib"

@@ -25,8 +25,8 @@ from verify.cases.stored import StoredCase, read_case
 from verify.matrix import plan
 from verify.matrix.options import Names
 from verify.matrix.signals import Signal, select, standard
-from verify.runtimes import install
 from verify.runtimes.child import ChildRunner
+from verify.runtimes.driver import install
 from verify.runtimes.onnx_file import read_onnx
 from verify.runtimes.runners import Runner, RunnerError, Tensors
 from verify.runtimes.session import Limits

@@ -155,7 +155,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; its exit status."""
     from verify.matrix import plan
     from verify.matrix.options import Names
-    from verify.runtimes import install
+    from verify.runtimes.driver import install
 
     parser = argparse.ArgumentParser(
         prog="python -m verify epsilon",

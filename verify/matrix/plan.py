@@ -16,12 +16,12 @@ from verify.matrix.references import CODE as NETWORK_CODE
 from verify.matrix.subjects import Networks, SubjectError
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.child import ChildRunner
+from verify.runtimes.driver.install import locate_any
+from verify.runtimes.driver.launch import BrowserMissingError, BrowserName
+from verify.runtimes.driver.trial import identify
 from verify.runtimes.engine import ENGINES, EngineRunner, NodeEngineRunner
-from verify.runtimes.install import locate_any
-from verify.runtimes.launch import BrowserMissingError, BrowserName
 from verify.runtimes.runners import NativeRunner, TorchRunner
 from verify.runtimes.session import Limits, Runtime
-from verify.runtimes.trial import identify
 from web import packages
 
 _UNLESS_ASKED = {

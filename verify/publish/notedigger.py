@@ -27,8 +27,8 @@ from verify.publish.checkout import (
 from verify.publish.gate import PublishError
 from verify.publish.patch import EDITS, make_patch
 from verify.publish.verdicts import Found
-from verify.runtimes import launch
 from verify.runtimes.app_page import ENTRIES, AppPage
+from verify.runtimes.driver import launch
 from verify.runtimes.runners import RunnerError
 
 LEAST_F1 = 0.95

@@ -23,7 +23,7 @@ from verify.publish.checkout import FOLDER, WORKERS, CheckoutError, open_checkou
 from verify.publish.gate import PublishError
 from verify.publish.notedigger import read_replaced
 from verify.runtimes.app_page import ENTRIES, AppPage
-from verify.runtimes.launch import BrowserMissingError
+from verify.runtimes.driver.launch import BrowserMissingError
 from verify.runtimes.runners import RunnerError
 
 FILE_NAME = "notedigger.json"

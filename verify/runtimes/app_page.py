@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from verify.runtimes.app_workers import MOUNT, START_SECONDS, serve_app
-from verify.runtimes.launch import BrowserMissingError, BrowserName
+from verify.runtimes.driver.launch import BrowserMissingError, BrowserName
+from verify.runtimes.driver.tab import PlaywrightTab, TabError
 from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import HangError, RunnerError
-from verify.runtimes.tab import PlaywrightTab, TabError
 
 ENTRIES = {"basicamt": "人工智障扒谱", "septimbre": "音色分离扒谱"}
 """The app's menu entries by model; `Analyser` has a method of the model's name."""

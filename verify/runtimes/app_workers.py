@@ -10,10 +10,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from verify.runtimes.launch import BrowserMissingError, BrowserName
+from verify.runtimes.driver.launch import BrowserMissingError, BrowserName
+from verify.runtimes.driver.tab import PlaywrightTab, TabError
 from verify.runtimes.loopback import Loopback
 from verify.runtimes.runners import HangError, RunnerError
-from verify.runtimes.tab import PlaywrightTab, TabError
 
 MOUNT = "app"
 PAGE = "tiny-amt-workers.html"

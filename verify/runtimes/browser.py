@@ -16,7 +16,7 @@ import numpy as np
 from export.manifest import ModelFile
 from verify.compare import Array
 from verify.runtimes.border import SUFFIX
-from verify.runtimes.launch import BrowserName
+from verify.runtimes.driver.launch import BrowserName
 from verify.runtimes.ready import read_file, read_model
 from verify.runtimes.runners import Tensors
 from verify.runtimes.session import Runtime, Session

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from verify.runtimes.driver.install import locate
+from verify.runtimes.driver.launch import BrowserMissingError, BrowserName
+from verify.runtimes.driver.tab import PlaywrightTab, Tab, TabError, WebGPU
+from verify.runtimes.driver.webdriver import WebDriverTab
 from verify.runtimes.failures import HangError, RunnerError, failure
-from verify.runtimes.install import locate
-from verify.runtimes.launch import BrowserMissingError, BrowserName
 from verify.runtimes.loopback import Loopback
-from verify.runtimes.tab import PlaywrightTab, Tab, TabError, WebGPU
-from verify.runtimes.webdriver import WebDriverTab
 from web import packages
 from web.packages import NODE_MODULES as NODE_MODULES
 

@@ -15,7 +15,7 @@ from verify.matrix import plan
 from verify.matrix.matrix import examine
 from verify.matrix.options import Names
 from verify.matrix.records import Subject
-from verify.runtimes import install
+from verify.runtimes.driver import install
 from verify.suite.collect import collect, subjects
 from verify.suite.table import WORDS, sort
 

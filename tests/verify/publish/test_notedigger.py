@@ -22,7 +22,7 @@ from verify.publish.notedigger import is_itself
 from verify.publish.patch import EDITS, make_patch
 from verify.publish.recordings import read_all
 from verify.runtimes.app_page import AppPage
-from verify.runtimes.launch import BrowserName
+from verify.runtimes.driver.launch import BrowserName
 from verify.runtimes.runners import RunnerError
 from web.notedigger import build
 

@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests import foreign_models, tiny_models
 from verify.compare import Array, DisagreementError, Tolerance, compare
-from verify.runtimes import launch, webdriver
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
+from verify.runtimes.driver import launch, webdriver
 from verify.runtimes.runners import HangError, NotSupportedError, RunnerError
 from verify.runtimes.session import NODE_MODULES, PAGE, Limits
 

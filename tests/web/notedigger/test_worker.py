@@ -14,7 +14,7 @@ from export.example import read_example
 from tests.paths import ROOT
 from tests.patience import PATIENCE_SECONDS
 from verify.runtimes.app_workers import Answer, AppWorkers
-from verify.runtimes.launch import BrowserName
+from verify.runtimes.driver.launch import BrowserName
 from verify.runtimes.session import NODE_MODULES
 from web.assets import SiteError
 from web.notedigger import build

@@ -10,7 +10,7 @@ import pytest
 from tests.patience import PATIENCE_SECONDS
 from tests.stand_in import TUNE, write_tune
 from tests.webkit import WebKitPage
-from verify.runtimes.install import is_installed
+from verify.runtimes.driver.install import is_installed
 from web.build import build_single_file
 from web.serve import SiteServer
 

@@ -17,9 +17,9 @@ from playwright.async_api import (
     async_playwright,
 )
 
-from verify.runtimes import launch
-from verify.runtimes.launch import BrowserName
-from verify.runtimes.runners import first_line
+from verify.runtimes.driver import launch
+from verify.runtimes.driver.launch import BrowserName
+from verify.runtimes.failures import first_line
 
 T = TypeVar("T")
 WebGPU = Literal["software", "hardware"]

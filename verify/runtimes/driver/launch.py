@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from playwright.async_api import Browser, BrowserType
 
-from verify.runtimes.trial import find_fault
+from verify.runtimes.driver.trial import find_fault
 
 BrowserName = Literal["chromium", "firefox", "webkit"]
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, cast
 from verify.runtimes import ourselves
 
 if TYPE_CHECKING:
-    from verify.runtimes.launch import BrowserName, Installed
+    from verify.runtimes.driver.launch import BrowserName, Installed
 
 LIMIT_SECONDS = 150.0
 """Of the trial, and of asking for the version: under load a start can take a minute."""
@@ -142,7 +142,7 @@ async def _drive(installed: Installed) -> None:
     """Open a blank page and run a script in it; any failure raises."""
     from playwright.async_api import async_playwright
 
-    from verify.runtimes.launch import launch
+    from verify.runtimes.driver.launch import launch
 
     async with async_playwright() as playwright:
         browser = await launch(getattr(playwright, installed.browser), installed, webgpu=None)
@@ -154,7 +154,7 @@ async def _drive(installed: Installed) -> None:
 
 def _drive_by_webdriver() -> None:
     """The same over WebDriver."""
-    from verify.runtimes.webdriver import WebDriverTab
+    from verify.runtimes.driver.webdriver import WebDriverTab
 
     tab = WebDriverTab()
     try:
@@ -166,7 +166,7 @@ def _drive_by_webdriver() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Drive the browser of this kind and path; an error goes to stderr."""
-    from verify.runtimes.launch import Installed
+    from verify.runtimes.driver.launch import Installed
 
     browser, path, *bundled = arguments
     installed = Installed(cast("BrowserName", browser), Path(path), bundled=bool(bundled))

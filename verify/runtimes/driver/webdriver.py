@@ -22,8 +22,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from verify.runtimes.launch import BrowserMissingError
-from verify.runtimes.tab import TabError
+from verify.runtimes.driver.launch import BrowserMissingError
+from verify.runtimes.driver.tab import TabError
 
 PACKAGES = ("webkit2gtk-driver", "xvfb")
 """Debian's packages for ``find``."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from verify.runtimes import install, launch, trial
-from verify.runtimes.launch import BrowserMissingError, BrowserName, Installed
-from verify.runtimes.trial import find_fault
+from verify.runtimes.driver import install, launch, trial
+from verify.runtimes.driver.launch import BrowserMissingError, BrowserName, Installed
+from verify.runtimes.driver.trial import find_fault
 
 OLD = 'case "$*" in *--version*) echo "Mozilla Firefox 140.3.0esr";; *) exit 1;; esac'
 BROKEN = {
@@ -120,7 +120,7 @@ def test_what_could_be_driven_is_not_tried_again_until_something_changes(
     os.utime(path, ns=(1, 1))  # another version at the same time of change
     assert count() == 1
     assert count() == 0
-    monkeypatch.setattr("verify.runtimes.trial.version", lambda package: "9.9.9")
+    monkeypatch.setattr("verify.runtimes.driver.trial.version", lambda package: "9.9.9")
     assert count() == 2
     (tmp_path / "cache" / "tiny-amt" / "browsers.json").write_text("damaged")
     assert count() == 2
@@ -174,7 +174,7 @@ def test_webkit_is_welcome_but_not_needed(tmp_path: Path, monkeypatch: pytest.Mo
     def nothing() -> None:
         raise BrowserMissingError("webkit is not installed; `make browsers` gets it")
 
-    monkeypatch.setattr("verify.runtimes.webdriver.find", nothing)
+    monkeypatch.setattr("verify.runtimes.driver.webdriver.find", nothing)
     for name in ("chromium", "firefox"):
         write(tmp_path / f"a-{name}", "echo good")
     status, calls = get(tmp_path, monkeypatch)

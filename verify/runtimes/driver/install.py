@@ -15,9 +15,9 @@ from pathlib import Path
 from playwright.async_api import async_playwright
 from rich.console import Console
 
-from verify.runtimes import webdriver
-from verify.runtimes.launch import BrowserMissingError, BrowserName, Installed, find
-from verify.runtimes.trial import find_fault, read_version
+from verify.runtimes.driver import webdriver
+from verify.runtimes.driver.launch import BrowserMissingError, BrowserName, Installed, find
+from verify.runtimes.driver.trial import find_fault, read_version
 
 NEEDED: tuple[BrowserName, ...] = ("chromium", "firefox")
 """Browsers that the matrix needs."""

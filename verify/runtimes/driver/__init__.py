@@ -1,0 +1,1 @@
+"""Find the browsers, get those that are missing, start one, drive its page."""
