@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -24,11 +24,12 @@ from export.nets.stages import STAGES, Stage, cut, run_stages
 from export.variants.engine import write_engine
 from tests.patience import PATIENCE_SECONDS
 from verify.compare import Array
-from web.engine.build import FOLDER, define_layout, list_sources
+from web.engine.build import FOLDER, define_layout
 from web.node import run_node
 
 HERE = Path(__file__).parent
 NAMES = tuple(STAGES)
+Values = tuple[torch.Tensor, ...]
 FLAGS = ("-std=c17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-ffp-contract=off")
 SANITIZERS = (
     "-fsanitize=address,undefined",
@@ -54,9 +55,9 @@ def open_network(name: str) -> torch.nn.Module:
 
 
 @cache
-def open_stages(name: str) -> dict[str, Stage]:
-    """Its stages, in float64."""
-    return cut(copy.deepcopy(open_network(name)).double(), MODELS[name].stages)
+def open_exactly(name: str) -> torch.nn.Module:
+    """The same in float64."""
+    return copy.deepcopy(open_network(name)).double()
 
 
 def write_weights(name: str, folder: Path) -> Path:
@@ -66,19 +67,25 @@ def write_weights(name: str, folder: Path) -> Path:
     return path
 
 
-def make_cases(name: str, audio: Array) -> Iterator[Case]:
+def make_cases(name: str, audio: Array) -> list[Case]:
     """Every stage of a model on a recording (samples): inputs as the stages before give them."""
-    stages = open_stages(name)
-    values = run_stages(stages, torch.from_numpy(audio).double().reshape(1, 1, -1))
-    for stage, network in stages.items():
-        inputs = {key: values[key].float() for key in network.inputs}
-        with torch.no_grad():
-            outputs = network(*(value.double() for value in inputs.values()))
-        yield Case(
-            stage,
-            {key: value.numpy() for key, value in inputs.items()},
-            {key: y.numpy() for key, y in zip(network.outputs, outputs, strict=True)},
-        )
+    stages = cut(open_exactly(name), MODELS[name].stages)
+    cases: list[Case] = []
+
+    def round_inputs(_: torch.nn.Module, values: Values) -> Values:
+        return tuple(value.float().double() for value in values)
+
+    def keep(stage: torch.nn.Module, values: Values, outputs: Values) -> None:
+        assert isinstance(stage, Stage)
+        inputs = zip(stage.inputs, (value.float().numpy() for value in values), strict=True)
+        truth = zip(stage.outputs, (output.numpy() for output in outputs), strict=True)
+        cases.append(Case(list(stages)[len(cases)], dict(inputs), dict(truth)))
+
+    for stage in stages.values():
+        stage.register_forward_pre_hook(round_inputs)
+        stage.register_forward_hook(keep)
+    run_stages(stages, torch.from_numpy(audio).double().reshape(1, 1, -1))
+    return cases
 
 
 def write_requests(cases: Iterable[Case], path: Path) -> None:
@@ -115,14 +122,15 @@ def run_in_node(
     return read_replies(cases, replies), int(printed)
 
 
-def build_native(folder: Path, flags: Iterable[str] = SANITIZERS) -> Path:
-    """Compile the engine for this machine."""
+def build_native(folder: Path, flags: Iterable[str], source: Path = FOLDER) -> Path:
+    """Compile the engine, or a changed copy of it, for this machine."""
     program = folder / "native"
-    sources = [*list_sources(), HERE / "native.c"]
+    sources = [*sorted(source.glob("*.c")), HERE / "native.c"]
     command = [
         "gcc",
         *FLAGS,
         *flags,
+        f"-I{source}",
         define_layout(),
         *map(str, sources),
         "-o",

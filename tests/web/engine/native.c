@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../../web/engine/front_end.h"
-#include "../../../web/engine/stages.h"
+#include "front_end.h"
+#include "stages.h"
 
 int open_weights(const void *file, unsigned bytes);
 
