@@ -106,6 +106,19 @@ test("every recording comes to one level, but noise is not made music", async ()
   }
 });
 
+test("what is shorter than 16 frames is too short, at any rate", async () => {
+  for (const [length, rateHz, brief] of [
+    [1, 44100, true],
+    [8191, 44100, true],
+    [8192, 44100, false],
+    [1485, 8000, true],
+    [1486, 8000, false],
+  ]) {
+    const samples = new Float32Array(length).fill(0.5);
+    assert.equal((await Listener.of(sourceOf(samples, rateHz), 44100)).brief, brief, `${length}`);
+  }
+});
+
 test("a recording heard in pieces is the one heard whole, damage repaired", async () => {
   const samples = tone(440, 48000, 0.25);
   samples[5000] = NaN;

@@ -210,7 +210,7 @@ export class Analysis {
     this._client = client;
     /** The frame activation, PITCHES × frames, 255 for 1: enough for a picture. */
     this.map = map;
-    /** Frames of the activations; 0 if the recording is silent. */
+    /** Frames of the activations; 0 if the recording is silent or too short. */
     this.frames = map.length / PITCHES;
     /** From one frame to the next. */
     this.secondsPerFrame = secondsPerFrame;

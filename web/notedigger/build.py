@@ -26,7 +26,7 @@ PROPERTIES = (
 )
 """Of a stage, that the library reads (StageFile in web/lib/manifest.js)."""
 OWN = (
-    "^_|^(startFrame|endFrame|toleranceFrames|minimumFrames|dropBefore|rootDegrees|variances|clarity|silent|"
+    "^_|^(startFrame|endFrame|toleranceFrames|minimumFrames|dropBefore|rootDegrees|variances|clarity|silent|brief|"
     "unbiasedVariances|isNoise|repaired|embeddings|correction|vectors|rateHz|lengthOf|stretch)$"
 )
 """Names of properties that no file, no browser and no other script knows: they are shortened."""

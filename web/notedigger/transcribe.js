@@ -32,7 +32,7 @@ const RATE_HZ = 44100;
 /**
  * @param {Float32Array} samples
  * @param {number} timbres 1: all notes together
- * @param {() => Promise<Opened>} open called unless the recording is silent
+ * @param {() => Promise<Opened>} open called unless the recording is silent or too short
  * @param {(fraction: number) => Promise<void>} onProgress awaited
  * @returns {Promise<AppNote[][]>} a list for each timbre that has notes, in order of appearance
  * @throws {import("../lib/errors.js").TranscriptionError}
@@ -45,7 +45,7 @@ export async function transcribe(samples, timbres, open, onProgress) {
   };
   await onProgress(0);
   const listener = await Listener.of(source, RATE_HZ);
-  if (listener.silent) return [];
+  if (listener.silent || listener.brief) return [];
   const { stages, thresholds, overtones } = await open();
   const separate = timbres > 1;
   const passes = SEPARATES && separate ? [...NOTE_PASSES, ...timbrePasses(stages)] : NOTE_PASSES;

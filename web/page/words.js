@@ -27,7 +27,7 @@ export function describe(recording, facts) {
  * @returns {string}
  */
 export function complaintAbout({ frames, facts }, notes) {
-  if (frames === 0) return text("silent");
+  if (frames === 0) return text(facts.tooShort ? "too_short" : "silent");
   if (notes.length === 0) return text(facts.mostlyNoise ? "noise" : "none");
   if (facts.fallback) return text("fallback", { reason: facts.fallback });
   if (facts.repairedSamples > 0) return text("repaired", { count: facts.repairedSamples });

@@ -55,15 +55,15 @@ export class Transcript {
    * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
    * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional ones
    * @returns {Promise<Uint8Array<ArrayBuffer>>} frame activation, PITCHES × frames, 255 for 1;
-   *   empty for silence
+   *   empty for silence, and for what is too short for notes
    * @throws {TranscriptionError}
    */
   async listen({ thresholds, keepOvertones, separate, tuning, onProgress, onNotes }) {
     const encode = separate && this._separable;
     const passes = encode ? [...NOTE_PASSES, ...timbrePasses(this._stages)] : NOTE_PASSES;
     await onProgress(0);
-    // Silence is answered without the network.
-    if (this._listener.silent) return new Uint8Array(0);
+    // Answered without the network.
+    if (this._listener.silent || this._listener.brief) return new Uint8Array(0);
     this._reportTo(onProgress, passes);
     /** @type {ProvisionalNotes | null} */
     let provisional = null;

@@ -76,6 +76,7 @@ import { Transcript } from "../stream/transcript.js";
  * @property {number} audioSeconds
  * @property {number} computeSeconds from audio to activations, sessions included, downloads not
  * @property {number} repairedSamples that were NaN or infinite
+ * @property {boolean} tooShort whether it is under 0.19 s, so that it has no notes
  * @property {boolean} mostlyNoise whether it is noise, hum or clicks, so that it has no notes
  * @property {number} tuningCents how sharp the recording was, and was corrected; negative: flat
  */
@@ -169,6 +170,7 @@ async function run(request) {
     audioSeconds: listener.seconds,
     computeSeconds: (performance.now() - startedMs) / 1000,
     repairedSamples: listener.repaired,
+    tooShort: listener.brief,
     mostlyNoise: made.isNoise,
     tuningCents: listener.cents,
   };
