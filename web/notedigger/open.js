@@ -46,7 +46,7 @@ class Engine extends Plan {
    * @param {(run: (inputs: import("../lib/engine/module.js").Values) => Promise<import("../lib/engine/module.js").Values>) => Promise<T>} task
    */
   use(name, task) {
-    return task(async (inputs) => this._module.run(name, inputs));
+    return task(async (inputs) => this._module.look(name, inputs));
   }
 }
 

@@ -38,13 +38,8 @@ const RATE_HZ = 44100;
  * @throws {import("../lib/errors.js").TranscriptionError}
  */
 export async function transcribe(samples, timbres, open, onProgress) {
-  const source = {
-    length: samples.length,
-    rateHz: RATE_HZ,
-    read: async (/** @type {number} */ from, /** @type {number} */ to) => samples.slice(from, to),
-  };
   await onProgress(0);
-  const listener = await Listener.of(source, RATE_HZ);
+  const listener = await Listener.of(sourceOf(samples), RATE_HZ);
   if (listener.silent || listener.brief) return [];
   const { stages, thresholds, overtones } = await open();
   const separate = timbres > 1;
@@ -64,6 +59,26 @@ export async function transcribe(samples, timbres, open, onProgress) {
   const lists = [];
   notes.forEach((note, i) => (lists[labels[i]] ??= []).push(inAppsWords(note, listener.stretch)));
   return lists;
+}
+
+/**
+ * The samples as a source whose copies, each valid until the next one, share their memory: as
+ * garbage they would add up to the recording again before they are collected.
+ * @param {Float32Array} samples
+ * @returns {import("../lib/audio/audio.js").Source}
+ */
+function sourceOf(samples) {
+  let room = new Float32Array(0);
+  return {
+    length: samples.length,
+    rateHz: RATE_HZ,
+    read: async (from, to) => {
+      if (room.length < to - from) room = new Float32Array(to - from);
+      const copy = room.subarray(0, to - from);
+      copy.set(samples.subarray(from, to));
+      return copy;
+    },
+  };
 }
 
 /**
