@@ -22,6 +22,7 @@ from verify.bench.decide import REFERENCE, VERDICTS
 from verify.bench.lengths_results import Key, Point, Way
 from verify.bench.results import Bench
 from verify.publish import usage
+from verify.publish.gate import PublishError
 
 ROOT = Path(__file__).parents[1]
 PLACES = {
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
             print(f"{PLACES[name]}: {name}")
         for language, place in GLANCE.items():
             fill_block(root / place, "glance", language, write_glance(root, language))
-    except (ManifestError, OSError) as error:
+    except (ManifestError, PublishError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

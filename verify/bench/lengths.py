@@ -19,11 +19,11 @@ from export.catalog import RATE_HZ
 from export.example import read_example
 from export.manifest import Manifest
 from verify.bench.lengths_results import Point, Way, read, write
-from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch, Watch
+from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch
 from verify.matrix.options import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.engine import ENGINES
-from verify.runtimes.memory import read_memory
+from verify.runtimes.memory import Watch, read_memory
 from verify.runtimes.runners import NativeRunner, RunnerError
 from verify.runtimes.stream import FRAME_SAMPLES, StreamRunner
 

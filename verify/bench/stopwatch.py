@@ -8,11 +8,9 @@ wall time.
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from verify.runtimes.driver.tab import PlaywrightTab
 from verify.runtimes.memory import read_memory
@@ -23,8 +21,6 @@ PAGE = Path(__file__).parent / "page"
 LIBRARY = Path(__file__).parents[2] / "web" / "lib"
 LIMIT_SECONDS = 600
 """After which one step counts as hung, by default."""
-WATCH_SECONDS = 0.1
-"""Between two readings of a process's memory."""
 TICK_SECONDS = 0.01
 """Resolution of the clock of CPU time, by which a shorter step may take none."""
 
@@ -146,39 +142,3 @@ def take_turns(
     for _, key in itertools.product(range(rounds), keys):
         laps[key].append(stopwatch.run(key, samples))
     return laps
-
-
-class Watch:
-    """The memory of processes beyond what they hold as its block begins, at its peak.
-
-    Read again and again: Chromium (156) sets the kernel's own record of the peak back.
-    """
-
-    def __init__(self, processes: Iterable[int]) -> None:
-        self._before = {process: read_memory(str(process))["VmRSS"] for process in processes}
-        self._peaks = dict(self._before)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def count(self, process: int) -> int:
-        """Bytes that one of them took; RunnerError if it was not watched."""
-        if process not in self._peaks:
-            raise RunnerError(f"process {process} began after its memory was to be watched")
-        return self._peaks[process] - self._before[process]
-
-    def __exit__(self, *exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _read(self) -> None:
-        last = False
-        while not last:
-            last = self._ended.wait(WATCH_SECONDS)
-            for process, peak in self._peaks.items():
-                # One that has ended holds nothing; what ran in it says why.
-                with suppress(RunnerError):
-                    self._peaks[process] = max(peak, read_memory(str(process)).get("VmRSS", 0))

@@ -1,6 +1,6 @@
 """Memory and time of noteDigger's page against length, as it is and as published.
 
-python -m verify notedigger-usage DIR [--minutes 3,12,20]
+python -m verify notedigger-usage DIR [--minutes 3,12,20,30]
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from verify.runtimes.runners import RunnerError
 FILE_NAME = "notedigger.json"
 SIDES = ("as it is", "published")
 HEADING = (
-    "| noteDigger's page in Chromium | minutes | after import, MB | as it is, peak MB "
-    "| published, peak MB | CPU time, published ÷ as it is |"
+    "| noteDigger's page in Chromium | minutes | after import, MB | while it decodes, peak MB "
+    "| transcribing as it is, peak MB | published, peak MB | CPU time, published ÷ as it is |"
 )
 
 
@@ -42,9 +42,11 @@ class Point:
     minutes: float
     side: str
     imported_bytes: int
-    """Before anything runs: the app's own share."""
+    """Before anything runs: what the app holds."""
+    decoding_bytes: int
+    """At the peak until the app has samples for its worker: Chromium's decoding, on both sides."""
     peak_bytes: int
-    """The app's share included."""
+    """At the peak from then on, what the app holds included."""
     cpu_seconds: float
     fault: str
     """What the app said instead of notes; empty if it gave some."""
@@ -61,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
     parser.add_argument("--workers", type=Path, default=Path("dist/notedigger"), metavar="DIR")
     parser.add_argument(
-        "--minutes", action=Names, nargs="+", default=["3", "12", "20"], metavar="M,M"
+        "--minutes", action=Names, nargs="+", default=["3", "12", "20", "30"], metavar="M,M"
     )
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     parser.add_argument("--time-limit", type=float, default=1200, metavar="SECONDS")
@@ -74,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
         points = read(args.out)
         for minutes in (float(text) for text in args.minutes):
             with tempfile.TemporaryDirectory() as folder:
-                audio = write_music(Path(folder) / "music.wav", minutes)
+                audio = write_music(Path(folder) / "music.flac", minutes)
                 for model in ENTRIES:
                     for side, files in sides.items():
                         point = measure(
@@ -96,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def write_music(path: Path, minutes: float) -> Path:
-    """The bundled music, repeated, in stereo."""
+    """The bundled music, repeated, in stereo, as FLAC: recordings so long come compressed."""
     mono = np.resize(read_example()[0, 0], round(60 * minutes * RATE_HZ))
     soundfile.write(path, np.stack([mono, mono], 1), RATE_HZ)
     return path
@@ -114,27 +116,39 @@ def measure(
     """One transcription in a page of its own; one that fails is a point too."""
     workers = [(FOLDER / name).as_posix() for name in WORKERS]
     with AppPage(root, workers, replaced, limit_seconds=limit_seconds) as page:
-        page.import_audio(audio)
-        before = page.measure()
-        try:
-            run = page.transcribe(model, audio, lambda _: None)
-            fault = "; ".join(run.complaints) or ("" if run.notes else "no notes")
+        with page.watch() as watch:
+            page.import_audio(audio)
+            before = page.measure()
+            try:
+                run = page.transcribe(model, audio, lambda _: None)
+            except RunnerError as error:
+                peak = watch.peak(before.process)
+                return Point(model, minutes, side, before.memory_bytes, peak, peak, 0.0, str(error))
             after = page.measure()
-        except RunnerError as error:
-            fault, after = str(error), before
-    cpu = after.cpu_seconds - before.cpu_seconds
-    return Point(model, minutes, side, before.memory_bytes, after.peak_bytes, cpu, fault)
+        return Point(
+            model,
+            minutes,
+            side,
+            imported_bytes=before.memory_bytes,
+            decoding_bytes=watch.peak(after.process, until=run.began),
+            peak_bytes=watch.peak(after.process, since=run.began),
+            cpu_seconds=after.cpu_seconds - before.cpu_seconds,
+            fault="; ".join(run.complaints) or ("" if run.notes else "no notes"),
+        )
 
 
 Key = tuple[str, float, str]
 
 
 def read(folder: Path) -> dict[Key, Point]:
-    """Earlier figures, so that single points can be measured again."""
+    """Earlier figures, so that single points can be measured again; PublishError if unreadable."""
     path = folder / FILE_NAME
     if not path.is_file():
         return {}
-    points = [Point(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    try:
+        points = [Point(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError) as error:
+        raise PublishError(f"{path}: {error}; remove it, and measure again") from None
     return {(point.model, point.minutes, point.side): point for point in points}
 
 
@@ -150,13 +164,15 @@ def write(points: Mapping[Key, Point], folder: Path) -> None:
 def write_table(points: Mapping[Key, Point]) -> Iterator[str]:
     """A row for each model and length, in Markdown."""
     yield HEADING
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
     for model, minutes in sorted({(one.model, one.minutes) for one in points.values()}):
         old, new = (points.get((model, minutes, side)) for side in SIDES)
         imported = max(one.imported_bytes for one in (old, new) if one)
+        decoding = max(one.decoding_bytes for one in (old, new) if one)
         both = old and new and not old.fault and not new.fault and old.cpu_seconds > 0
         ratio = f"{new.cpu_seconds / old.cpu_seconds:.2f}" if both and old and new else "–"
-        cells = (model, f"{minutes:g}", _megabytes(imported), _peak(old), _peak(new), ratio)
+        own = _megabytes(imported), _megabytes(decoding)
+        cells = (model, f"{minutes:g}", *own, _peak(old), _peak(new), ratio)
         yield f"| {' | '.join(cells)} |"
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 from verify.runtimes.app_workers import MOUNT, START_SECONDS, serve_app
 from verify.runtimes.driver.launch import BrowserMissingError, BrowserName
 from verify.runtimes.driver.tab import PlaywrightTab, TabError
-from verify.runtimes.memory import read_memory
+from verify.runtimes.memory import Watch, read_memory
 from verify.runtimes.runners import HangError, RunnerError
 
 ENTRIES = {"basicamt": "人工智障扒谱", "septimbre": "音色分离扒谱"}
@@ -27,6 +27,7 @@ _WATCH = """([name]) => {
     globalThis.watched = null;
     const method = app.Analyser[name];
     app.Analyser[name] = (...args) => {
+        globalThis.began = Date.now() / 1000;
         const result = method.apply(app.Analyser, args);
         if (result instanceof Promise) globalThis.watched = result;
         return result;
@@ -75,6 +76,7 @@ _CHOOSE = """async ([url, name, type]) => {
     };
 }"""
 _NOTES = """() => app.MidiAction.midi.map(({x1, x2, y, ch}) => ({x1, x2, y, ch, dt: app.dt}))"""
+_BEGAN = "() => globalThis.began"
 _TRACKS = "() => app.MidiAction.channelDiv.channel.length"
 
 
@@ -88,15 +90,18 @@ class AppRun:
     """Those that the app added; an empty one too."""
     complaints: tuple[str, ...]
     """Messages to the user, and errors in the page."""
+    began: float
+    """``time.time()`` when the file was decoded, and the app gave it to its worker."""
 
 
 @dataclass(frozen=True)
 class Usage:
     """What the page's process has taken so far, with all its workers."""
 
+    process: int
     cpu_seconds: float
     memory_bytes: int
-    peak_bytes: int
+    """Without garbage."""
 
 
 class AppPage:
@@ -171,17 +176,25 @@ class AppPage:
             tuple(note for note in found if note["ch"] >= tracks),
             int(self._evaluate("count tracks", _TRACKS)) - tracks,
             tuple(self.tab.complaints[complaints:]),
+            float(self._evaluate("read the time", _BEGAN)),
         )
+
+    def watch(self) -> Watch:
+        """Watches the page's memory while its block lasts; RunnerError as for ``measure``."""
+        return Watch(int(one["id"]) for one in self._list_renderers())
 
     def measure(self) -> Usage:
         """RunnerError but in Chromium on Linux."""
+        self._do("collect garbage", lambda: self.tab.collect_garbage(START_SECONDS))
+        own = max(self._list_renderers(), key=lambda one: float(one["cpuTime"]))
+        process = int(own["id"])
+        return Usage(process, float(own["cpuTime"]), read_memory(str(process))["VmRSS"])
+
+    def _list_renderers(self) -> list[dict[str, Any]]:
         processes = self._do("measure", lambda: self.tab.list_processes(START_SECONDS))
         if processes is None:
             raise RunnerError("only Chromium says what a page's process takes")
-        renderers = [one for one in processes if one["type"] == "renderer"]
-        own = max(renderers, key=lambda one: float(one["cpuTime"]))
-        memory = read_memory(str(int(own["id"])))
-        return Usage(float(own["cpuTime"]), memory["VmRSS"], memory["VmHWM"])
+        return [one for one in processes if one["type"] == "renderer"]
 
     def _choose(self, what: str, function: str, arguments: Sequence[object], file: Path) -> None:
         """Give the file to the input that a function opens."""

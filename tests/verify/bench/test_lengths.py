@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.patience import wait_until
 from verify.bench.lengths import main, plan
 from verify.bench.lengths_results import Point, read, read_plots, round_up, write
-from verify.bench.stopwatch import Watch
 from verify.readme import write_lengths
-from verify.runtimes.memory import read_memory
 from verify.runtimes.runners import RunnerError
 
 POINTS = [
@@ -44,25 +39,6 @@ def test_nothing_measured_is_nothing_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("value", "top"), [(0.83, 1), (1.0, 1), (1.1, 2), (4.1, 6), (60, 60)])
 def test_axes_end_on_round_numbers(value: float, top: float) -> None:
     assert round_up(value) == pytest.approx(top)
-
-
-def test_memory_is_that_of_the_process() -> None:
-    before = read_memory("self")
-    held = np.ones(10_000_000)
-    assert read_memory("self")["VmRSS"] - before["VmRSS"] > 0.9 * held.nbytes
-    with pytest.raises(RunnerError, match="/proc"):
-        read_memory("no-process")
-
-
-def test_a_peak_that_has_passed_is_seen() -> None:
-    with Watch([os.getpid()]) as watch:
-        held = np.ones(10_000_000)
-        size = held.nbytes
-        wait_until(lambda: watch.count(os.getpid()) > 0.9 * size)
-        del held
-    assert watch.count(os.getpid()) > 0.9 * size
-    with pytest.raises(RunnerError, match="process 1 began after"):
-        watch.count(1)
 
 
 def test_the_engine_has_no_whole_files() -> None:

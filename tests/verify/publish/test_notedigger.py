@@ -94,6 +94,21 @@ def test_progress_is_shown_and_a_run_can_be_stopped(app: AppPage, recordings: Pa
     assert app.tab.evaluate(left, [], PATIENCE_SECONDS) == 0
 
 
+def test_memory_is_told_before_and_after_the_app_has_samples(
+    app: AppPage, recordings: Path
+) -> None:
+    app.import_audio(recordings / "tune.wav")
+    if app.tab.list_processes(PATIENCE_SECONDS) is None:
+        with pytest.raises(RunnerError, match="only Chromium says"):
+            app.watch()
+        return
+    with app.watch() as watch:
+        run = app.transcribe("basicamt", recordings / "tune.wav", lambda _: None)
+        usage = app.measure()
+    for peak in (watch.peak(usage.process, until=run.began), watch.peak(usage.process, run.began)):
+        assert 10e6 < peak < 4e9
+
+
 def test_what_is_no_audio_is_said_at_once(app: AppPage, recordings: Path) -> None:
     assert app.decode(recordings / "tune.wav") == pytest.approx(3)
     with pytest.raises(RunnerError, match=r"text\.wav is no audio that"):

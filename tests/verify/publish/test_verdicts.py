@@ -89,5 +89,5 @@ def test_no_notes_on_either_side_are_nothing() -> None:
 def test_the_apps_grid_becomes_frames() -> None:
     unit = 1000 * FRAME_SECONDS / 50
     note = {"x1": 10 * unit, "x2": 20 * unit, "y": 36, "ch": 3, "dt": 50}
-    run = AppRun((note,), 2, ("said",))
+    run = AppRun((note,), 2, ("said",), 0.0)
     assert read_run(run) == Found((AppNote(10, 20, 60, 1.0),), (3,), 1, ("said",))
