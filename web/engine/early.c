@@ -14,7 +14,8 @@ static float heard[EARLY_SLOTS * 2 * WIDTH]; // rows of the level's spectrum: re
 enum { BEFORE = BELOW + EDGE };
 
 /** Spectra (EARLY_SLOTS, 2, WIDTH) → two outputs' Σ over taps of conj(w) · x, as one spectrum. */
-static APART void mix_pair(const float *x, const float (*kernel)[5][4], float *spectrum) {
+static APART void mix_pair(const float *x, const float (*kernel)[5][4],
+                           Complex spectrum[BLOCK / 4][LONG]) {
   for (int k = 0; k < EARLY_SLOTS; k++, x += 2 * WIDTH) {
     for (int t = 0; t < BLOCK; t += 8) {
       V re[2][2], im[2][2]; // [vector][output]
@@ -33,7 +34,7 @@ static APART void mix_pair(const float *x, const float (*kernel)[5][4], float *s
         }
       }
       UNROLLED for (int j = 0; j < 2; j++) {
-        put_pair(spectrum + t + 4 * j, LONG, BLOCK, k, re[j], im[j]);
+        put_pair(spectrum[t / 4 + j], LONG, k, re[j], im[j]);
       }
     }
   }
@@ -59,13 +60,14 @@ static V overheard(const Trunk *w, int output, int bin, int t) {
 
 /** Twice the level's spectra; those of the block's own frames are made, two vectors at a time. */
 static APART void hear_level(float *heard) {
+  static Complex heights[LONG];
   carry(heard, 2 * EARLY_SLOTS, 4);
   for (int t = LEVEL_COLUMN; t < WIDTH; t += 8) {
     for (int n = 0; n < LONG; n++) {
       const float *x = level_row(n - BEFORE) + t;
-      fft_in[n] = (Complex){load(x), load(x + 4)};
+      heights[n] = (Complex){load(x), load(x + 4)};
     }
-    const Complex *spectrum = fft(LONG);
+    const Complex *spectrum = fft(heights, LONG);
     for (int k = 0; k < EARLY_SLOTS; k++) {
       V re[2], im[2];
       take_pair(spectrum, LONG, k, re, im);
@@ -83,13 +85,13 @@ void begin_early(void) {
 }
 
 APART void run_early(const TrunkKernels *trunk, const Affine *affine, float slope, int t0) {
-  static float mixed[LONG * 2 * BLOCK];
+  static Complex mixed[BLOCK / 4][LONG];
   carry(early, 16 * HEIGHT, 2);
   hear_level(heard);
   for (int o = 0; o < 16; o += 2) {
     mix_pair(heard, trunk->early[o / 2], mixed);
     for (int t = 0; t < BLOCK; t += 4) {
-      const Complex *y = fft_inverse(LONG, mixed + t, BLOCK);
+      const Complex *y = fft(mixed[t / 4], LONG);
       for (int i = 0; i < 2; i++) {
         V offset = all(affine->offset[o + i]), scale = all(affine->scale[o + i]);
         V shift = all(affine->shift[o + i]);

@@ -5,8 +5,7 @@
 #include "circle.h"
 
 float turns[2 * LONG];
-Complex fft_in[LONG];
-static Complex other[LONG];
+static Complex passes[2][LONG]; // what every other pass gives
 
 void make_turns(void) {
   for (int i = 0; i < LONG; i++) {
@@ -47,8 +46,8 @@ INLINE void transform6(Complex *x, int s) {
   x[5 * s] = subtract(even[2], odd[2]);
 }
 
-APART const Complex *fft(int points) {
-  Complex *x = fft_in, *y = other;
+APART const Complex *fft(const Complex *x, int points) {
+  Complex *y = passes[0];
   int s = 1;
   // m · 4 · s points; the last pass leaves six for each of s.
   for (int m = points / 4, step = LONG / points; m > 1; m /= 4, s *= 4, step *= 4) {
@@ -75,17 +74,10 @@ APART const Complex *fft(int points) {
         to[3 * s] = turn(subtract(b, d), w3);
       }
     }
-    Complex *swapped = x;
     x = y;
-    y = swapped;
+    y = passes[y == passes[0]];
   }
-  ROLLED for (int q = 0; q < s; q++) transform6(x + q, s);
-  return x;
-}
-
-const Complex *fft_inverse(int points, const float *spectrum, int stride) {
-  for (int k = 0; k < points; k++, spectrum += 2 * stride) {
-    fft_in[k] = (Complex){load(spectrum + stride), load(spectrum)};
-  }
-  return fft(points);
+  Complex *last = passes[y == passes[0]];
+  ROLLED for (int q = 0; q < s; q++) transform6(last + q, s);
+  return last;
 }

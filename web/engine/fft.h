@@ -10,16 +10,9 @@ typedef struct {
 
 /** One turn in LONG steps: cosine and minus sine of each. */
 extern float turns[2 * LONG];
-/** What `fft` transforms. */
-extern Complex fft_in[LONG];
 
-/** Of fft_in's first `points` (LONG or SHORT); fft_in is lost, and the result with the next. */
-const Complex *fft(int points);
-/**
- * The inverse, times `points`, of a spectrum of rows of `stride` floats: real part of slot k in row
- * 2k, imaginary part in row 2k + 1. Real and imaginary part of the result stand exchanged.
- */
-const Complex *fft_inverse(int points, const float *spectrum, int stride);
+/** Of x's `points` (LONG or SHORT); the result is lost with the next. */
+const Complex *fft(const Complex *x, int points);
 void make_turns(void);
 
 /** Twice the spectra p and q of two real signals at slot k, from that of p's signal + i · q's. */
@@ -31,12 +24,11 @@ INLINE void take_pair(const Complex *spectrum, int points, int k, V *re, V *im) 
   im[1] = b.re - a.re;
 }
 
-/** The spectrum of two real signals as one complex one, p + i · q, at slot k and at its mirror. */
-INLINE void put_pair(float *spectrum, int points, int stride, int k, const V *re, const V *im) {
-  float *at = spectrum + 2 * k * stride;
-  float *mirror = spectrum + 2 * ((points - k) % points) * stride;
-  store(mirror, re[0] + im[1]);
-  store(mirror + stride, re[1] - im[0]);
-  store(at, re[0] - im[1]);
-  store(at + stride, im[0] + re[1]);
+/**
+ * The spectrum of two real signals as one complex one, p + i · q, at slot k and at its mirror. Real
+ * and imaginary part are exchanged, so that `fft` is the inverse, times `points`: q + i · p.
+ */
+INLINE void put_pair(Complex *spectrum, int points, int k, const V *re, const V *im) {
+  spectrum[k ? points - k : 0] = (Complex){re[1] - im[0], re[0] + im[1]};
+  spectrum[k] = (Complex){im[0] + re[1], re[0] - im[1]};
 }

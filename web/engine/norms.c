@@ -2,20 +2,25 @@
 
 #include "block.h"
 
-/** Σ of a group's cells, or of their squared distances from `mean`, for four frames. */
-static void sum_cells(const float *x, int channels, const V *mean, double sums[4]) {
-  for (int i = 0; i < 4; i++) sums[i] = 0;
+enum { VECTORS = BLOCK / 4 };
+
+/** Σ of a group's cells, or of their squared distances from `mean`, for each frame of a block. */
+static void sum_cells(const float *x, int channels, const V *mean, double sums[BLOCK]) {
+  for (int t = 0; t < BLOCK; t++) sums[t] = 0;
   for (int c = 0; c < channels; c++, x += CHANNEL) {
-    V sum = all(0); // float32 over one channel's bins, float64 over the channels
-    for (int bin = 0; bin < BINS; bin++) {
-      V v = load(x + (bin + EDGE) * WIDTH);
-      if (mean) {
-        v -= *mean;
-        v *= v;
+    V sum[VECTORS]; // float32 over one channel's bins, float64 over the channels
+    UNROLLED for (int j = 0; j < VECTORS; j++) sum[j] = all(0);
+    for (int bin = 0; bin < BINS; bin++) { // side by side: an addition waits for the one before
+      UNROLLED for (int j = 0; j < VECTORS; j++) {
+        V v = load(x + (bin + EDGE) * WIDTH + 4 * j);
+        if (mean) {
+          v -= mean[j];
+          v *= v;
+        }
+        sum[j] += v;
       }
-      sum += v;
     }
-    for (int i = 0; i < 4; i++) sums[i] += sum[i];
+    UNROLLED for (int t = 0; t < BLOCK; t++) sums[t] += sum[t / 4][t % 4];
   }
 }
 
@@ -24,19 +29,17 @@ void measure(const float *x, int channels, int groups, int first, int t0, float 
   int each = channels / groups;
   double cells = each * BINS;
   for (int g = 0; g < groups; g++) {
-    for (int t = 0; t < BLOCK; t += 4) {
-      const float *cell = x + g * each * CHANNEL + first + t;
-      double sums[4], squares[4];
-      sum_cells(cell, each, 0, sums);
-      V mean;
-      for (int i = 0; i < 4; i++) mean[i] = (float)(sums[i] / cells);
-      sum_cells(cell, each, &mean, squares);
-      for (int i = 0; i < 4; i++) {
-        int f = t0 + t + i;
-        if (f < 0 || f >= frames) continue;
-        means[g * frames + f] = mean[i];
-        variances[g * frames + f] = (float)(squares[i] / cells);
-      }
+    const float *cell = x + g * each * CHANNEL + first;
+    double sums[BLOCK], squares[BLOCK];
+    V mean[VECTORS];
+    sum_cells(cell, each, 0, sums);
+    UNROLLED for (int t = 0; t < BLOCK; t++) mean[t / 4][t % 4] = (float)(sums[t] / cells);
+    sum_cells(cell, each, mean, squares);
+    UNROLLED for (int t = 0; t < BLOCK; t++) {
+      int f = t0 + t;
+      if (f < 0 || f >= frames) continue;
+      means[g * frames + f] = mean[t / 4][t % 4];
+      variances[g * frames + f] = (float)(squares[t] / cells);
     }
   }
 }

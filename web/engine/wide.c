@@ -16,14 +16,14 @@ static float heard[WIDE_SLOTS * 3 * IN * WIDTH]; // [slot][re, im, re + im][chan
 
 /** early's channels at bins ρ, ρ + 3, … → their spectra. */
 static void hear_wide(int rho) {
+  static Complex heights[SHORT]; // its first ZEROS stay 0
   for (int c = 0; c < IN; c += 2) {
     for (int t = 0; t < BLOCK + 2; t += 4) {
-      for (int n = 0; n < ZEROS; n++) fft_in[n] = (Complex){all(0), all(0)};
       for (int n = 0; n < ROWS; n++) {
         const float *x = row(early, c, rho + STEP * n) + t;
-        fft_in[ZEROS + n] = (Complex){load(x), load(x + CHANNEL)};
+        heights[ZEROS + n] = (Complex){load(x), load(x + CHANNEL)};
       }
-      const Complex *spectrum = fft(SHORT);
+      const Complex *spectrum = fft(heights, SHORT);
       // Twice the spectra of the two; the halves are in the kernel.
       ROLLED for (int k = 0; k < WIDE_SLOTS; k++) {
         V re[2], im[2];
@@ -40,7 +40,8 @@ static void hear_wide(int rho) {
 }
 
 APART void run_wide(const TrunkKernels *trunk, float slope) {
-  static float product[3 * OUT * BLOCK], mixed[OUT / 2][SHORT * 2 * BLOCK];
+  static float product[3 * OUT * BLOCK];
+  static Complex mixed[OUT / 2][BLOCK / 4][SHORT];
   carry(wide, OUT * HEIGHT, 4);
   for (int rho = 0; rho < STEP; rho++) {
     hear_wide(rho);
@@ -59,13 +60,13 @@ APART void run_wide(const TrunkKernels *trunk, float slope) {
             re[i] = a + b;
             im[i] = both - a + b;
           }
-          put_pair(mixed[o / 2] + t, SHORT, BLOCK, k, re, im);
+          put_pair(mixed[o / 2][t / 4], SHORT, k, re, im);
         }
       }
     }
     for (int o = 0; o < OUT; o += 2) {
       for (int t = 0; t < BLOCK; t += 4) {
-        const Complex *y = fft_inverse(SHORT, mixed[o / 2] + t, BLOCK);
+        const Complex *y = fft(mixed[o / 2][t / 4], SHORT);
         for (int i = 0; i < 2; i++) {
           V bias = all(trunk->weights->wide_bias[o + i]);
           for (int n = 0; n < ROWS; n++) {
