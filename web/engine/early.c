@@ -6,6 +6,7 @@
 // What lies beyond x's end wraps around onto its first rows, which are from outside as well.
 #include "block.h"
 #include "fft.h"
+#include "products.h"
 #include "trunk.h"
 
 float early[16 * CHANNEL];
@@ -40,22 +41,27 @@ static APART void mix_pair(const float *x, const float (*kernel)[5][4],
   }
 }
 
+/** The lowest and the highest bins, by e: 0, 1, 250 and 251. */
+INLINE int edge_bin(int e) { return e < EDGE ? e : BINS - 2 * EDGE + e; }
+/** Taps along frequency, from the first of such a bin on, that read beyond the bins. */
+INLINE int count_beyond(int e) { return e < EDGE ? EDGE - e : e + 1 - EDGE; }
+INLINE int first_beyond(int e) { return e < EDGE ? 0 : 5 - count_beyond(e); }
+
 /**
- * What the long kernel adds to a row though a convolution with padding has zeros there: taps that
- * lie below a channel's first bin or above its last.
+ * What the long kernel adds at the edges though a convolution with padding has zeros there: taps
+ * that lie below a channel's first bin or above its last. sums: (edge bin, output, BLOCK).
  */
-static V overheard(const Trunk *w, int output, int bin, int t) {
-  V sum = all(0);
-  for (int c = 0; c < HARMONICS; c++) {
-    for (int j = 0; j < 5; j++) {
-      int read = bin + j - 2;
-      if (read >= 0 && read < BINS) continue;
-      const float *x = level_row(read + SHIFTS[c]) + t;
-      const float *taps = w->early_kernel + ((output * HARMONICS + c) * 5 + j) * 5;
-      for (int d = 0; d < 5; d++) sum = madd(all(taps[d]), load(x + d), sum);
+static void overhear(const TrunkKernels *trunk, float sums[2 * EDGE][16 * BLOCK]) {
+  for (int e = 0; e < 2 * EDGE; e++) {
+    const float *x[HARMONICS * EDGE];
+    int n = 0;
+    for (int c = 0; c < HARMONICS; c++) {
+      for (int j = 0; j < count_beyond(e); j++) {
+        x[n++] = level_row(edge_bin(e) + first_beyond(e) + j - EDGE + SHIFTS[c]);
+      }
     }
+    mix(sums[e], BLOCK, x, n, 5, trunk->beyond[e], 16);
   }
-  return sum;
 }
 
 /** Twice the level's spectra; those of the block's own frames are made, two vectors at a time. */
@@ -86,20 +92,23 @@ void begin_early(void) {
 
 APART void run_early(const TrunkKernels *trunk, const Affine *affine, float slope, int t0) {
   static Complex mixed[BLOCK / 4][LONG];
-  carry(early, 16 * HEIGHT, 2);
+  static float beyond[2 * EDGE][16 * BLOCK];
   hear_level(heard);
+  overhear(trunk, beyond);
   for (int o = 0; o < 16; o += 2) {
     mix_pair(heard, trunk->early[o / 2], mixed);
     for (int t = 0; t < BLOCK; t += 4) {
-      const Complex *y = fft(mixed[t / 4], LONG);
-      for (int i = 0; i < 2; i++) {
+      Complex *y = fft(mixed[t / 4], LONG);
+      for (int e = 0; e < 2 * EDGE; e++) {
+        y[edge_bin(e)].im -= load(beyond[e] + o * BLOCK + t);
+        y[edge_bin(e)].re -= load(beyond[e] + (o + 1) * BLOCK + t);
+      }
+      UNROLLED for (int i = 0; i < 2; i++) {
         V offset = all(affine->offset[o + i]), scale = all(affine->scale[o + i]);
         V shift = all(affine->shift[o + i]);
         for (int bin = 0; bin < BINS; bin++) {
-          V v = i ? y[bin].re : y[bin].im;
-          if (bin < 2 || bin >= BINS - 2) v = v - overheard(trunk->weights, o + i, bin, t);
-          v = rectify(madd(v + offset, scale, shift), slope);
-          store(row(early, o + i, bin) + EARLY_COLUMN + t, v);
+          V v = (i ? y[bin].re : y[bin].im) + offset;
+          store(row(early, o + i, bin) + EARLY_COLUMN + t, rectify(madd(v, scale, shift), slope));
         }
       }
     }
@@ -118,5 +127,13 @@ void prepare_early(TrunkKernels *to) {
       to->early[o / 2][k][d][o % 2 * 2] += value * turn[0];
       to->early[o / 2][k][d][o % 2 * 2 + 1] += value * turn[1];
     }
+  }
+  for (int e = 0; e < 2 * EDGE; e++) {
+    static float taps[16 * EDGE * HARMONICS * 5];
+    int bins = count_beyond(e), each = bins * 5; // numbers of an output's channel
+    for (int i = 0; i < 16 * HARMONICS * each; i++) {
+      taps[i] = kernel[i / each * 25 + first_beyond(e) * 5 + i % each];
+    }
+    pack(to->beyond[e], taps, 16, HARMONICS * each);
   }
 }

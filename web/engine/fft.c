@@ -5,7 +5,7 @@
 #include "circle.h"
 
 float turns[2 * LONG];
-static Complex passes[2][LONG]; // what every other pass gives
+static Complex passes[2][LONG]; // what they give, in turns
 
 void make_turns(void) {
   for (int i = 0; i < LONG; i++) {
@@ -46,38 +46,48 @@ INLINE void transform6(Complex *x, int s) {
   x[5 * s] = subtract(even[2], odd[2]);
 }
 
-APART const Complex *fft(const Complex *x, int points) {
-  Complex *y = passes[0];
-  int s = 1;
-  // m · 4 · s points; the last pass leaves six for each of s.
-  for (int m = points / 4, step = LONG / points; m > 1; m /= 4, s *= 4, step *= 4) {
-    ROLLED for (int q = 0; q < s; q++) { // p = 0: nothing turns
-      Complex x0 = x[q], x1 = x[q + s * m], x2 = x[q + 2 * s * m], x3 = x[q + 3 * s * m];
-      Complex a = add(x0, x2), b = subtract(x0, x2), c = add(x1, x3);
-      Complex d = quarter(subtract(x1, x3));
-      y[q] = add(a, c);
-      y[q + s] = add(b, d);
-      y[q + 2 * s] = subtract(a, c);
-      y[q + 3 * s] = subtract(b, d);
-    }
-    for (int p = 1; p < m; p++) {
-      const float *w = turns + 2 * p * step, *w2 = turns + 4 * p * step, *w3 = turns + 6 * p * step;
-      const Complex *from = x + s * p;
-      Complex *to = y + 4 * s * p;
-      ROLLED for (int q = 0; q < s; q++, from++, to++) {
-        Complex x0 = from[0], x1 = from[s * m], x2 = from[2 * s * m], x3 = from[3 * s * m];
-        Complex a = add(x0, x2), b = subtract(x0, x2), c = add(x1, x3);
-        Complex d = quarter(subtract(x1, x3));
-        to[0] = add(a, c);
-        to[s] = turn(add(b, d), w);
-        to[2 * s] = turn(subtract(a, c), w2);
-        to[3 * s] = turn(subtract(b, d), w3);
-      }
-    }
-    x = y;
-    y = passes[y == passes[0]];
+/**
+ * Four points, `apart` apart in x, of a pass of s sequences; w: the turns of the second, third and
+ * fourth result, or null where nothing turns.
+ */
+INLINE void transform4(const Complex *x, int apart, Complex *y, int s, const float *const *w) {
+  Complex x0 = x[0], x1 = x[apart], x2 = x[2 * apart], x3 = x[3 * apart];
+  Complex a = add(x0, x2), b = subtract(x0, x2), c = add(x1, x3);
+  Complex d = quarter(subtract(x1, x3));
+  y[0] = add(a, c);
+  y[s] = w ? turn(add(b, d), w[0]) : add(b, d);
+  y[2 * s] = w ? turn(subtract(a, c), w[1]) : subtract(a, c);
+  y[3 * s] = w ? turn(subtract(b, d), w[2]) : subtract(b, d);
+}
+
+/** m times four points, `step` the turn between two of them. */
+INLINE void first_pass(const Complex *x, Complex *y, int m, int step) {
+  ROLLED for (int p = 0; p < m; p++) {
+    const float *w[3] = {turns + 2 * p * step, turns + 4 * p * step, turns + 6 * p * step};
+    transform4(x + p, m, y + 4 * p, 1, w);
   }
-  Complex *last = passes[y == passes[0]];
-  ROLLED for (int q = 0; q < s; q++) transform6(last + q, s);
-  return last;
+}
+
+/** The same of s sequences side by side. */
+INLINE void next_pass(const Complex *x, Complex *y, int m, int s, int step) {
+  ROLLED for (int q = 0; q < s; q++) transform4(x + q, s * m, y + q, s, 0);
+  for (int p = 1; p < m; p++) {
+    const float *w[3] = {turns + 2 * p * step, turns + 4 * p * step, turns + 6 * p * step};
+    ROLLED for (int q = 0; q < s; q++) transform4(x + s * p + q, s * m, y + 4 * s * p + q, s, w);
+  }
+}
+
+APART Complex *fft(const Complex *x, int points) {
+  Complex *y = passes[0], *other = passes[1];
+  int s = 4;
+  first_pass(x, y, points / 4, LONG / points);
+  // m · 4 · s points; the last pass leaves six for each of s.
+  for (int m = points / 16, step = 4 * LONG / points; m > 1; m /= 4, s *= 4, step *= 4) {
+    next_pass(y, other, m, s, step);
+    Complex *swapped = y;
+    y = other;
+    other = swapped;
+  }
+  ROLLED for (int q = 0; q < s; q++) transform6(y + q, s);
+  return y;
 }

@@ -11,8 +11,8 @@ typedef struct {
 /** One turn in LONG steps: cosine and minus sine of each. */
 extern float turns[2 * LONG];
 
-/** Of x's `points` (LONG or SHORT); the result is lost with the next. */
-const Complex *fft(const Complex *x, int points);
+/** Of x's `points` (LONG or SHORT); the result may be changed, and is lost with the next. */
+Complex *fft(const Complex *x, int points);
 void make_turns(void);
 
 /** Twice the spectra p and q of two real signals at slot k, from that of p's signal + i · q's. */

@@ -61,8 +61,7 @@ INLINE V smaller(V a, V b) {
 }
 /** x, times `slope` where it is negative: 0.01 is a leaky ReLU, 0 a ReLU, 1 nothing. */
 INLINE V rectify(V x, float slope) {
-  V steep = x * all(slope);
-  return slope <= 1 ? larger(x, steep) : smaller(x, steep);
+  return madd(all(slope), smaller(x, all(0)), larger(x, all(0)));
 }
 
 INLINE V root(V x) {

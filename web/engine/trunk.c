@@ -13,7 +13,7 @@ void begin_trunk(int count) {
   clear(level, sizeof level);
   clear(outside, sizeof outside);
   begin_early();
-  clear(wide, sizeof(float) * 8 * CHANNEL);
+  begin_wide();
   clear(neck, sizeof neck);
 }
 

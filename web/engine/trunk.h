@@ -18,6 +18,7 @@ enum { EARLY_SLOTS = LONG / 2 + 1, WIDE_SLOTS = SHORT / 2 + 1 }; // of spectra o
 typedef struct {
   const Trunk *weights;
   float early[8][EARLY_SLOTS][5][4]; // two outputs' spectra of one long kernel, by tap in time
+  float beyond[2 * EDGE][16 * EDGE * HARMONICS * 5]; // its taps that read beyond the bins; packed
   float wide[WIDE_SLOTS][3][8 * 16 * 3]; // real part, imaginary part, their difference; packed
   float neck[NECK_PRODUCTS];
 } TrunkKernels;
@@ -32,7 +33,7 @@ typedef struct {
 // Layers, see block.h; frame t0 − delay stands at the column that is given.
 extern float level[], early[], wide[], neck[];
 extern float outside[]; // a row of what harmonics read beyond the level's bins
-enum { LEVEL_COLUMN = 4, EARLY_COLUMN = 2, WIDE_COLUMN = 4, NECK_COLUMN = 4 };
+enum { LEVEL_COLUMN = 4, EARLY_COLUMN = 0, WIDE_COLUMN = 4, NECK_COLUMN = 4 };
 
 void prepare_trunk(TrunkKernels *kernels, const Trunk *weights);
 void prepare_early(TrunkKernels *kernels); // from its weights, as prepare_trunk calls it
@@ -40,6 +41,7 @@ void prepare_wide(TrunkKernels *kernels);
 /** Forget the recording before. */
 void begin_trunk(int count);
 void begin_early(void);
+void begin_wide(void);
 /** The level at a bin, or what harmonics read where there is none: WIDTH frames, t0 at column 4. */
 INLINE const float *level_row(int bin) {
   return bin < 0 || bin >= BINS ? outside : row(level, 0, bin);

@@ -10,17 +10,27 @@
 
 float wide[8 * CHANNEL];
 
-enum { STEP = 3, ROWS = BINS / STEP, ZEROS = 12, OUT = 8, IN = 16 };
+enum { STEP = 3, ROWS = BINS / STEP, ZEROS = 12, OUT = 8, IN = 16, SPECTRA = WIDE_SLOTS * 3 * IN };
+enum { KEPT = 2 }; // frames of the block before that the taps in time read
 
-static float heard[WIDE_SLOTS * 3 * IN * WIDTH]; // [slot][re, im, re + im][channel][frame]
+static float heard[SPECTRA * WIDTH]; // [slot][re, im, re + im][channel][frame]
+static float kept[STEP][SPECTRA][KEPT];
+
+void begin_wide(void) {
+  clear(kept, sizeof kept);
+  clear(wide, sizeof wide);
+}
 
 /** early's channels at bins ρ, ρ + 3, … → their spectra. */
 static void hear_wide(int rho) {
   static Complex heights[SHORT]; // its first ZEROS stay 0
+  for (int i = 0; i < SPECTRA; i++) {
+    __builtin_memcpy(heard + i * WIDTH, kept[rho][i], sizeof kept[rho][i]);
+  }
   for (int c = 0; c < IN; c += 2) {
-    for (int t = 0; t < BLOCK + 2; t += 4) {
+    for (int t = 0; t < BLOCK; t += 4) {
       for (int n = 0; n < ROWS; n++) {
-        const float *x = row(early, c, rho + STEP * n) + t;
+        const float *x = row(early, c, rho + STEP * n) + EARLY_COLUMN + t;
         heights[ZEROS + n] = (Complex){load(x), load(x + CHANNEL)};
       }
       const Complex *spectrum = fft(heights, SHORT);
@@ -28,7 +38,7 @@ static void hear_wide(int rho) {
       ROLLED for (int k = 0; k < WIDE_SLOTS; k++) {
         V re[2], im[2];
         take_pair(spectrum, SHORT, k, re, im);
-        float *to = heard + (k * 3 * IN + c) * WIDTH + t;
+        float *to = heard + (k * 3 * IN + c) * WIDTH + KEPT + t;
         for (int i = 0; i < 2; i++, to += WIDTH) {
           store(to, re[i]);
           store(to + IN * WIDTH, im[i]);
@@ -36,6 +46,9 @@ static void hear_wide(int rho) {
         }
       }
     }
+  }
+  for (int i = 0; i < SPECTRA; i++) {
+    __builtin_memcpy(kept[rho][i], heard + i * WIDTH + BLOCK, sizeof kept[rho][i]);
   }
 }
 

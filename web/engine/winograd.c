@@ -60,28 +60,37 @@ INLINE void spread(const int points, const V *v, const float *m, float *z, int s
   }
 }
 
-/**
- * Products at every point, `stride` floats apart → a tile's outputs, `bias` added: sums over the
- * points, in output j times their powers p^j. powers: (outputs − 1, pairs), from the first on.
- */
-INLINE void collect(const int points, const int outputs, const float *from, int stride,
-                    const float *powers, V bias, V *y) {
-  const int pairs = points / 2 - 1;
-  V sum[MOST_POINTS / 2], difference[MOST_POINTS / 2];
-  y[0] = bias + load(from); // at 0
-  UNROLLED for (int q = 0; q < pairs; q++) {
+// Products at 0 and ∞, and of each pair of points their sum and difference.
+typedef struct {
+  V at_zero, at_infinity, sum[MOST_POINTS / 2 - 1], difference[MOST_POINTS / 2 - 1];
+} Products;
+
+/** Products at every point, `stride` floats apart. */
+INLINE Products pair_up(const int points, const float *from, int stride) {
+  Products found;
+  found.at_zero = load(from);
+  UNROLLED for (int q = 0; q < points / 2 - 1; q++) {
     V plus = load(from + (1 + 2 * q) * stride), minus = load(from + (2 + 2 * q) * stride);
-    sum[q] = plus + minus;
-    difference[q] = plus - minus;
-    y[0] += sum[q];
+    found.sum[q] = plus + minus;
+    found.difference[q] = plus - minus;
   }
-  UNROLLED for (int j = 1; j < outputs; j++, powers += pairs) {
-    y[j] = bias;
-    UNROLLED for (int q = 0; q < pairs; q++) {
-      y[j] = madd(all(powers[q]), j % 2 ? difference[q] : sum[q], y[j]);
-    }
+  found.at_infinity = load(from + (points - 1) * stride);
+  return found;
+}
+
+/**
+ * A tile's output j, `bias` added: the sum over the points, times their powers p^j. powers:
+ * (outputs − 1, pairs), from the first on. To be stored at once: outputs that wait spill registers.
+ */
+INLINE V collect(const int points, const int outputs, int j, const Products *at,
+                 const float *powers, V bias) {
+  const int pairs = points / 2 - 1;
+  V y = j ? bias : bias + at->at_zero;
+  UNROLLED for (int q = 0; q < pairs; q++) {
+    if (j) y = madd(all(powers[(j - 1) * pairs + q]), j % 2 ? at->difference[q] : at->sum[q], y);
+    else y += at->sum[q];
   }
-  y[outputs - 1] += load(from + (points - 1) * stride); // at ∞
+  return j == outputs - 1 ? y + at->at_infinity : y;
 }
 
 /** Along frequency: `points` rows of x, `step` floats apart → rows of WIDTH at every point. */
@@ -98,9 +107,10 @@ INLINE void spread_bins(const int points, const float *x, int step, const float 
 INLINE void collect_bins(const int points, const float *from, int stride, const float *powers,
                          V bias, float slope, float *y) {
   for (int t = 0; t < BLOCK; t += 4) {
-    V v[TILE];
-    collect(points, TILE, from + t, stride, powers, bias, v);
-    UNROLLED for (int j = 0; j < TILE; j++) store(y + j * WIDTH + t, rectify(v[j], slope));
+    Products at = pair_up(points, from + t, stride);
+    UNROLLED for (int j = 0; j < TILE; j++) {
+      store(y + j * WIDTH + t, rectify(collect(points, TILE, j, &at, powers, bias), slope));
+    }
   }
 }
 
@@ -119,7 +129,10 @@ INLINE void spread_frames(const int instants, const float *x, float *to, int str
 INLINE void collect_frames(const int instants, const float *from, int stride, float *y) {
   V v[FRAMES];
   const float *powers = instants == 8 ? common->time5_outputs : common->time3_outputs;
-  collect(instants, FRAMES, from, stride, powers, all(0), v);
+  Products at = pair_up(instants, from, stride);
+  UNROLLED for (int j = 0; j < FRAMES; j++) {
+    v[j] = collect(instants, FRAMES, j, &at, powers, all(0));
+  }
   transpose(v);
   UNROLLED for (int j = 0; j < FRAMES; j++) store(y + 4 * j, v[j]);
 }

@@ -131,13 +131,13 @@ def cases_of_faults() -> list[Case]:
 
 
 FAULTS = {
-    "a kernel's sign": ("fft.c", "to[s] = turn(add(b, d), w);", "to[s] = turn(subtract(b, d), w);"),
+    "a kernel's sign": ("fft.c", "turn(add(b, d), w[0])", "turn(subtract(b, d), w[0])"),
     "a halo": ("notes.c", "carry(heads, (1 + ATTACKS) * (PITCHES + 2), 4);", ""),
     "a lane": ("products.c", "madd(s, b, sum[r][1])", "madd(s, a, sum[r][1])"),
     "a point": ("winograd.c", "store(z + stride, nmadd(p,", "store(z + stride, madd(p,"),
-    "a power": ("winograd.c", "powers += pairs", "powers += 0"),
+    "a power": ("winograd.c", "(j - 1) * pairs + q", "q"),
     "an instant": ("winograd.c", "x[BLOCK + j - FRAMES]", "x[BLOCK]"),
-    "an edge": ("early.c", "v = v - overheard(trunk->weights, o + i, bin, t);", ";"),
+    "an edge": ("early.c", "y[edge_bin(e)].im -= load(", "y[edge_bin(e)].im += load("),
     "the end": ("trunk.c", "mask(level, HEIGHT, LEVEL_COLUMN, t0);", ""),
     "an epsilon": ("trunk.c", "(load(e + t) + epsilon) * scale", "load(e + t) * scale"),
     "a norm": ("encoder.c", "mean *= share;", "mean *= share * share;"),
