@@ -194,12 +194,12 @@ class Manifest:
         }
 
     def find(self, model: str, variant: str = "fp32") -> ModelFile:
-        """The file of a whole model in a variant; KeyError names those that exist."""
+        """The file of a whole model in a variant; ManifestError names those that exist."""
         for file in self.wholes:
             if (file.model, file.variant) == (model, variant):
                 return file
         have = ", ".join(file.title for file in self.wholes) or "nothing"
-        raise KeyError(f"the manifest holds no {model} {variant}; it holds {have}")
+        raise ManifestError(f"the manifest holds no {model} {variant}; it holds {have}")
 
     def find_stages(self, model: str) -> tuple[ModelFile, ...]:
         """The stages of a model, in running order; empty if it has none."""
@@ -248,7 +248,7 @@ class Manifest:
 
 
 class ManifestError(ValueError):
-    """The manifest cannot be read; the message says what to do."""
+    """The manifest cannot be read, or lacks what is asked for; the message says what to do."""
 
 
 def digest_of(files: Sequence[ModelFile]) -> str:

@@ -133,6 +133,7 @@ RULES = (
             never=("verify",),
             but=(
                 f"verify.{room}",
+                "verify.arguments",
                 "verify.cases",
                 "verify.runtimes",
                 "verify.matrix",

@@ -23,6 +23,7 @@ from rich.progress import (
 )
 
 from export.catalog import EPSILON, MODELS, Thresholds
+from export.manifest import Manifest
 from export.nets.basicamt import NoteBranch
 from train.learn.batches import Recipe
 from train.learn.ship import ship
@@ -264,6 +265,7 @@ def run_listen(options: argparse.Namespace) -> None:
     from train.music.stems import Studio
 
     _require_fonts("timgm")
+    Manifest.read(options.models).find(options.model)  # what is missing is said first
     pieces = [piece for folder in options.real for piece in read_recordings(folder)]
     pieces += render_judging(Studio(None), options.pieces)
     heard = {

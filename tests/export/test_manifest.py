@@ -26,10 +26,10 @@ def test_it_is_read_as_it_was_written(models: Path) -> None:
 
 def test_a_missing_name_is_refused_with_the_names_that_exist(models: Path) -> None:
     manifest = Manifest.read(models)
-    with pytest.raises(KeyError, match="no basicamt int8; it holds basicamt fp32"):
+    with pytest.raises(ManifestError, match="no basicamt int8; it holds basicamt fp32"):
         manifest.find("basicamt", "int8")
     assert manifest.find_stages("opera") == ()
-    with pytest.raises(KeyError, match="it holds nothing"):
+    with pytest.raises(ManifestError, match="it holds nothing"):
         Manifest((), {}).find("basicamt")
 
 

@@ -16,11 +16,11 @@ from rich.console import Console
 
 from export.catalog import MODELS
 from export.manifest import Manifest, ModelFile
+from verify.arguments import Names, above_zero, at_least_one
 from verify.bench import decide, fidelity, peers, starts
 from verify.bench.measure import ENGINE, RELAXED, compare
 from verify.bench.results import Bench, read, write
 from verify.bench.stopwatch import Stopwatch
-from verify.matrix.options import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.runners import RunnerError
 
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
         "--variants", action=Names, nargs="+", default=[], metavar="A,B", help="default: all"
     )
     parser.add_argument("--runtimes", action=Names, nargs="+", default=[], metavar="A,B")
-    parser.add_argument("--seconds", type=float, help="of audio (default: 30)")
-    parser.add_argument("--rounds", type=int, help="default: 7")
+    parser.add_argument("--seconds", type=above_zero, help="of audio (default: 30)")
+    parser.add_argument("--rounds", type=at_least_one, help="default: 7")
     parser.add_argument(
         "--audio",
         type=Path,

@@ -18,9 +18,9 @@ from rich.console import Console
 from export.catalog import RATE_HZ
 from export.example import read_example
 from export.manifest import Manifest
+from verify.arguments import Names, Numbers, above_zero
 from verify.bench.lengths_results import Point, Way, read, write
 from verify.bench.stopwatch import LIMIT_SECONDS, Stopwatch
-from verify.matrix.options import Names
 from verify.runtimes.browser import RUNTIMES
 from verify.runtimes.engine import ENGINES
 from verify.runtimes.memory import Watch, read_memory
@@ -49,13 +49,17 @@ def main(arguments: Sequence[str]) -> int:
         "--runtimes", action=Names, nargs="+", default=list(ALL_RUNTIMES), metavar="A,B"
     )
     parser.add_argument(
-        "--minutes", action=Names, nargs="+", default=["1", "5", "15", "60"], metavar="M,M"
+        "--minutes", action=Numbers, nargs="+", default=[1.0, 5.0, 15.0, 60.0], metavar="M,M"
     )
     parser.add_argument(
         "--ways", action=Names, nargs="+", default=list(get_args(Way)), metavar="A,B"
     )
     parser.add_argument(
-        "--limit", type=float, default=4.0, metavar="GB", help="whole files up to this (default: 4)"
+        "--limit",
+        type=above_zero,
+        default=4.0,
+        metavar="GB",
+        help="whole files up to this (default: 4)",
     )
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
     args = parser.parse_args(arguments)
@@ -90,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
 def plan(args: argparse.Namespace) -> Iterator[tuple[str, str, float, Way]]:
     """The points to measure, short lengths first."""
     for runtime in args.runtimes:
-        for seconds in (60 * float(minutes) for minutes in args.minutes):
+        for seconds in (60 * minutes for minutes in args.minutes):
             for model in args.models:
                 for way in args.ways:
                     if way == "whole" and runtime in ENGINES:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from export.catalog import RATE_HZ
 from export.manifest import Manifest
+from verify.arguments import at_least_one
 from verify.bench.stopwatch import Stopwatch
 from verify.runtimes.browser import RUNTIMES
 
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m verify soak", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("dist/models"), metavar="DIR")
     parser.add_argument("--model", default="basicamt")
-    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--runs", type=at_least_one, default=500)
     args = parser.parse_args(arguments)
     entry = Manifest.read(args.folder).find(args.model)
     with Stopwatch(RUNTIMES[RUNTIME], limit_seconds=LIMIT_SECONDS) as stopwatch:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from export.manifest import Manifest
+from verify.arguments import Names, above_zero
 from verify.bisect.bad_node import BadNode
 from verify.bisect.cut import write_cut
 from verify.bisect.search import (
@@ -23,7 +24,6 @@ from verify.bisect.stages import find_bad_stage
 from verify.bisect.witness import native_witness
 from verify.cases.stored import StoredCase, read_case
 from verify.matrix import plan
-from verify.matrix.options import Names
 from verify.matrix.signals import Signal, select, standard
 from verify.runtimes.child import ChildRunner
 from verify.runtimes.driver import install
@@ -57,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--relative",
-        type=float,
+        type=above_zero,
         help=f"error allowed, as a share of a tensor's range (default: {RELATIVE})",
     )
     command.add_argument(
@@ -68,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--time-limit",
-        type=float,
+        type=above_zero,
         default=300,
         metavar="SECONDS",
         help="after which one run counts as hung (default: %(default)s)",
@@ -160,11 +160,8 @@ def _files(
             raise BisectError(f"{model} does not exist")
         return Path(model), against
     manifest = Manifest.read(folder)
-    try:
-        file = folder / manifest.find(model, variant).path
-        return file, against or (folder / manifest.find(model).path if variant != "fp32" else None)
-    except KeyError as error:
-        raise BisectError(str(error.args[0])) from None
+    file = folder / manifest.find(model, variant).path
+    return file, against or (folder / manifest.find(model).path if variant != "fp32" else None)
 
 
 def _cases(file: Path, args: argparse.Namespace) -> list[StoredCase]:

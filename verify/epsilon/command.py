@@ -153,8 +153,8 @@ def ask_runtimes(
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command; its exit status."""
+    from verify.arguments import Names
     from verify.matrix import plan
-    from verify.matrix.options import Names
     from verify.runtimes.driver import install
 
     parser = argparse.ArgumentParser(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from verify.arguments import Names, above_zero
 from verify.matrix.plan import NAMES
 
 
@@ -125,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     )
     where.add_argument(
         "--time-limit",
-        type=float,
+        type=above_zero,
         default=300,
         metavar="SECONDS",
         help="after which one run counts as hung (default: %(default)s)",
@@ -171,18 +172,3 @@ class Words(argparse.Action):
         words = [values] if isinstance(values, str) else list(values or ())
         before = getattr(namespace, self.dest)
         setattr(namespace, self.dest, [*before, *((kind, Path(word)) for word in words)])
-
-
-class Names(argparse.Action):
-    """Names with commas or one by one: ``--models a,b`` or ``--models a b``."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        """Split and store."""
-        words = ",".join(map(str, values or ())).split(",")
-        setattr(namespace, self.dest, [word.strip() for word in words if word.strip()])

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from export.example import EXAMPLE
+from verify.arguments import above_zero
 from verify.publish import recordings, verdicts
 from verify.publish.checkout import (
     FILES,
@@ -130,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         f"no score, {LEAST_F1:g}, for files made from the same weights)",
     )
     parser.add_argument("--browser", choices=("chromium", "firefox"), default="chromium")
-    parser.add_argument("--time-limit", type=float, default=600, metavar="SECONDS")
+    parser.add_argument("--time-limit", type=above_zero, default=600, metavar="SECONDS")
     return parser
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from export.catalog import RATE_HZ
 from export.example import read_example
-from verify.matrix.options import Names
+from verify.arguments import Numbers, above_zero
 from verify.publish.checkout import FOLDER, WORKERS, CheckoutError, open_checkout
 from verify.publish.gate import PublishError
 from verify.publish.notedigger import read_replaced
@@ -63,10 +63,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
     parser.add_argument("--workers", type=Path, default=Path("dist/notedigger"), metavar="DIR")
     parser.add_argument(
-        "--minutes", action=Names, nargs="+", default=["3", "12", "20", "30"], metavar="M,M"
+        "--minutes", action=Numbers, nargs="+", default=[3.0, 12.0, 20.0, 30.0], metavar="M,M"
     )
     parser.add_argument("--out", type=Path, default=Path("dist/report"), metavar="DIR")
-    parser.add_argument("--time-limit", type=float, default=1200, metavar="SECONDS")
+    parser.add_argument("--time-limit", type=above_zero, default=1200, metavar="SECONDS")
     parser.set_defaults(files_only=False, no_patch=False)
     args = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
         checkout = open_checkout(args.folder)
         sides = dict(zip(SIDES, ({}, read_replaced(checkout, args)), strict=True))
         points = read(args.out)
-        for minutes in (float(text) for text in args.minutes):
+        for minutes in args.minutes:
             with tempfile.TemporaryDirectory() as folder:
                 audio = write_music(Path(folder) / "music.flac", minutes)
                 for model in ENTRIES:

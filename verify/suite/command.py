@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from verify.arguments import Names, above_zero
 from verify.matrix import plan
 from verify.matrix.matrix import examine
-from verify.matrix.options import Names
 from verify.matrix.records import Subject
 from verify.runtimes.driver import install
 from verify.suite.collect import collect, subjects
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep each test there, for verify --model DIR/NAME"
     )
-    command.add_argument("--time-limit", type=float, default=60, metavar="SECONDS")
+    command.add_argument("--time-limit", type=above_zero, default=60, metavar="SECONDS")
     return command
 
 

@@ -45,7 +45,7 @@ def test_the_engine_has_no_whole_files() -> None:
     args = argparse.Namespace(
         runtimes=["chromium-engine"], models=["basicamt"], ways=["whole", "streamed"], limit=4.0
     )
-    args.minutes = ["1"]
+    args.minutes = [1.0]
     assert [way for *_, way in plan(args)] == ["streamed"]
 
 
@@ -59,7 +59,7 @@ def test_whole_files_stop_at_the_limit() -> None:
         runtimes=["native"],
         models=["basicamt"],
         ways=["whole", "streamed"],
-        minutes=["1", "60"],
+        minutes=[1.0, 60.0],
         limit=3.0,
     )
     assert [(seconds, way) for _, _, seconds, way in plan(args)] == [
