@@ -24,9 +24,18 @@ from verify.publish.gate import NEEDED, PublishError
 RUNTIMES = {"chromium-wasm": "agrees", "chromium-wasm-1.18": "agrees"}
 
 
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every test changes a copy of: ``models``, and a checkout, ``app``."""
+    folder = tmp_path_factory.mktemp("stand-ins")
+    write_models(folder / "models")
+    make_checkout(folder / "app")
+    return folder
+
+
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
-    return write_models(tmp_path / "models")
+def models(stand_ins: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(stand_ins / "models", tmp_path / "models")
 
 
 @pytest.fixture
@@ -51,9 +60,14 @@ def write_report(
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Path:
+def app(stand_ins: Path, tmp_path: Path) -> Path:
+    root: Path = shutil.copytree(stand_ins / "app", tmp_path / "noteDigger")
+    git(root, "status")  # which notes the times of the copies
+    return root
+
+
+def make_checkout(root: Path) -> None:
     """A git checkout shaped like noteDigger, with models that differ from ours in their names."""
-    root = tmp_path / "noteDigger"
     shutil.copytree(APP, root)
     write_models(root / FOLDER)
     (root / FOLDER / FILE_NAME).unlink()
@@ -65,7 +79,6 @@ def app(tmp_path: Path) -> Path:
     (root / FOLDER / "dist" / "bundle.min.js").write_text("//", encoding="utf-8")
     git(root, "init", "--quiet")
     commit(root)
-    return root
 
 
 def snapshot(root: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from export.manifest import FILE_NAME, EngineFile, Manifest, ModuleFile, sha256_of
 from tests.notedigger_app import commit, git
 from tests.verify.publish.test_publish import RUNTIMES, snapshot, write_report
-from tests.verify.publish.test_publish import app as app  # the fixture
+from tests.verify.publish.test_publish import app as app  # a fixture
+from tests.verify.publish.test_publish import stand_ins as stand_ins  # another
 from tests.whole_stand_in import write_models_and_stages
 from verify.__main__ import main
 from verify.publish import judge
@@ -24,10 +26,10 @@ from verify.publish.publish import DIFF, NOTES
 from web.notedigger.build import select_parts
 
 
-@pytest.fixture
-def models(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stand-ins with stages, and an engine that nobody runs."""
-    folder = write_models_and_stages(tmp_path / "models")
+    folder = write_models_and_stages(tmp_path_factory.mktemp("staged") / "models")
     manifest = Manifest.read(folder)
 
     def write(name: str) -> tuple[str, int, str]:
@@ -45,6 +47,12 @@ def models(tmp_path: Path) -> Path:
     manifest = replace(manifest, engines=engines, modules=modules)
     (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def models(staged: Path, tmp_path: Path) -> Path:
+    """A copy of them, to be changed."""
+    return shutil.copytree(staged, tmp_path / "models")
 
 
 @pytest.fixture
