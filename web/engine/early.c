@@ -117,15 +117,17 @@ APART void run_early(const TrunkKernels *trunk, const Affine *affine, float slop
 }
 
 void prepare_early(TrunkKernels *to) {
+  enum { EACH = HARMONICS * 5 * 5 }; // numbers of an output
   const float *kernel = to->weights->early_kernel;
   clear(to->early, sizeof to->early);
-  for (int i = 0; i < 16 * HARMONICS * 5 * 5; i++) { // (out, in, frequency, time)
-    int d = i % 5, tap = BELOW + SHIFTS[i / 25 % HARMONICS] + i / 5 % 5, o = i / 25 / HARMONICS;
-    float value = kernel[i] / (2 * LONG); // of twice the spectrum
+  for (int i = 0; i < 8 * HARMONICS * 5 * 5; i++) { // (pair of outputs, in, frequency, time)
+    int d = i % 5, tap = BELOW + SHIFTS[i / 25 % HARMONICS] + i / 5 % 5, pair = i / EACH;
+    const float *first = kernel + 2 * EACH * pair + i % EACH;
+    float p = first[0] / (2 * LONG), q = first[EACH] / (2 * LONG); // of twice the spectrum
     for (int k = 0; k < EARLY_SLOTS; k++) {
       const float *turn = turns + 2 * (k * tap % LONG);
-      to->early[o / 2][k][d][o % 2 * 2] += value * turn[0];
-      to->early[o / 2][k][d][o % 2 * 2 + 1] += value * turn[1];
+      float *sums = to->early[pair][k][d];
+      store(sums, load(sums) + (V){p, p, q, q} * (V){turn[0], turn[1], turn[0], turn[1]});
     }
   }
   for (int e = 0; e < 2 * EDGE; e++) {

@@ -96,18 +96,27 @@ APART void run_wide(const TrunkKernels *trunk, float slope) {
 }
 
 void prepare_wide(TrunkKernels *to) {
-  const float *kernel = to->weights->wide_kernel;
-  for (int k = 0; k < WIDE_SLOTS; k++) {
-    static float parts[3][OUT * IN * 3];
-    clear(parts, sizeof parts);
-    for (int i = 0; i < OUT * IN * 25 * 3; i++) { // (out, in, frequency, time)
-      const float *turn = turns + 2 * (k * (i / 3 % 25) % SHORT) * (LONG / SHORT);
-      float value = kernel[i] / (2 * SHORT);
-      int at = i / 75 * 3 + i % 3;
-      parts[0][at] += value * turn[0];
-      parts[1][at] += value * turn[1];
-      parts[2][at] += value * (turn[0] - turn[1]);
+  enum { NUMBERS = OUT * IN * 3 };
+  static float taps[25][NUMBERS]; // packed as the products are, so that their sums are vectors
+  for (int tap = 0; tap < 25; tap++) {
+    float plain[NUMBERS]; // (out, in, time), of (out, in, frequency, time)
+    for (int i = 0; i < NUMBERS; i++) {
+      plain[i] = to->weights->wide_kernel[(i / 3 * 25 + tap) * 3 + i % 3] / (2 * SHORT);
     }
-    for (int part = 0; part < 3; part++) pack(to->wide[k][part], parts[part], OUT, IN * 3);
+    pack(taps[tap], plain, OUT, IN * 3);
+  }
+  clear(to->wide, sizeof to->wide);
+  for (int k = 0; k < WIDE_SLOTS; k++) {
+    float *re = to->wide[k][0], *im = to->wide[k][1], *difference = to->wide[k][2];
+    for (int tap = 0; tap < 25; tap++) {
+      const float *turn = turns + 2 * (k * tap % SHORT) * (LONG / SHORT);
+      V c = all(turn[0]), s = all(turn[1]), both = all(turn[0] - turn[1]);
+      for (int i = 0; i < NUMBERS; i += 4) {
+        V v = load(taps[tap] + i);
+        store(re + i, load(re + i) + v * c);
+        store(im + i, load(im + i) + v * s);
+        store(difference + i, load(difference + i) + v * both);
+      }
+    }
   }
 }

@@ -254,8 +254,8 @@ static float *prepare_point(float *to, const float *w, const Shape *shape, int n
     for (int k = 0; k < shape->out * n; k++) {
       const float *numbers = w + (k / n * shape->in + k % n) * rows * taps;
       double sum = 0;
-      for (int j = 0; j < rows * taps; j++) {
-        sum += (double)transform[j / taps] * time[j % taps] * numbers[j];
+      for (int j = 0; j < rows; j++) {
+        for (int d = 0; d < taps; d++) sum += (double)transform[j] * time[d] * *numbers++;
       }
       kernel[k] = (float)sum;
     }
