@@ -41,6 +41,8 @@ export class Transcript {
     this._stream = new Stream(stages, listener, (pass, fraction) => this._report(pass, fraction));
     /** @type {import("./stream.js").Activations} */
     this._activations = { onset: new Float32Array(0), frame: new Float32Array(0), frames: 0 };
+    /** Notes that were found last. @type {{key: string, notes: import("../notes/notes.js").FrameNote[]} | null} */
+    this._found = null;
     /** Seconds of the recording. */
     this.seconds = listener.seconds;
   }
@@ -76,6 +78,7 @@ export class Transcript {
       tuning,
       skipNoise: true,
     });
+    this._found = null;
     if (encode) {
       const notes = this._find(thresholds, keepOvertones);
       await this._stream.encode(merge([...this._inAdvance(thresholds), ...notes.map(spanOf)]));
@@ -136,11 +139,19 @@ export class Transcript {
     return this._activations;
   }
 
-  /** @param {Thresholds} thresholds @param {boolean} keepOvertones */
+  /**
+   * A run with timbres and the request for its notes that follows find the same.
+   * @param {Thresholds} thresholds
+   * @param {boolean} keepOvertones
+   */
   _find(thresholds, keepOvertones) {
+    const key = JSON.stringify([thresholds, keepOvertones]);
+    if (this._found?.key === key) return this._found.notes;
     const { onset, frame, frames } = this._activations;
-    const notes = makeNotes(onset, frame, frames, thresholds);
-    return keepOvertones ? notes : tidyNotes(notes, onset, frame, frames, thresholds.frame);
+    const all = makeNotes(onset, frame, frames, thresholds);
+    const notes = keepOvertones ? all : tidyNotes(all, onset, frame, frames, thresholds.frame);
+    this._found = { key, notes };
+    return notes;
   }
 
   /**
