@@ -134,12 +134,10 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-
 .PHONY: test
 test: $(READY) $(NPM_READY) ## run the tests that need no browser and export no real network
 	$(PYTEST) -m "not browser and not export and not install" $(ARGS)
-	npm --prefix web test
 
 .PHONY: test-all
 test-all: $(READY) $(NPM_READY) browsers ## run every test: with real browsers and exports too
 	$(PYTEST) -m "not install" $(ARGS)
-	npm --prefix web test
 
 .PHONY: wheel
 wheel: $(READY) $(NPM_READY) browsers ## build a wheel, install it in an empty environment, and use it there

@@ -36,8 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by fixtures, and run each file, or each browser's half of it, in one process.
 
-    The order: one file that makes the shared export, tests in a browser, since they are long, and
-    the rest.
+    The order: one file that makes the shared export, what needs a browser but no export, so that
+    nobody waits for it, other long ones, and the short ones, so that both cores are busy to the
+    end.
     """
     for item in items:
         names = {*getattr(item, "fixturenames", ())}
@@ -57,13 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
     needed = {"models", "exporting"}
     first = next((i.path for i in items if needed <= {*getattr(i, "fixturenames", ())}), None)
-    items.sort(
-        key=lambda item: (
-            item.path != first,
-            item.get_closest_marker("browser") is None,
-            item.get_closest_marker("export") is not None,
-        )
-    )
+    items.sort(key=lambda item: (item.path != first, _rank(item)))
+
+
+def _rank(item: pytest.Item) -> int:
+    """When its turn is: the lower, the earlier."""
+    browses, exports = (item.get_closest_marker(one) for one in ("browser", "export"))
+    if browses:
+        return 1 if exports else 0
+    if exports:
+        return 2
+    return 3 if item.path.parent.name == "engine" else 4  # the engine's have the longest file
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.whole_stand_in import write_models_and_stages
 from verify.compare import Array, DisagreementError, Tolerance, compare
 from verify.runtimes.browser import RUNTIMES, BrowserRunner
 from verify.runtimes.library import LibraryRunner
-from verify.runtimes.runners import NativeRunner, RunnerError, Tensors
+from verify.runtimes.runners import NativeRunner, Runner, RunnerError, Tensors
 from verify.runtimes.session import LIBRARY
 from verify.runtimes.stream import StreamRunner
 
@@ -36,24 +37,28 @@ def signals() -> dict[str, Array]:
     return {"tune": tune, "nan": broken, "one sample": tune[20_000:20_001], "silence": 0 * tune}
 
 
-def stream(models: Path, name: str, audio: Array, library: Path = LIBRARY) -> Tensors:
+def stream(models: Path, name: str, *audio: Array, library: Path = LIBRARY) -> list[Tensors]:
     browser = BrowserRunner(RUNTIMES["chromium-wasm"], mounts={"lib": library})
-    with LibraryRunner(browser, Manifest.read(models), CHUNK) as runner:
-        runner.load(models / f"{MODELS[name].stem}.onnx")
-        return runner.run({"audio": audio.reshape(1, 1, -1)})
+    return run(LibraryRunner(browser, Manifest.read(models), CHUNK), models, name, audio)
 
 
-def expect(models: Path, name: str, audio: Array) -> Tensors:
-    with StreamRunner(NativeRunner("full"), Manifest.read(models), CHUNK) as runner:
+def expect(models: Path, name: str, *audio: Array) -> list[Tensors]:
+    runner = StreamRunner(NativeRunner("full"), Manifest.read(models), CHUNK)
+    return run(runner, models, name, audio)
+
+
+def run(runner: Runner, models: Path, name: str, audio: Iterable[Array]) -> list[Tensors]:
+    """The outputs of each recording."""
+    with runner:
         runner.load(models / f"{MODELS[name].stem}.onnx")
-        return runner.run({"audio": audio.reshape(1, 1, -1)})
+        return [runner.run({"audio": one.reshape(1, 1, -1)}) for one in audio]
 
 
 @pytest.mark.parametrize("name", ["basicamt", "septimbre"])
 def test_it_gives_what_the_reference_implementation_gives(name: str, models: Path) -> None:
-    for audio in signals().values():
-        wanted = expect(models, name, audio)
-        found = stream(models, name, audio)
+    recordings = signals().values()
+    all_wanted = expect(models, name, *recordings)
+    for found, wanted in zip(stream(models, name, *recordings), all_wanted, strict=True):
         if name == "septimbre":
             # The stand-in gives a cell without sound the direction of its rounding.
             heard = wanted["frame"] > 0.1
@@ -83,8 +88,8 @@ def test_a_fault_in_the_librarys_stream_is_seen(
     assert text.count(old) == 1
     (library / file).write_text(text.replace(old, new), encoding="utf-8")
     audio = signals()["tune"]
-    wanted = expect(models, "basicamt", audio)
-    found = stream(models, "basicamt", audio, library)
+    (wanted,) = expect(models, "basicamt", audio)
+    (found,) = stream(models, "basicamt", audio, library=library)
     with pytest.raises(DisagreementError, match=r"(onset|frame): leaves the tolerance"):
         compare(found, wanted, dict.fromkeys(wanted, TOLERANCE))
 
