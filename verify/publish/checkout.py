@@ -78,10 +78,7 @@ def open_checkout(root: Path) -> Checkout:
             f"{root} is not a noteDigger checkout: it has no {missing[0]}; "
             "clone madderscientist/noteDigger and give its folder"
         )
-    git = _ask_git(root, "rev-parse", "--absolute-git-dir")
-    if git is None:
-        raise CheckoutError(f"{root} is not a git checkout; clone it, so that it can be undone")
-    checkout = Checkout(root, Path(git))
+    checkout = Checkout(root, Path(_ask_git(root, "rev-parse", "--absolute-git-dir")))
     if not os.access(checkout.models, os.W_OK):
         raise CheckoutError(f"{checkout.models} cannot be written; change its permissions")
     return checkout
@@ -89,12 +86,13 @@ def open_checkout(root: Path) -> Checkout:
 
 def refuse_foreign_changes(checkout: Checkout) -> None:
     """Raise CheckoutError if the work tree has changes that publishing did not make."""
-    changed = _ask_git(checkout.root, "status", "--porcelain", "--untracked-files=no") or ""
+    # The app may lie inside another repository: paths are told from that one's root.
+    above = _ask_git(checkout.root, "rev-parse", "--show-prefix")
+    status = _ask_git(checkout.root, "status", "--porcelain", "--untracked-files=no", "--", ".")
+    changed = [line[3:].removeprefix(above) for line in status.splitlines()]
     state = read_state(checkout)
     foreign = [
-        line[3:]
-        for line in changed.splitlines()
-        if line[3:] not in state or not _is_ours(checkout, line[3:], state[line[3:]])
+        path for path in changed if path not in state or not _is_ours(checkout, path, state[path])
     ]
     if foreign:
         raise CheckoutError(
@@ -159,11 +157,11 @@ def replace_all(checkout: Checkout, new: Mapping[str, bytes]) -> None:
         ) from None
 
 
-def restore(checkout: Checkout) -> tuple[str, ...]:
-    """Put the originals back; return their paths.
+def find_originals(checkout: Checkout) -> dict[str, bytes | None]:
+    """What ``restore`` puts back, by path; None where it removes what publishing added.
 
-    CheckoutError if there are none, or if a file is no longer as it was published: a newer one
-    would be lost.
+    CheckoutError if nothing was published, or if a file is no longer as it was published: a newer
+    one would be lost.
     """
     state = read_state(checkout)
     if not state:
@@ -173,14 +171,28 @@ def restore(checkout: Checkout) -> tuple[str, ...]:
         raise CheckoutError(
             f"{', '.join(newer[:3])} in {checkout.root} changed after publishing, so nothing was "
             f"restored; to keep what is there, remove {checkout.backup}; to lose it, "
-            "`git checkout` the app's own first, and restore again"
+            "`git checkout` the app's own, delete what publishing added, and restore again"
         )
     try:
-        swap(checkout.root, {path: read_original(checkout, path) for path in state})
+        return {path: read_original(checkout, path) for path in state}
+    except OSError as error:
+        raise CheckoutError(
+            f"{checkout.root}: the original of {error.filename} is gone; put the app's files back "
+            f"with `git checkout`, and remove {checkout.backup}"
+        ) from None
+
+
+def restore(checkout: Checkout) -> tuple[str, ...]:
+    """Put the originals back; return their paths. CheckoutError as for ``find_originals``."""
+    originals = find_originals(checkout)
+    try:
+        swap(checkout.root, originals)
+        # Without this note the rest is nothing: it goes first, for who is stopped between.
+        (checkout.backup / STATE).unlink()
         shutil.rmtree(checkout.backup)
     except OSError as error:
         raise CheckoutError(f"{checkout.root}: {error.strerror or error}") from None
-    return tuple(state)
+    return tuple(originals)
 
 
 def _kept(checkout: Checkout, path: str) -> Path:
@@ -224,8 +236,13 @@ def _write_state(checkout: Checkout, state: Mapping[str, Published]) -> None:
     write_whole(checkout.backup / STATE, text.encode())
 
 
-def _ask_git(root: Path, *arguments: str) -> str | None:
+def _ask_git(root: Path, *arguments: str) -> str:
     answer = subprocess.run(
         ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
     )
-    return answer.stdout.rstrip("\n") if answer.returncode == 0 else None
+    if answer.returncode != 0:
+        said = (answer.stderr.splitlines() or [""])[0].removeprefix("fatal: ")
+        raise CheckoutError(
+            f"{root} is not a git checkout ({said}); clone it, so that it can be undone"
+        )
+    return answer.stdout.rstrip("\n")

@@ -47,12 +47,19 @@ def compare_workers(
 ) -> list[Heard]:
     """Each recording through each worker of the app, as it is and with ``new`` files by path.
 
-    RunnerError if a page fails or a new worker answers with an error.
+    RunnerError if a page fails, if a new worker answers with an error, or if one of the app's own
+    answers with nothing else: it no longer takes the messages that are known.
     """
     before = _transcribe_all(root, {}, recordings, lambda name: on_step(f"before: {name}"))
     after = _transcribe_all(root, new, recordings, lambda name: on_step(f"after: {name}"))
     heard = []
     for worker in WORKERS:
+        errors = [before[worker, one.name].error for one in recordings]
+        if all(errors):
+            raise RunnerError(
+                f"{worker}, as the app has it, answers only with errors ({errors[0]}), so it may "
+                "take other messages than ours does; --no-browser publishes without asking it"
+            )
         for one in recordings:
             answers = before[worker, one.name], after[worker, one.name]
             if answers[1].error:

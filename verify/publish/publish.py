@@ -1,6 +1,6 @@
 """Publish to noteDigger: exactly the bytes that passed verification.
 
-python -m verify publish DIR [--dry-run | --restore]
+python -m verify publish DIR [--restore] [--dry-run]
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from verify.publish.checkout import (
     WORKERS,
     Checkout,
     CheckoutError,
+    find_originals,
     open_checkout,
     read_original,
     refuse_foreign_changes,
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         checkout = open_checkout(args.folder)
         if args.restore:
-            console.print(f"restored: {', '.join(restore(checkout))}")
+            _restore(console, checkout, dry=args.dry_run)
             return 0
         _publish(console, checkout, args)
     except (
@@ -104,12 +105,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="for the diff and a note to the app's maintainer",
     )
-    act = parser.add_mutually_exclusive_group()
-    act.add_argument(
+    parser.add_argument(
         "--dry-run", action="store_true", help="show what would change, change nothing"
     )
-    act.add_argument("--restore", action="store_true", help="put back what publishing replaced")
+    parser.add_argument("--restore", action="store_true", help="put back what publishing replaced")
     return parser
+
+
+def _restore(console: Console, checkout: Checkout, *, dry: bool) -> None:
+    if dry:
+        console.print("dry run: nothing was changed; --restore would")
+        for path, content in find_originals(checkout).items():
+            what = "remove" if content is None else "put back"
+            console.print(f"  {what} {path}", markup=False)
+    else:
+        console.print(f"restored: {', '.join(restore(checkout))}", markup=False)
 
 
 def _publish(console: Console, checkout: Checkout, args: argparse.Namespace) -> None:

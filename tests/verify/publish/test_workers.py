@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from tests.verify.publish.test_publish import stand_ins as stand_ins  # another
 from tests.whole_stand_in import write_models_and_stages
 from verify.__main__ import main
 from verify.publish import judge
-from verify.publish.checkout import FILES, FOLDER, WORKERS, open_checkout, restore
+from verify.publish.checkout import FILES, FOLDER, WORKERS
 from verify.publish.judge import Heard
 from verify.publish.patch import ANALYSER, ENTRANCE
 from verify.publish.publish import DIFF, NOTES
+from verify.publish.recordings import Recording
+from verify.runtimes.app_workers import Answer
 from web.notedigger.build import select_parts
 
 
@@ -120,6 +123,11 @@ def test_all_of_it_goes_in_and_out_together(
     assert len(published) == len(before) + len(list((workers / "tiny-amt").iterdir()))
     assert publish(command) == 0
     assert visible(app) == published, "twice is once"
+    assert publish(command, "--restore", "--dry-run") == 0
+    assert visible(app) == published
+    shown = capsys.readouterr().out
+    assert f"put back {ENTRANCE}" in shown
+    assert "remove dataProcess/AI/tiny-amt/engine.wasm" in shown
     assert publish(command, "--restore") == 0
     assert visible(app) == before
     assert not (app / FOLDER / "tiny-amt").exists()
@@ -180,48 +188,6 @@ def test_what_is_newer_is_not_restored_over(
     git(app, "checkout", "--", str(FOLDER / FILES[0]))
     assert publish(command, "--restore") == 0
     assert visible(app) == before
-
-
-def test_an_interrupted_publishing_can_be_undone(
-    command: list[str], app: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a power cut leaves it: what comes was written down, and half of it is in place."""
-    before = visible(app)
-    moves = 0
-    move = Path.replace
-
-    class PowerCutError(BaseException):
-        pass
-
-    def cut(self: Path, target: Path) -> Path:
-        nonlocal moves
-        if self.name.endswith(".new"):
-            moves += 1
-            if moves == 3:
-                raise PowerCutError
-        return move(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", cut)
-        patch.setattr("verify.publish.checkout._noting", note_and_leave)
-        with pytest.raises(PowerCutError):
-            publish(command)
-    assert visible(app) != before
-    restore(open_checkout(app))
-    assert visible(app) == before
-
-
-class note_and_leave:  # noqa: N801  # stands in for a function
-    """Writes down what comes, and has no chance to take it back."""
-
-    def __init__(self, checkout: object, state: object) -> None:
-        from verify.publish import checkout as module
-
-        module._write_state(checkout, state)  # type: ignore[arg-type]
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *exception: object) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -296,6 +262,23 @@ def test_what_makes_the_app_worse_is_refused_with_the_figures(
         assert f"basicamt_worker.js on tune 0.750 → {after:.3f}" in answer.err
         assert main([*command, "--force"]) == 0
         assert visible(app) != before
+
+
+def test_an_app_whose_workers_take_other_messages_is_refused(
+    command: list[str],
+    app: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def transcribe(_: Path, new: object, heard: Sequence[Recording], __: object) -> object:
+        error = "" if new else "data.samples is undefined"
+        return {(w, one.name): Answer((), error, (), 1.0, None) for w in WORKERS for one in heard}
+
+    monkeypatch.setattr(judge, "_transcribe_all", transcribe)
+    before = visible(app)
+    assert main([*command, "--force"]) == 2
+    assert "answers only with errors (data.samples is undefined)" in capsys.readouterr().err
+    assert visible(app) == before
 
 
 def test_models_alone_whose_thresholds_the_app_lacks_are_warned_of(
