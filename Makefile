@@ -78,7 +78,7 @@ verify-notedigger: $(READY) $(NPM_READY) browsers ## run the app in NOTEDIGGER=D
 	$(BIN)/python -m verify notedigger "$(NOTEDIGGER)" --models "$(OUT)" $(if $(FILES_ONLY),--files-only) $(ARGS)
 
 .PHONY: notedigger-usage
-notedigger-usage: $(READY) $(NPM_READY) browsers ## memory and time of the app in NOTEDIGGER=DIR at 3, 12 and 20 minutes, as it is and as published
+notedigger-usage: $(READY) $(NPM_READY) browsers ## memory and time of the app in NOTEDIGGER=DIR at 3 to 30 minutes, as it is and as published
 	@test -n "$(NOTEDIGGER)" || { echo "give a noteDigger checkout: make notedigger-usage NOTEDIGGER=DIR" >&2; exit 2; }
 	$(WORKERS_TOO)
 	$(BIN)/python -m verify notedigger-usage "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)

@@ -114,8 +114,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _restore(console: Console, checkout: Checkout, *, dry: bool) -> None:
     if dry:
+        originals = find_originals(checkout)
         console.print("dry run: nothing was changed; --restore would")
-        for path, content in find_originals(checkout).items():
+        for path, content in originals.items():
             what = "remove" if content is None else "put back"
             console.print(f"  {what} {path}", markup=False)
     else:
