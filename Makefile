@@ -84,7 +84,8 @@ notedigger-usage: $(READY) $(NPM_READY) browsers ## memory and time of the app i
 	$(BIN)/python -m verify notedigger-usage "$(NOTEDIGGER)" --models "$(OUT)" $(ARGS)
 
 .PHONY: release
-release: $(READY) $(NPM_READY) ## gather files that passed `make verify`, the library and checksums in dist/release
+release: $(READY) $(NPM_READY) ## gather files that passed `make verify`, the library, noteDigger's models and workers, and checksums in dist/release
+	$(BIN)/python -m web notedigger --models "$(OUT)"
 	$(BIN)/python -m verify release --models "$(OUT)" $(ARGS)
 
 .PHONY: bench

@@ -9,7 +9,8 @@ import argparse
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,12 +19,13 @@ from export.manifest import FILE_NAME, Manifest, ManifestError, sha256_of
 from verify.publish.checkout import FILES, FOLDER
 from verify.publish.contract import find_publishable
 from verify.publish.gate import PublishError, require_engine_passed, require_passed
+from verify.publish.workers import read_workers
 
 ROOT = Path(__file__).parents[2]
 LIBRARY = ROOT / "web"
 LICENCE = ROOT / "LICENSE"
-NOTEDIGGER = "noteDigger"
-"""Folder of a release with the files that a pull request to the app would change."""
+NOTEDIGGER = "noteDigger.zip"
+"""Models and workers, to be unpacked in the app's folder; the patch needs the app's own scripts."""
 CHECKSUMS = "SHA256SUMS.txt"
 
 
@@ -32,10 +34,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m verify release",
         description="Gather all that passed the last `make verify`: models, manifest, report, the "
-        "library as npm packs it, noteDigger's two files, and checksums.",
+        "library as npm packs it, what noteDigger gets, and checksums.",
     )
     parser.add_argument("--models", type=Path, default=Path("dist/models"), metavar="DIR")
     parser.add_argument("--report", type=Path, default=Path("dist/report"), metavar="DIR")
+    parser.add_argument(
+        "--workers",
+        type=Path,
+        default=Path("dist/notedigger"),
+        metavar="DIR",
+        help="what `python -m web notedigger` wrote",
+    )
     parser.add_argument("--out", type=Path, default=Path("dist/release"), metavar="DIR")
     args = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
@@ -44,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory(dir=args.out.parent) as folder:
             whole = Path(folder) / "release"
             with console.status("gather"):
-                gather(args.models, args.report, whole)
+                gather(args.models, args.report, args.workers, whole)
             if args.out.exists():
                 shutil.rmtree(args.out)
             whole.rename(args.out)
@@ -59,28 +68,37 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def gather(models: Path, report: Path, out: Path) -> None:
+def gather(models: Path, report: Path, workers: Path, out: Path) -> None:
     """Write a release to a new folder; PublishError if a file may not be released."""
     manifest = Manifest.read(models)
     require_passed(models, manifest.judged_together(), report)
     require_engine_passed(models, manifest, report)
     find_publishable(models, report)
+    app = {name: (models / name).read_bytes() for name in FILES}
+    app |= read_workers(workers, models, report)
     out.mkdir()
     for name in (FILE_NAME, *manifest.hashes):
         shutil.copy(models / name, out)
     shutil.copy(report / "index.html", out / "report.html")
     shutil.copy(report / "report.json", out)
     pack_library(out)
-    app = out / NOTEDIGGER / FOLDER
-    app.mkdir(parents=True)
-    for name in FILES:
-        shutil.copy(models / name, app)
+    pack_app(out / NOTEDIGGER, app)
     lines = [
         f"{sha256_of(path)}  {path.relative_to(out).as_posix()}"
         for path in sorted(out.rglob("*"))
         if path.is_file()
     ]
     (out / CHECKSUMS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def pack_app(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write what lies in the app's folder of workers; the same files give the same bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo((FOLDER / name).as_posix())  # of 1980, as by default
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
 
 
 def pack_library(out: Path) -> None:

@@ -5,41 +5,38 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from export.manifest import Manifest
 from tests.verify.publish.test_publish import RUNTIMES, write_report
-from tests.whole_stand_in import write_models_and_stages
+from tests.verify.publish.test_workers import models as models  # the fixtures
+from tests.verify.publish.test_workers import report as report
+from tests.verify.publish.test_workers import staged as staged
+from tests.verify.publish.test_workers import workers as workers
 from verify.__main__ import main
 from verify.matrix.kept import hash_code
-from verify.publish.checkout import FILES, FOLDER
+from verify.publish.checkout import FILES, FOLDER, WORKERS
+from verify.publish.release import NOTEDIGGER
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> Path:
-    return write_models_and_stages(tmp_path / "models")
-
-
-@pytest.fixture
-def report(models: Path, tmp_path: Path) -> Path:
-    folder = write_report(tmp_path / "report", models, RUNTIMES)
-    (folder / "index.html").write_text("<!doctype html>", encoding="utf-8")
-    return folder
-
-
-def release(models: Path, report: Path, out: Path) -> int:
-    folders = ["--models", str(models), "--report", str(report), "--out", str(out)]
-    return main(["release", *folders])
+def command(models: Path, report: Path, workers: Path) -> list[str]:
+    folders = {"models": models, "report": report, "workers": workers}
+    options = [word for name, path in folders.items() for word in (f"--{name}", str(path))]
+    return ["release", *options, "--out"]
 
 
 def test_it_holds_models_report_library_and_checksums(
-    models: Path, report: Path, tmp_path: Path
+    command: list[str], models: Path, workers: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "dist" / "release"
-    assert release(models, report, out) == 0
-    assert release(models, report, out) == 0, "a second run replaces the first"
+    assert main([*command, str(out)]) == 0
+    app = (out / NOTEDIGGER).read_bytes()
+    assert main([*command, str(out)]) == 0, "a second run replaces the first"
+    assert (out / NOTEDIGGER).read_bytes() == app
     for line in (out / "SHA256SUMS.txt").read_text(encoding="utf-8").splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
@@ -47,7 +44,14 @@ def test_it_holds_models_report_library_and_checksums(
     assert there >= {"manifest.json", "report.html", "report.json"}
     manifest = Manifest.read(models)
     assert there >= {file.path for file in manifest.files}
-    assert there >= {str("noteDigger" / FOLDER / name) for name in FILES}
+    assert there >= set(manifest.hashes)
+    expected = {name: (models / name).read_bytes() for name in FILES}
+    for path in workers.rglob("*"):
+        if path.is_file():
+            expected[path.relative_to(workers).as_posix()] = path.read_bytes()
+    with zipfile.ZipFile(out / NOTEDIGGER) as packed_app:
+        inside = {name: packed_app.read(name) for name in packed_app.namelist()}
+    assert inside == {(FOLDER / name).as_posix(): data for name, data in expected.items()}
     (package,) = out.glob("*.tgz")
     with tarfile.open(package) as packed:
         names = set(packed.getnames())
@@ -58,10 +62,19 @@ def test_it_holds_models_report_library_and_checksums(
 
 @pytest.mark.parametrize(
     "fault",
-    ["changed", "stage changed", "unjudged", "no runtime", "no music", "failed", "no report"],
+    [
+        *("changed", "stage changed", "unjudged", "no runtime", "no music", "failed", "no report"),
+        *("no worker", "another engine"),
+    ],
 )
 def test_what_did_not_pass_is_not_released(
-    fault: str, models: Path, report: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    fault: str,
+    command: list[str],
+    models: Path,
+    report: Path,
+    workers: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "release"
     if fault == "changed":
@@ -76,8 +89,12 @@ def test_what_did_not_pass_is_not_released(
         write_report(report, models, RUNTIMES, ["silence"])
     elif fault == "failed":
         write_report(report, models, {**RUNTIMES, "firefox-wasm": "disagrees"})
+    elif fault == "no worker":
+        (workers / WORKERS[0]).unlink()
+    elif fault == "another engine":
+        (workers / "tiny-amt" / "engine.wasm").write_bytes(b"other")
     else:
         (report / "report.json").unlink()
-    assert release(models, report, out) == 2
+    assert main([*command, str(out)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     assert not out.exists()

@@ -79,6 +79,7 @@ def workers(tmp_path: Path, models: Path) -> Path:
 @pytest.fixture
 def report(models: Path, tmp_path: Path) -> Path:
     folder = write_report(tmp_path / "report", models, RUNTIMES)
+    (folder / "index.html").write_text("<!doctype html>", encoding="utf-8")
     manifest = Manifest.read(models)
     content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     cells = content["files"][0]["runtimes"]
