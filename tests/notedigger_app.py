@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.paths import TESTS
-from verify.publish.checkout import FILES, FOLDER
+from verify.publish.app.checkout import FILES, FOLDER
 from verify.runtimes.session import NODE_MODULES
 
 APP = TESTS / "js" / "notedigger_app"

@@ -148,6 +148,20 @@ RULES = (
         for room in ROOMS
     ),
     Rule(
+        "what writes into noteDigger's folder knows nothing of what is written, and why",
+        who=("verify.publish.app",),
+        never=("verify",),
+        but=("verify.publish.app",),
+        planted=("verify.publish.app.swap", "from verify.publish.gate import PublishError"),
+    ),
+    Rule(
+        "noteDigger is judged whatever has passed",
+        who=("verify.publish.judge",),
+        never=("verify.publish",),
+        but=("verify.publish.app", "verify.publish.judge", "verify.publish.gate"),
+        planted=("verify.publish.judge.heard", "import verify.publish.workers"),
+    ),
+    Rule(
         "torch is imported where a network is built or trained; elsewhere only when it is needed",
         who=OURS,
         never=("torch",),

@@ -21,8 +21,8 @@ from verify.bench import lengths_results, results
 from verify.bench.decide import REFERENCE, VERDICTS
 from verify.bench.lengths_results import Key, Point, Way
 from verify.bench.results import Bench
-from verify.publish import usage
 from verify.publish.gate import PublishError
+from verify.publish.judge import usage
 
 ROOT = Path(__file__).parents[1]
 PLACES = {

@@ -9,7 +9,7 @@ import onnx
 
 from export.describe import has_own_recipe
 from export.manifest import Manifest, ModelFile
-from verify.publish.checkout import FILES
+from verify.publish.app.checkout import FILES
 from verify.publish.gate import PublishError, require_passed
 
 OLD_RUNTIME = "wasm-1.18"

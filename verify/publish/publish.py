@@ -13,15 +13,11 @@ from pathlib import Path
 from rich.console import Console
 
 from export.manifest import ModelFile
-from verify.publish import judge, recordings
-from verify.publish.changes import compare, print_changes
-from verify.publish.checkout import (
-    FOLDER,
-    WORKERS,
-    Checkout,
-    CheckoutError,
+from verify.publish.app.checkout import FOLDER, WORKERS, Checkout, CheckoutError, open_checkout
+from verify.publish.app.letter import write_letter
+from verify.publish.app.patch import EDITS, Patch, make_patch
+from verify.publish.app.published import (
     find_originals,
-    open_checkout,
     read_original,
     refuse_foreign_changes,
     replace_all,
@@ -29,13 +25,10 @@ from verify.publish.checkout import (
 )
 from verify.publish.contract import find_publishable
 from verify.publish.gate import PublishError
-from verify.publish.patch import EDITS, Patch, make_patch
+from verify.publish.judge import heard, recordings
+from verify.publish.judge.changes import compare, print_changes
 from verify.publish.workers import read_workers, require_workers
 from verify.runtimes.runners import RunnerError
-
-NOTES = {"NOTE.md": "note.en.md", "NOTE.zh.md": "note.zh.md"}
-"""For the app's maintainer, beside the diff."""
-DIFF = "app.diff"
 
 
 @dataclass(frozen=True)
@@ -135,13 +128,13 @@ def _publish(console: Console, checkout: Checkout, args: argparse.Namespace) -> 
         console.print("the app was not judged: --no-browser")
     else:
         with console.status("read recordings") as status:
-            heard = judge.compare_workers(
+            rows = heard.compare_workers(
                 checkout.root, parcel.files, recordings.read_all(args.recordings), status.update
             )
-        judge.print_heard(console, heard)
-        worse = judge.describe_worse(heard)
+        heard.print_heard(console, rows)
+        worse = heard.describe_worse(rows)
     if parcel.patch:
-        _write_notes(console, args.out, parcel.patch, shown=args.dry_run)
+        _tell_of_patch(console, args.out, parcel.patch, shown=args.dry_run)
     if worse and not args.force:
         raise PublishError(
             f"the app would find fewer of the notes: {worse}; nothing was changed; "
@@ -189,12 +182,8 @@ def warn_of_thresholds(checkout: Checkout, models: Sequence[ModelFile]) -> list[
     return warnings
 
 
-def _write_notes(console: Console, out: Path, patch: Patch, *, shown: bool) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    for name, source in NOTES.items():
-        text = Path(__file__).with_name(source).read_text(encoding="utf-8")
-        (out / name).write_text(text, encoding="utf-8")
-    (out / DIFF).write_text(patch.diff, encoding="utf-8")
+def _tell_of_patch(console: Console, out: Path, patch: Patch, *, shown: bool) -> None:
+    write_letter(out, patch)
     if patch.left_out:
         console.print(
             f"the app's scripts stay as they are, without progress and cancel: {patch.left_out}",

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from export.manifest import FILE_NAME, Manifest, ManifestError, sha256_of
-from verify.publish.checkout import FILES, FOLDER
+from verify.publish.app.checkout import FILES, FOLDER
 from verify.publish.contract import find_publishable
 from verify.publish.gate import PublishError, require_engine_passed, require_passed
 from verify.publish.workers import read_workers

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from export.manifest import Manifest, sha256_of
-from verify.publish.checkout import FOLDER, WORKERS, Checkout, CheckoutError
+from verify.publish.app.checkout import FOLDER, WORKERS, Checkout, CheckoutError
 from verify.publish.gate import PublishError, require_engine_passed, require_passed
 
 PARTS = "tiny-amt"

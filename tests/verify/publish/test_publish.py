@@ -17,7 +17,7 @@ from tests.notedigger_app import APP, commit, git
 from tests.whole_stand_in import write_models
 from verify.__main__ import main
 from verify.matrix.kept import hash_code
-from verify.publish.checkout import FILES, FOLDER
+from verify.publish.app.checkout import FILES, FOLDER
 from verify.publish.contract import find_publishable
 from verify.publish.gate import NEEDED, PublishError
 
@@ -148,7 +148,7 @@ def test_no_permission(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Root may write anywhere, so the answer of os.access is planted."""
-    monkeypatch.setattr("verify.publish.checkout.os.access", lambda path, mode: False)
+    monkeypatch.setattr("verify.publish.app.checkout.os.access", lambda path, mode: False)
     assert "cannot be written" in refused(capsys, app, models, report)
 
 
@@ -285,7 +285,7 @@ def test_a_full_disk_at_any_point_changes_no_model(
             raise OSError(errno.ENOSPC, "No space left on device")
         sync(descriptor)
 
-    monkeypatch.setattr("verify.publish.swap.os.fsync", count)
+    monkeypatch.setattr("verify.publish.app.swap.os.fsync", count)
     refused_for_space(capsys, app, models, report)
 
 

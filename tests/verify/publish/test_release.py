@@ -18,7 +18,7 @@ from tests.verify.publish.test_workers import staged as staged
 from tests.verify.publish.test_workers import workers as workers
 from verify.__main__ import main
 from verify.matrix.kept import hash_code
-from verify.publish.checkout import FILES, FOLDER, WORKERS
+from verify.publish.app.checkout import FILES, FOLDER, WORKERS
 from verify.publish.release import NOTEDIGGER
 
 

@@ -19,12 +19,12 @@ from tests.verify.publish.test_publish import app as app  # a fixture
 from tests.verify.publish.test_publish import stand_ins as stand_ins  # another
 from tests.whole_stand_in import write_models_and_stages
 from verify.__main__ import main
-from verify.publish import judge
-from verify.publish.checkout import FILES, FOLDER, WORKERS
-from verify.publish.judge import Heard
-from verify.publish.patch import ANALYSER, ENTRANCE
-from verify.publish.publish import DIFF, NOTES
-from verify.publish.recordings import Recording
+from verify.publish.app.checkout import FILES, FOLDER, WORKERS
+from verify.publish.app.letter import DIFF, NOTES
+from verify.publish.app.patch import ANALYSER, ENTRANCE
+from verify.publish.judge import heard
+from verify.publish.judge.heard import Heard
+from verify.publish.judge.recordings import Recording
 from verify.runtimes.app_workers import Answer
 from web.notedigger.build import select_parts
 
@@ -253,7 +253,7 @@ def test_what_makes_the_app_worse_is_refused_with_the_figures(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(judge, "compare_workers", lambda *_: rows(after))
+    monkeypatch.setattr(heard, "compare_workers", lambda *_: rows(after))
     before = visible(app)
     assert main(command) == (2 if refused else 0)
     assert (visible(app) == before) == refused
@@ -271,11 +271,11 @@ def test_an_app_whose_workers_take_other_messages_is_refused(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def transcribe(_: Path, new: object, heard: Sequence[Recording], __: object) -> object:
+    def transcribe(_: Path, new: object, all_of: Sequence[Recording], __: object) -> object:
         error = "" if new else "data.samples is undefined"
-        return {(w, one.name): Answer((), error, (), 1.0, None) for w in WORKERS for one in heard}
+        return {(w, one.name): Answer((), error, (), 1.0, None) for w in WORKERS for one in all_of}
 
-    monkeypatch.setattr(judge, "_transcribe_all", transcribe)
+    monkeypatch.setattr(heard, "_transcribe_all", transcribe)
     before = visible(app)
     assert main([*command, "--force"]) == 2
     assert "answers only with errors (data.samples is undefined)" in capsys.readouterr().err

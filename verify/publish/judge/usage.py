@@ -19,9 +19,9 @@ from rich.console import Console
 from export.catalog import RATE_HZ
 from export.example import read_example
 from verify.arguments import Numbers, above_zero
-from verify.publish.checkout import FOLDER, WORKERS, CheckoutError, open_checkout
+from verify.publish.app.checkout import FOLDER, WORKERS, CheckoutError, open_checkout
 from verify.publish.gate import PublishError
-from verify.publish.notedigger import read_replaced
+from verify.publish.judge.notedigger import read_replaced
 from verify.runtimes.app_page import ENTRIES, AppPage
 from verify.runtimes.driver.launch import BrowserMissingError
 from verify.runtimes.runners import RunnerError

@@ -16,11 +16,11 @@ from export.example import EXAMPLE, read_example
 from tests.notedigger_app import git, make_app
 from tests.patience import PATIENCE_SECONDS
 from verify.__main__ import main
-from verify.publish import judge
-from verify.publish.checkout import FILES, FOLDER, WORKERS, open_checkout
-from verify.publish.notedigger import is_itself
-from verify.publish.patch import EDITS, make_patch
-from verify.publish.recordings import read_all
+from verify.publish.app.checkout import FILES, FOLDER, WORKERS, open_checkout
+from verify.publish.app.patch import EDITS, make_patch
+from verify.publish.judge import heard
+from verify.publish.judge.notedigger import is_itself
+from verify.publish.judge.recordings import read_all
 from verify.runtimes.app_page import AppPage
 from verify.runtimes.driver.launch import BrowserName
 from verify.runtimes.runners import RunnerError
@@ -174,9 +174,9 @@ def test_the_apps_workers_are_judged_against_the_score(
     checkout: Path, published: dict[str, bytes]
 ) -> None:
     steps: list[str] = []
-    heard = judge.compare_workers(checkout, published, read_all(None), steps.append)
-    assert [row.worker for row in heard] == list(WORKERS)
-    for row in heard:
+    rows = heard.compare_workers(checkout, published, read_all(None), steps.append)
+    assert [row.worker for row in rows] == list(WORKERS)
+    for row in rows:
         assert min(row.notes) > 0
         assert not row.is_worse
         assert row.f1[1] > row.f1[0], "the decoder alone is worth something"

@@ -13,8 +13,8 @@ from rich.table import Table
 from export.catalog import LOWEST_PITCH
 from verify.matrix.notes import Note, same_partition
 from verify.matrix.notes import match as match_notes
-from verify.publish.judge import WORSE
-from verify.publish.recordings import FRAME_SECONDS, Recording, match, note_f1
+from verify.publish.judge.heard import WORSE
+from verify.publish.judge.recordings import FRAME_SECONDS, Recording, match, note_f1
 from verify.runtimes.app_page import AppRun
 from verify.runtimes.app_workers import AppNote
 

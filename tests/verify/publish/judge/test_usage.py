@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from verify.publish.gate import PublishError
-from verify.publish.usage import FILE_NAME, HEADING, Point, read, write, write_table
+from verify.publish.judge.usage import FILE_NAME, HEADING, Point, read, write, write_table
 
 OLD = Point("septimbre", 3.0, "as it is", 300_000_000, 450_000_000, 1_300_000_000, 10.0, "")
 NEW = replace(OLD, side="published", peak_bytes=500_000_000, cpu_seconds=2.5)

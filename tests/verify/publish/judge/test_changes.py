@@ -7,7 +7,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from verify.publish.changes import Change, print_changes
+from verify.publish.judge.changes import Change, print_changes
 
 
 def test_the_table_says_what_changes() -> None:

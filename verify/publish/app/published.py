@@ -1,39 +1,25 @@
-"""A noteDigger checkout: recognise it, replace files in it all or none, and undo.
+"""What was published to a checkout: files replaced all or none, and put back.
 
 The original files are kept inside the checkout's .git folder, where neither the work tree nor
-another clone sees them. What was published is written down there before anything moves, so that an
-interrupted publishing can be undone too.
+another clone sees them. What was published is written down there before anything moves, so that a
+publishing that was killed can be undone too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from export.manifest import sha256_of
-from verify.publish.swap import swap, write_whole
+from verify.publish.app.checkout import FOLDER, Checkout, CheckoutError
+from verify.publish.app.swap import swap, write_whole
 
-FOLDER = Path("dataProcess") / "AI"
-FILES = ("basicamt_44100.onnx", "septimbre_44100.onnx")
-"""The models that the app loads, by the names that its scripts know."""
-WORKERS = ("basicamt_worker.js", "septimbre_worker.js")
-LANDMARKS = (FOLDER, FOLDER / "dist" / "bundle.min.js")
-"""Files by which a noteDigger checkout is recognised, besides its models."""
-BACKUP = "tiny-amt"
-"""Folder in .git that holds the files that were replaced."""
 STATE = "published.json"
-"""In it: what was published."""
-
-
-class CheckoutError(ValueError):
-    """Publishing to a folder is impossible; the message says why and what to do."""
+"""In the checkout's backup: what was published."""
 
 
 @dataclass(frozen=True)
@@ -44,55 +30,13 @@ class Published:
     after: str | None
 
 
-@dataclass(frozen=True)
-class Checkout:
-    """A noteDigger checkout."""
-
-    root: Path
-    git: Path
-    """Its .git folder."""
-
-    @property
-    def models(self) -> Path:
-        """Where the app reads its models."""
-        return self.root / FOLDER
-
-    @property
-    def backup(self) -> Path:
-        """Where replaced files are kept."""
-        return self.git / BACKUP
-
-    def hash(self, path: str) -> str | None:
-        """SHA-256 of a file by its path below the root; None if there is none."""
-        file = self.root / path
-        return sha256_of(file) if file.is_file() else None
-
-
-def open_checkout(root: Path) -> Checkout:
-    """Check that a folder is a noteDigger checkout that can be written; CheckoutError if not."""
-    missing = [
-        path for path in (*LANDMARKS, *(FOLDER / f for f in FILES)) if not (root / path).exists()
-    ]
-    if missing:
-        raise CheckoutError(
-            f"{root} is not a noteDigger checkout: it has no {missing[0]}; "
-            "clone madderscientist/noteDigger and give its folder"
-        )
-    checkout = Checkout(root, Path(_ask_git(root, "rev-parse", "--absolute-git-dir")))
-    if not os.access(checkout.models, os.W_OK):
-        raise CheckoutError(f"{checkout.models} cannot be written; change its permissions")
-    return checkout
-
-
 def refuse_foreign_changes(checkout: Checkout) -> None:
     """Raise CheckoutError if the work tree has changes that publishing did not make."""
-    # The app may lie inside another repository: paths are told from that one's root.
-    above = _ask_git(checkout.root, "rev-parse", "--show-prefix")
-    status = _ask_git(checkout.root, "status", "--porcelain", "--untracked-files=no", "--", ".")
-    changed = [line[3:].removeprefix(above) for line in status.splitlines()]
     state = read_state(checkout)
     foreign = [
-        path for path in changed if path not in state or not _is_ours(checkout, path, state[path])
+        path
+        for path in checkout.find_changes()
+        if path not in state or not _is_ours(checkout, path, state[path])
     ]
     if foreign:
         raise CheckoutError(
@@ -234,15 +178,3 @@ def _write_state(checkout: Checkout, state: Mapping[str, Published]) -> None:
     checkout.backup.mkdir(exist_ok=True)
     text = json.dumps({path: asdict(one) for path, one in sorted(state.items())}, indent=1)
     write_whole(checkout.backup / STATE, text.encode())
-
-
-def _ask_git(root: Path, *arguments: str) -> str:
-    answer = subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
-    )
-    if answer.returncode != 0:
-        said = (answer.stderr.splitlines() or [""])[0].removeprefix("fatal: ")
-        raise CheckoutError(
-            f"{root} is not a git checkout ({said}); clone it, so that it can be undone"
-        )
-    return answer.stdout.rstrip("\n")

@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from verify.publish.checkout import FOLDER, WORKERS
-from verify.publish.recordings import Recording, note_f1
+from verify.publish.app.checkout import FOLDER, WORKERS
+from verify.publish.judge.recordings import Recording, note_f1
 from verify.runtimes.app_workers import Answer, AppWorkers
 from verify.runtimes.runners import RunnerError
 

@@ -15,19 +15,19 @@ from rich.markup import escape
 
 from export.example import EXAMPLE
 from verify.arguments import above_zero
-from verify.publish import recordings, verdicts
-from verify.publish.checkout import (
+from verify.publish.app.checkout import (
     FILES,
     FOLDER,
     WORKERS,
     Checkout,
     CheckoutError,
     open_checkout,
-    read_original,
 )
+from verify.publish.app.patch import EDITS, make_patch
+from verify.publish.app.published import read_original
 from verify.publish.gate import PublishError
-from verify.publish.patch import EDITS, make_patch
-from verify.publish.verdicts import Found
+from verify.publish.judge import recordings, verdicts
+from verify.publish.judge.verdicts import Found
 from verify.runtimes.app_page import ENTRIES, AppPage
 from verify.runtimes.driver import launch
 from verify.runtimes.runners import RunnerError

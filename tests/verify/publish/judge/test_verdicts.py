@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from verify.publish.recordings import FRAME_SECONDS, Recording
-from verify.publish.verdicts import Found, Row, judge, read_run
+from verify.publish.judge.recordings import FRAME_SECONDS, Recording
+from verify.publish.judge.verdicts import Found, Row, judge, read_run
 from verify.runtimes.app_page import AppRun
 from verify.runtimes.app_workers import AppNote
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from verify.publish.checkout import FOLDER
+from verify.publish.app.checkout import FOLDER
 
 FOLLOW = Path(__file__).with_name("follow.js")
 ENTRANCE = (FOLDER / "AIEntrance.js").as_posix()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from export.catalog import RATE_HZ
 from export.example import EXAMPLE
-from verify.publish.recordings import (
+from verify.publish.judge.recordings import (
     FRAME_SECONDS,
     RecordingError,
     note_f1,

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.notedigger_app import commit, git
-from verify.publish.checkout import (
+from verify.publish.app.checkout import Checkout, CheckoutError
+from verify.publish.app.published import (
     STATE,
-    Checkout,
-    CheckoutError,
     read_state,
     refuse_foreign_changes,
     replace_all,

@@ -16,7 +16,7 @@ from export.manifest import ModelFile
 from verify.compare import DisagreementError
 from verify.compare import measure as measure_deviations
 from verify.matrix.notes import agree, transcribe
-from verify.publish.checkout import Checkout
+from verify.publish.app.checkout import Checkout
 from verify.runtimes.runners import NativeRunner, Tensors
 
 MUSIC_SECONDS = 6.0
