@@ -128,9 +128,11 @@ evaluate: $(READY) ## compare the bundled weights with CHECKPOINTS=DIR; ARGS="--
 	$(BIN)/python -m train evaluate $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(ARGS)
 
 ##@ Development
-# Two at a time, a file's tests beside each other in one process; WORKERS=0: in this one.
+# Two at a time, a file's tests beside each other in one process; WORKERS=0: in this one. A process
+# that dies names its test and ends the run: xdist 3.8 would run that test again, and then hang.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder \
+	--max-worker-restart 0
 
 .PHONY: test
 test: $(READY) $(NPM_READY) ## run the tests that need no browser and export no real network
