@@ -51,12 +51,12 @@ INLINE int first_beyond(int e) { return e < EDGE ? 0 : 5 - count_beyond(e); }
  * What the long kernel adds at the edges though a convolution with padding has zeros there: taps
  * that lie below a channel's first bin or above its last. sums: (edge bin, output, BLOCK).
  */
-static void overhear(const TrunkKernels *trunk, float sums[2 * EDGE][16 * BLOCK]) {
-  for (int e = 0; e < 2 * EDGE; e++) {
+static APART void overhear(const TrunkKernels *trunk, float sums[2 * EDGE][16 * BLOCK]) {
+  ROLLED for (int e = 0; e < 2 * EDGE; e++) {
     const float *x[HARMONICS * EDGE];
     int n = 0;
-    for (int c = 0; c < HARMONICS; c++) {
-      for (int j = 0; j < count_beyond(e); j++) {
+    ROLLED for (int c = 0; c < HARMONICS; c++) {
+      ROLLED for (int j = 0; j < count_beyond(e); j++) {
         x[n++] = level_row(edge_bin(e) + first_beyond(e) + j - EDGE + SHIFTS[c]);
       }
     }
@@ -99,7 +99,7 @@ APART void run_early(const TrunkKernels *trunk, const Affine *affine, float slop
     mix_pair(heard, trunk->early[o / 2], mixed);
     for (int t = 0; t < BLOCK; t += 4) {
       Complex *y = fft(mixed[t / 4], LONG);
-      for (int e = 0; e < 2 * EDGE; e++) {
+      ROLLED for (int e = 0; e < 2 * EDGE; e++) {
         y[edge_bin(e)].im -= load(beyond[e] + o * BLOCK + t);
         y[edge_bin(e)].re -= load(beyond[e] + (o + 1) * BLOCK + t);
       }

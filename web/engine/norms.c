@@ -5,7 +5,7 @@
 enum { VECTORS = BLOCK / 4 };
 
 /** Σ of a group's cells, or of their squared distances from `mean`, for each frame of a block. */
-static void sum_cells(const float *x, int channels, const V *mean, double sums[BLOCK]) {
+static void sum_cells(const float *x, int channels, const float *mean, double sums[BLOCK]) {
   for (int t = 0; t < BLOCK; t++) sums[t] = 0;
   for (int c = 0; c < channels; c++, x += CHANNEL) {
     V sum[VECTORS]; // float32 over one channel's bins, float64 over the channels
@@ -14,13 +14,15 @@ static void sum_cells(const float *x, int channels, const V *mean, double sums[B
       UNROLLED for (int j = 0; j < VECTORS; j++) {
         V v = load(x + (bin + EDGE) * WIDTH + 4 * j);
         if (mean) {
-          v -= mean[j];
+          v -= load(mean + 4 * j);
           v *= v;
         }
         sum[j] += v;
       }
     }
-    UNROLLED for (int t = 0; t < BLOCK; t++) sums[t] += sum[t / 4][t % 4];
+    float found[BLOCK];
+    UNROLLED for (int j = 0; j < VECTORS; j++) store(found + 4 * j, sum[j]);
+    ROLLED for (int t = 0; t < BLOCK; t++) sums[t] += found[t];
   }
 }
 
@@ -31,14 +33,14 @@ void measure(const float *x, int channels, int groups, int first, int t0, float 
   for (int g = 0; g < groups; g++) {
     const float *cell = x + g * each * CHANNEL + first;
     double sums[BLOCK], squares[BLOCK];
-    V mean[VECTORS];
+    float mean[BLOCK];
     sum_cells(cell, each, 0, sums);
-    UNROLLED for (int t = 0; t < BLOCK; t++) mean[t / 4][t % 4] = (float)(sums[t] / cells);
+    ROLLED for (int t = 0; t < BLOCK; t++) mean[t] = (float)(sums[t] / cells);
     sum_cells(cell, each, mean, squares);
-    UNROLLED for (int t = 0; t < BLOCK; t++) {
+    ROLLED for (int t = 0; t < BLOCK; t++) {
       int f = t0 + t;
       if (f < 0 || f >= frames) continue;
-      means[g * frames + f] = mean[t / 4][t % 4];
+      means[g * frames + f] = mean[t];
       variances[g * frames + f] = (float)(squares[t] / cells);
     }
   }
