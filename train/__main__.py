@@ -42,6 +42,11 @@ TASKS: dict[str, tuple[Recipe, float, int]] = {
 OVERTONES = "overtones"
 """The task of `learn` for the classifier of the library's notes."""
 OVERTONE_PIECES = 80
+COUNTING = "counting"
+"""The task of `learn` for the classifier that tells one timbre from two."""
+COUNTING_PIECES = 180
+COUNTED_PIECES = 120
+"""Pieces that choose, and pieces that judge."""
 COLUMNS: dict[str, dict[str, object]] = {
     "F1": {},
     "F1, overtones kept": {"keepOvertones": True},
@@ -84,14 +89,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     render.set_defaults(command=run_render)
 
     learn = commands.add_parser("learn", help="train one part (resumes)", parents=[common])
-    learn.add_argument("task", choices=[*TASKS, OVERTONES])
+    learn.add_argument("task", choices=[*TASKS, OVERTONES, COUNTING])
     learn.add_argument(
         "--models",
         type=Path,
         nargs="+",
         default=[Path("dist/models")],
         metavar="DIR",
-        help="models whose notes the classifier learns from; those of the first count most",
+        help="models whose notes a classifier learns from; those of the first count most",
     )
     learn.add_argument("--pieces", type=_count, default=700)
     learn.add_argument("--steps", type=_count, default=None)
@@ -106,6 +111,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     listen.add_argument("--pieces", type=_count, default=12, help="rendered ones")
     listen.add_argument("--readme", type=Path, metavar="FILE", help="write the table there too")
     listen.set_defaults(command=run_listen)
+
+    about = "judge how the library counts timbres: a table by weights"
+    count = commands.add_parser("count", help=about, parents=[common])
+    count.add_argument(
+        "--models", type=Path, nargs="+", default=[Path("dist/models")], metavar="DIR"
+    )
+    count.add_argument(
+        "--real", type=Path, nargs="+", default=[], metavar="DIR", help="of one each"
+    )
+    count.add_argument("--pieces", type=_count, default=COUNTED_PIECES, help="rendered ones")
+    count.add_argument("--readme", type=Path, metavar="FILE", help="write the table there too")
+    count.set_defaults(command=run_count)
 
     about = "write export/weights from the last checkpoints"
     bundle = commands.add_parser("ship", help=about, parents=[common])
@@ -156,6 +173,8 @@ def run_learn(options: argparse.Namespace) -> None:
     """Train one part, saving every 100 steps."""
     if options.task == OVERTONES:
         return run_learn_overtones(options)
+    if options.task == COUNTING:
+        return run_learn_counting(options)
     recipe, rate, steps = TASKS[options.task]
     if options.eps is not None:
         recipe = replace(recipe, epsilon=options.eps)
@@ -206,6 +225,44 @@ def run_learn_overtones(options: argparse.Namespace) -> None:
     console.print(f"note F1 of pieces left out, by probability: {means}")
     write_weights(fit([one for many in found for one in many]), keep, WEIGHTS_FILE)
     console.print(f"kept from {keep} on; wrote {WEIGHTS_FILE}")
+
+
+def run_learn_counting(options: argparse.Namespace) -> None:
+    """Train the classifier that counts timbres; half an hour, most of it for the networks."""
+    from train.judge.players import choosing_band, render_players
+    from train.learn.counting import WEIGHTS_FILE, choose, collect, separate, write_weights
+
+    if len(options.models) != 2:
+        raise ValueError("give two folders: --models BUNDLED PUBLISHED, see train/README.md")
+    _require_fonts("fluid", "musescore", "csound")
+    console.print("rendering the pieces that choose")
+    band = choosing_band(fetch_salamander(options.cache))
+    pieces = list(render_players(band, COUNTING_PIECES))
+    found = [collect(pieces, models, options.cache) for models in options.models]
+    regimes = []
+    for models, (traits, two) in zip(options.models, found, strict=True):
+        regime, share = choose(traits, two)
+        console.print(f"{models}: {share:.0%} of the mixtures are found")
+        regimes.append(regime)
+    write_weights(regimes, separate(*(traits for traits, _ in found)), WEIGHTS_FILE)
+    console.print(f"wrote {WEIGHTS_FILE}")
+
+
+def run_count(options: argparse.Namespace) -> None:
+    """Judge how timbres are counted, on pieces that chose nothing; print the table, or write it."""
+    from train.judge.counted import hear_counts, write_counts
+    from train.judge.listen import fill_readme
+    from train.judge.pieces import read_recordings
+    from train.judge.players import judging_band, render_players
+
+    _require_fonts("timgm")
+    pieces = [piece for folder in options.real for piece in read_recordings(folder)]
+    pieces += render_players(judging_band(), options.pieces)
+    heard = {models.name: hear_counts(pieces, models, options.cache) for models in options.models}
+    lines = list(write_counts(pieces, heard))
+    print("\n".join(lines))
+    if options.readme:
+        fill_readme(options.readme, lines, "count")
 
 
 def _trained_branch(checkpoint: Path) -> NoteBranch:

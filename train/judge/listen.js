@@ -3,9 +3,11 @@
  * Reads a request from standard input and answers with one line of JSON for each piece, in order.
  *
  * Request: { models: folder, model, cache: folder, options: those of `transcribe`,
+ *            engine: whether the engine runs, which is quicker and remembers nothing,
  *            pieces: [{ samples: path of float32 bytes, rateHz }] }
  * Answer:  { notes: [{ start, end, pitch, velocity, timbre }], timbres, tuningCents, noise, beats,
- *            features: those that `dropOvertones` judges by, if options.describe is set }
+ *            features: those that `dropOvertones` judges by, if options.describe is set,
+ *            perhaps, traits: those that `chooseTimbres` judges by, if options.timbres is "auto" }
  *
  * Results of the network's first stages are kept in `cache`, under a hash of file and inputs, so
  * that only changed ones are computed again.
@@ -16,8 +18,9 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join, resolve } from "node:path";
 
 import * as runtime from "../../web/node_modules/onnxruntime-web/dist/ort.node.min.mjs";
+import { EngineStages } from "../../web/lib/engine/stages.js";
 import { Listener } from "../../web/lib/audio/audio.js";
-import { findStages, thresholdsOf } from "../../web/lib/manifest.js";
+import { findEngine, findStages, thresholdsOf } from "../../web/lib/manifest.js";
 import { trackBeats } from "../../web/lib/notes/beats.js";
 import { checkThresholds } from "../../web/lib/notes/notes.js";
 import { describeNotes } from "../../web/lib/notes/overtones.js";
@@ -105,11 +108,21 @@ function sourceOf(path, rateHz) {
   return { length: samples.length, rateHz, read };
 }
 
-const { models, model, cache, options, pieces } = JSON.parse(readFileSync(0, "utf8"));
+async function openEngine() {
+  const found = findEngine(manifest, model, { simd: true, relaxed: false });
+  if (typeof found === "string") throw new Error(found);
+  const read = (/** @type {{path: string}} */ { path }) => readFileSync(resolve(models, path));
+  const module = await WebAssembly.compile(read(found.module));
+  return EngineStages.open(module, new Uint8Array(read(found.weights)), files, { workers: 1 });
+}
+
+const { models, model, cache, options, engine = false, pieces } = JSON.parse(readFileSync(0, "utf8"));
 const manifest = JSON.parse(readFileSync(resolve(models, "manifest.json"), "utf8"));
 const files = findStages(manifest, model);
 const contents = new Map(files.map(({ stage, path }) => [stage, readFileSync(resolve(models, path))]));
-const stages = new Stages(/** @type {any} */ (new RememberingEngine(cache)), files, contents);
+const stages = engine
+  ? await openEngine()
+  : new Stages(/** @type {any} */ (new RememberingEngine(cache)), files, contents);
 const thresholds = checkThresholds({ ...thresholdsOf(files[0]), ...options.thresholds });
 const { timbres = 1, keepOvertones = false, tuning = "auto", describe = false } = options;
 
@@ -121,7 +134,7 @@ for (const { samples, rateHz } of pieces) {
   const onNotes = () => {};
   await transcript.listen({ thresholds, keepOvertones, separate, tuning, onProgress, onNotes });
   const { secondsPerFrame } = transcript;
-  const { notes, labels, count } = await transcript.makeNotes({
+  const { notes, labels, count, perhaps, traits } = await transcript.makeNotes({
     thresholds,
     keepOvertones,
     timbres,
@@ -138,6 +151,6 @@ for (const { samples, rateHz } of pieces) {
   }));
   const { isNoise: noise } = transcript;
   const { times: beats } = trackBeats(timed);
-  const told = { notes: timed, timbres: count, tuningCents: listener.cents, noise, beats, features };
-  console.log(JSON.stringify(told));
+  const told = { notes: timed, timbres: count, perhaps, traits, noise, beats, features };
+  console.log(JSON.stringify({ ...told, tuningCents: listener.cents }));
 }

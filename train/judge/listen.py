@@ -41,8 +41,11 @@ def hear(
     cache: Path,
     model: str = "basicamt",
     options: Mapping[str, object] | None = None,
+    engine: bool = False,
 ) -> list[Heard]:
     """Each piece, transcribed by the library with ``options``, those of ``transcribe``.
+
+    ``engine``: on the engine, which is quicker, and without the cache.
 
     Raises NodeError if Node is missing or the library fails.
     """
@@ -58,6 +61,7 @@ def hear(
         "model": model,
         "cache": str((cache / "answers").resolve()),
         "options": options or {},
+        "engine": engine,
         "pieces": asked,
     }
     answers = [
@@ -124,12 +128,12 @@ def write_table(table: Sequence[Row]) -> Iterator[str]:
             yield _line(row.name, row.notes, [row.scores.get(name, np.nan) for name in columns])
 
 
-def fill_readme(path: Path, lines: Iterable[str]) -> None:
-    """Put the table between ``<!-- listen -->`` and ``<!-- end -->``; ValueError without them."""
-    block = re.compile(r"(<!-- listen -->\n).*?(<!-- end -->)", re.DOTALL)
+def fill_readme(path: Path, lines: Iterable[str], name: str = "listen") -> None:
+    """Put the table between ``<!-- name -->`` and ``<!-- end -->``; ValueError without them."""
+    block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
     text = path.read_text(encoding="utf-8")
     if not block.search(text):
-        raise ValueError(f"{path} has no <!-- listen --> … <!-- end --> to write the table between")
+        raise ValueError(f"{path} has no <!-- {name} --> … <!-- end --> to write the table between")
     table = "\n".join(lines)
     text = block.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
     path.write_text(text, encoding="utf-8")

@@ -156,8 +156,8 @@ def test_where_there_may_be_two_timbres_the_visitor_decides(
 ) -> None:
     shutil.copytree(folder / "site", tmp_path / "site")
     choose = tmp_path / "site" / "lib" / "timbres" / "choose.js"
-    replace_once(choose, "const CERTAIN = 0.07;", "const CERTAIN = 9;")
-    replace_once(choose, "const LIKELY = 0.045;", "const LIKELY = 0;")
+    replace_once(choose, "sum >= CERTAIN ? 2 : 1", "1")
+    replace_once(choose, "sum >= LIKELY ? 2 : 1", "2")
     context = browser.new_context(locale="en-GB", service_workers="block")
     with SiteServer(tmp_path / "site") as server:
         driver = PageDriver(context, server.url)

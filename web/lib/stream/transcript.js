@@ -17,8 +17,8 @@ import { tidyNotes } from "../notes/tidy.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
 import { STAGE_COSTS } from "./stages.js";
 import { NOTE_PASSES, Stream } from "./stream.js";
-import { chooseTimbres } from "../timbres/choose.js";
-import { clusterTimbres, noteEmbeddings } from "../timbres/timbres.js";
+import { chooseTimbres, describeTimbres } from "../timbres/choose.js";
+import { clusterTimbres, noteEmbeddings, noteUnrest } from "../timbres/timbres.js";
 
 /** Frame thresholds for which embeddings are computed in advance, if they fit. */
 const LEVELS = Object.freeze([0.05, 0.1, 0.15, 0.2, 0.25]);
@@ -97,13 +97,15 @@ export class Transcript {
    * @param {number | "auto"} options.timbres 1: all notes together
    * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
    * @returns {Promise<{notes: import("../notes/notes.js").FrameNote[], labels: Uint16Array,
-   *   count: number, perhaps: number}>} perhaps: how many timbres there may be
+   *   count: number, perhaps: number, traits: number[] | null}>} perhaps: how many timbres there may
+   *   be; traits: what was counted by, if "auto"
    * @throws {TranscriptionError}
    */
   async makeNotes({ thresholds, keepOvertones, timbres, onProgress }) {
     const notes = this._find(thresholds, keepOvertones);
     if (timbres === 1 || notes.length === 0) {
-      return { notes, labels: new Uint16Array(notes.length), count: 1, perhaps: 1 };
+      const labels = new Uint16Array(notes.length);
+      return { notes, labels, count: 1, perhaps: 1, traits: null };
     }
     if (!this._separable) {
       throw new TranscriptionError(
@@ -118,10 +120,15 @@ export class Transcript {
       await this._stream.encode(missing);
     }
     const { frame, frames } = this._activations;
-    const vectors = noteEmbeddings(notes, (span) => embeddings.read(span), frame, frames);
+    const read = (/** @type {import("../notes/spans.js").Span} */ span) => embeddings.read(span);
+    const vectors = noteEmbeddings(notes, read, frame, frames);
+    const traits =
+      timbres === "auto"
+        ? describeTimbres(vectors, notes, noteUnrest(notes, read, frame, frames))
+        : null;
     const { count, perhaps } =
-      timbres === "auto" ? chooseTimbres(vectors, notes) : { count: timbres, perhaps: timbres };
-    return { notes, labels: clusterTimbres(vectors, count), count, perhaps };
+      timbres === "auto" ? chooseTimbres(traits) : { count: timbres, perhaps: timbres };
+    return { notes, labels: clusterTimbres(vectors, count), count, perhaps, traits };
   }
 
   /** Seconds of the recording from one frame to the next; a tuning other than 0 changes them. */

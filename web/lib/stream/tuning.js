@@ -56,7 +56,8 @@ export class Tuning {
 
   /**
    * How sharp the recording is, in cents in (SHARPEST - 100, SHARPEST]. Half a semitone sharp and
-   * half a semitone flat differ only by the names of the notes: nobody can tell them apart.
+   * half a semitone flat differ only by the names of the notes: nobody can tell them apart. (The key
+   * with fewer accidentals was right for 5 of 8 recordings.)
    */
   get cents() {
     const cents = (100 * Math.atan2(this._imaginary, this._real)) / (2 * Math.PI);

@@ -1,63 +1,106 @@
 /**
- * How many timbres to tell apart where nobody says: one, unless notes of the same pitch differ.
+ * How many timbres to tell apart where nobody says: one, or two if a small classifier is sure.
  *
- * Embeddings of notes far apart differ by their pitch alone, so that one piano looks like several
- * instruments. Notes of the same pitch, and of its neighbours, need not.
+ * Embeddings of one instrument differ too: with pitch, with loudness, with what sounds beside. So
+ * the classifier weighs how far apart notes are over all, at one pitch, together, one after the
+ * other, and within a note. It was trained on rendered music (train/learn/players.py), and its
+ * weights are in choose-weights.js. How often it is right stands in web/README.md.
  */
 
+import { REGIMES, WIDE } from "./choose-weights.js";
 import { dot } from "./eigen.js";
-import { estimateTimbres } from "./timbres.js";
 
-/** Semitones between notes that count as of one pitch. */
-const REACH = 2;
+/** Fewer notes say nothing. */
+const FEWEST = 6;
 /** Notes that are compared, at most, spread over all. */
 const MOST = 1000;
 /** Frames from which on a note counts in full. */
 const LONG = 13;
-/**
- * Mean distance (1 - cosine) of notes of one pitch. With the bundled weights, on 10 s, 40 of 42
- * recordings of one instrument lie below CERTAIN, 10 of them real pianos, and 7 of 32 mixtures of
- * two above: most mixtures cannot be told.
- */
-const CERTAIN = 0.07;
-/** From here on there may be two. */
-const LIKELY = 0.045;
+/** Semitones between notes of about one pitch, of neighbours in a line, and in a chord. */
+const NEAR = Object.freeze({ pitch: 2, line: 5, chord: 9 });
+/** Most frames between neighbours in a line. */
+const PAUSE = 40;
+/** Added before logarithms are taken. */
+const FLOOR = 0.01;
+
+/** @typedef {import("../notes/notes.js").FrameNote} FrameNote */
 
 /**
- * @param {Float64Array[]} vectors of unit length or zero, one a note
- * @param {import("../notes/notes.js").FrameNote[]} notes
+ * @typedef {object} Regime a classifier for weights whose embeddings vary as much
+ * @property {readonly number[]} MEAN of each feature
+ * @property {readonly number[]} SCALE standard deviation of each feature
+ * @property {readonly number[]} WEIGHTS one per feature, and a constant
+ * @property {number} CERTAIN smallest sum that means two timbres
+ * @property {number} LIKELY smallest sum that means perhaps two
+ */
+
+/**
+ * @param {ArrayLike<number> | null} traits of `describeTimbres`
+ * @param {readonly Regime[]} [regimes] for embeddings that vary less than WIDE, and more
  * @returns {{count: number, perhaps: number}} how many to tell apart, and how many there may be
  */
-export function chooseTimbres(vectors, notes) {
-  const seen = estimateTimbres(vectors);
-  if (seen < 2) return { count: seen, perhaps: seen };
-  const apart = distanceAtOnePitch(vectors, notes);
-  if (apart >= CERTAIN) return { count: seen, perhaps: seen };
-  return { count: 1, perhaps: apart >= LIKELY ? 2 : 1 };
+export function chooseTimbres(traits, regimes = REGIMES) {
+  if (!traits) return { count: 1, perhaps: 1 };
+  const { MEAN, SCALE, WEIGHTS, CERTAIN, LIKELY } = regimes[traits[0] < WIDE ? 0 : 1];
+  let sum = WEIGHTS[MEAN.length];
+  MEAN.forEach((mean, k) => (sum += (WEIGHTS[k] * (traits[k] - mean)) / SCALE[k]));
+  return { count: sum >= CERTAIN ? 2 : 1, perhaps: sum >= LIKELY ? 2 : 1 };
 }
 
 /**
- * Mean of 1 - cosine over pairs of notes of about one pitch, strong and long ones counting most;
- * 0 without such pairs.
- * @param {Float64Array[]} vectors
- * @param {import("../notes/notes.js").FrameNote[]} notes
+ * The classifier's input, as logarithms: distances of pairs of notes over all, of one pitch, in a
+ * chord, in a line; of notes' ends from their beginnings; and the mean velocity. A distance is the
+ * root of the mean of 1 - cosine, strong and long notes counting most, and 0 of nothing.
+ * @param {Float64Array[]} vectors of unit length or zero, one a note
+ * @param {FrameNote[]} notes
+ * @param {ArrayLike<number>} unrest how far notes' ends are from their beginnings, see `noteUnrest`
+ * @returns {number[] | null} null if there are too few notes
  */
-export function distanceAtOnePitch(vectors, notes) {
-  const step = Math.max(1, notes.length / MOST);
-  const chosen = Array.from({ length: Math.floor(notes.length / step) }, (_, i) => Math.floor(i * step));
-  let [sum, total] = [0, 0];
-  for (const [at, i] of chosen.entries()) {
-    for (const j of chosen.slice(0, at)) {
-      if (Math.abs(notes[i].pitch - notes[j].pitch) > REACH) continue;
-      const weight = weightOf(notes[i]) * weightOf(notes[j]);
-      sum += weight * (1 - dot(vectors[i], vectors[j]));
-      total += weight;
+export function describeTimbres(vectors, notes, unrest) {
+  const heard = notes.flatMap((note, i) => {
+    const weight = note.velocity * Math.min(1, (note.endFrame - note.startFrame) / LONG);
+    const vector = vectors[i];
+    return dot(vector, vector) > 0 ? [{ note, vector, weight, unrest: unrest[i] }] : [];
+  });
+  if (heard.length < FEWEST) return null;
+  const step = Math.max(1, heard.length / MOST);
+  const count = Math.floor(heard.length / step);
+  const chosen = Array.from({ length: count }, (_, i) => heard[Math.floor(i * step)]);
+  const pairs = [0, 0, 0, 0].map(() => new Mean());
+  const [within, loud] = [new Mean(), new Mean()];
+  for (const [at, a] of chosen.entries()) {
+    within.add(a.unrest, a.weight);
+    loud.add(a.note.velocity, 1);
+    for (let k = 0; k < at; k++) {
+      const b = chosen[k];
+      const apart = Math.abs(a.note.pitch - b.note.pitch);
+      const pause = Math.max(a.note.startFrame - b.note.endFrame, b.note.startFrame - a.note.endFrame);
+      const distance = 1 - dot(a.vector, b.vector);
+      const weight = a.weight * b.weight;
+      pairs[0].add(distance, weight);
+      if (apart <= NEAR.pitch) pairs[1].add(distance, weight);
+      if (apart <= NEAR.chord && pause <= 0) pairs[2].add(distance, weight);
+      if (apart <= NEAR.line && pause > 0 && pause < PAUSE) pairs[3].add(distance, weight);
     }
   }
-  return total > 0 ? sum / total : 0;
+  const distances = [...pairs, within].map(({ value }) => Math.sqrt(Math.max(0, value)));
+  return [...distances, loud.value].map((value) => Math.log(value + FLOOR));
 }
 
-/** @param {import("../notes/notes.js").FrameNote} note */
-function weightOf({ startFrame, endFrame, velocity }) {
-  return velocity * Math.min(1, (endFrame - startFrame) / LONG);
+/** A weighted mean; 0 of nothing. */
+class Mean {
+  constructor() {
+    this._sum = 0;
+    this._weight = 0;
+  }
+
+  /** @param {number} value @param {number} weight */
+  add(value, weight) {
+    this._sum += weight * value;
+    this._weight += weight;
+  }
+
+  get value() {
+    return this._weight > 0 ? this._sum / this._weight : 0;
+  }
 }

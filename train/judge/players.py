@@ -1,0 +1,135 @@
+"""Pieces for one instrument, and for two: some choose how timbres are counted, others judge it.
+
+The roles share neither soundfonts, nor General MIDI programs, nor scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.judge.pieces import Piece
+from train.music.rooms import colour, draw_noise, draw_room, reverberate
+from train.music.sampled import FONTS, PROGRAMS, Salamander, Soundfont
+from train.music.scores import Note, write_ensemble, write_piano
+from train.music.stems import perform
+from train.music.tones import RATE_HZ, Instrument, ModelledPiano, RandomTimbre, Wave
+
+SECONDS = (8.0, 20.0)
+"""Lengths of the pieces, from and to."""
+FEWEST_NOTES = 6
+"""Of each of two instruments, and of one alone."""
+LEAST_SHARE = 0.15
+"""Of the notes that the second of two instruments has."""
+HELD_OUT = frozenset(
+    {1, 6, 11, 13, 16, 21, 25, 28, 33, 41, 44, 46, 49, 53, 57, 59, 64, 66, 69, 71, 74, 79}
+)
+"""General MIDI programs that only judge."""
+KEYBOARDS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 16, 19, 24, 25, 26, 27, 46, 48})
+"""Programs that play pieces for two hands, among others."""
+PIANO_SHARE = 0.3
+"""Of the pieces for one instrument; others are drawn from all programs."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """What a role's pieces are played on."""
+
+    fonts: Sequence[Soundfont]
+    programs: Sequence[int]
+    salamander: Path | None
+    """Samples of the recorded piano; None: sampled and modelled ones only."""
+    synthetic: bool
+    """Whether modelled pianos and random timbres play too."""
+    salt: int
+
+
+def choosing_band(salamander: Path | None) -> Band:
+    """The instruments that choose."""
+    fonts = [Soundfont(FONTS[name]) for name in ("fluid", "musescore", "csound")]
+    return Band(fonts, sorted(set(PROGRAMS) - HELD_OUT), salamander, True, 31)
+
+
+def judging_band() -> Band:
+    """The instruments that judge."""
+    return Band([Soundfont(FONTS["timgm"])], sorted(HELD_OUT), None, False, 32)
+
+
+def render_players(band: Band, count: int, first: int = 0) -> Iterator[Piece]:
+    """Pieces ``first`` to ``first + count``: in turns for one instrument and for two."""
+    for index in range(first, first + count):
+        rng = np.random.default_rng([band.salt, index])
+        yield _render(band, rng, 1 + index % 2, f"players-{band.salt}-{index}")
+
+
+def _render(band: Band, rng: np.random.Generator, players: int, name: str) -> Piece:
+    seconds = float(rng.uniform(*SECONDS))
+    while True:
+        waves, parts = [], []
+        hands = players == 1 or rng.random() < 0.5
+        for player in range(players):
+            wave, notes = _play(band, rng, seconds, hands and player == 0, players == 1)
+            waves.append(wave)
+            parts.append(notes)
+        counts = [len(notes) for notes in parts]
+        if min(counts) >= max(FEWEST_NOTES, LEAST_SHARE * sum(counts)):
+            break
+    loud = [float(np.std(wave)) + 1e-9 for wave in waves]
+    waves = [w / x * 10 ** (rng.normal(0, 2) / 20) for w, x in zip(waves, loud, strict=True)]
+    wave = _record(rng, waves)
+    rows = sorted((n.start_seconds, n.end_seconds, n.pitch) for part in parts for n in part)
+    group = "one" if players == 1 else "two"
+    return Piece(name, group, wave, RATE_HZ, np.array(rows, np.float64).reshape(-1, 3), players)
+
+
+def _play(
+    band: Band, rng: np.random.Generator, seconds: float, hands: bool, alone: bool
+) -> tuple[Wave, list[Note]]:
+    """One part on an instrument drawn from the band; ``hands``: perhaps a piece for two hands."""
+    instrument: Instrument | None = None
+    draw = rng.random()
+    programs = list(band.programs)
+    if hands and rng.random() < (PIANO_SHARE if alone else 0.6):
+        programs = (
+            [p for p in programs if p in KEYBOARDS]
+            if draw < 0.5
+            else [p for p in programs if p < 4]
+        )
+        if band.synthetic and draw > 0.7:
+            instrument = ModelledPiano(rng)
+            if band.salamander is not None and draw > 0.85:
+                instrument = Salamander(band.salamander, rng)
+    elif band.synthetic and draw < 0.15:
+        instrument = RandomTimbre(rng)
+    program = int(rng.choice(programs))
+    two_handed = isinstance(instrument, ModelledPiano | Salamander) or (
+        hands and instrument is None and program in KEYBOARDS and rng.random() < 0.8
+    )
+    low, high = (instrument.lowest, instrument.highest) if instrument else PROGRAMS[program]
+    if two_handed:
+        notes = write_piano(rng, seconds, bool(rng.random() < 0.6))
+    else:
+        notes = write_ensemble(rng, seconds, [(low, high)])[0]
+    notes = [n for n in notes if low <= n.pitch <= high]
+    if instrument is not None:
+        return perform(instrument, notes, seconds, rng)
+    font = band.fonts[int(rng.integers(len(band.fonts)))]
+    return font.play(program, notes, seconds, float(rng.normal(0, 4))), notes
+
+
+def _record(rng: np.random.Generator, waves: Sequence[Wave]) -> NDArray[np.float32]:
+    """The instruments before one microphone: half of the time in a room, with noise."""
+    if rng.random() < 0.6:
+        wet = 10 ** (rng.uniform(-26, -3) / 10)
+        waves = [reverberate(w, draw_room(rng, wet * rng.uniform(0.7, 1.4))) for w in waves]
+    wave = np.sum(waves, axis=0).astype(np.float32)
+    if rng.random() < 0.5:
+        wave = colour(wave, rng)
+    noise = draw_noise(rng, len(wave)) * np.std(wave) * 10 ** (rng.uniform(-75, -35) / 20)
+    wave = wave + noise
+    made: NDArray[np.float32] = (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
+    return made
