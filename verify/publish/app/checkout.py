@@ -13,8 +13,8 @@ FOLDER = Path("dataProcess") / "AI"
 FILES = ("basicamt_44100.onnx", "septimbre_44100.onnx")
 """The models that the app loads, by the names that its scripts know."""
 WORKERS = ("basicamt_worker.js", "septimbre_worker.js")
-LANDMARKS = (FOLDER, FOLDER / "dist" / "bundle.min.js")
-"""Files by which a noteDigger checkout is recognised, besides its models."""
+LANDMARK = FOLDER / "dist" / "bundle.min.js"
+"""By which a noteDigger checkout is recognised, besides its models."""
 BACKUP = "tiny-amt"
 """Folder in .git that holds the files that were replaced."""
 
@@ -56,9 +56,8 @@ class Checkout:
 
 def open_checkout(root: Path) -> Checkout:
     """Check that a folder is a noteDigger checkout that can be written; CheckoutError if not."""
-    missing = [
-        path for path in (*LANDMARKS, *(FOLDER / f for f in FILES)) if not (root / path).exists()
-    ]
+    needed = (LANDMARK, *(FOLDER / name for name in FILES))
+    missing = [path for path in needed if not (root / path).is_file()]
     if missing:
         raise CheckoutError(
             f"{root} is not a noteDigger checkout: it has no {missing[0]}; "

@@ -96,9 +96,8 @@ def replace_all(checkout: Checkout, new: Mapping[str, bytes]) -> None:
         with suppress(OSError):  # what was put back needs no note, and one does no harm
             _write_state(checkout, {path: state[path] for path in new})
     except OSError as error:
-        raise CheckoutError(
-            f"{checkout.root}: {error.strerror or error}; nothing was changed"
-        ) from None
+        place = error.filename or checkout.root
+        raise CheckoutError(f"{place}: {error.strerror or error}; nothing was changed") from None
 
 
 def find_originals(checkout: Checkout) -> dict[str, bytes | None]:

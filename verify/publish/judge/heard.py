@@ -92,7 +92,8 @@ def _transcribe_all(
 def print_heard(console: Console, heard: Sequence[Heard]) -> None:
     """Print a table of every recording, and each worker's mean and time."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("", "notes", "note F1 against the score", "CPU time, new / old"):
+    table.add_column("", overflow="fold")
+    for heading in ("notes", "F1 to the score", "CPU, new / old"):
         table.add_column(heading, no_wrap=True)
     for worker in dict.fromkeys(one.worker for one in heard):
         rows = [one for one in heard if one.worker == worker]

@@ -143,8 +143,7 @@ def read_replaced(checkout: Checkout, args: argparse.Namespace) -> dict[str, byt
     for name in WORKERS:
         if not (args.workers / name).is_file():
             raise PublishError(
-                f"{args.workers} has no {name}; run `python -m web notedigger` first, or judge the "
-                "two models alone with --files-only"
+                f"{args.workers} has no {name}; run `python -m web notedigger` first"
             )
     for path in args.workers.rglob("*"):
         if path.is_file():

@@ -174,6 +174,14 @@ def test_an_app_inside_another_repository_is_published_to_twice(tmp_path: Path) 
         refuse_foreign_changes(app)
 
 
+def test_what_lies_in_the_way_is_named(app: Checkout) -> None:
+    (app.root / "models" / "ours").write_text("a file", encoding="utf-8")
+    before = visible(app)
+    with pytest.raises(CheckoutError, match=r"models/ours: .*; nothing was changed"):
+        replace_all(app, NEW)
+    assert visible(app) == before
+
+
 def test_an_original_that_is_gone_is_told(app: Checkout) -> None:
     replace_all(app, NEW)
     shutil.rmtree(app.backup / "files")
