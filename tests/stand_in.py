@@ -141,17 +141,19 @@ def _graph(recipe: Recipe) -> onnx.ModelProto:
 
 
 def _filters() -> NDArray[np.float32]:
-    """Real parts, then imaginary ones, of a filter in the middle one of each pitch's bins."""
+    """Real parts, then imaginary ones, of a filter for each pitch."""
     n = np.arange(WINDOW) - WINDOW // 2
     hz = 440 * 2 ** ((np.arange(PITCHES) + LOWEST_PITCH - 69) / 12)
-    bins = np.zeros((BINS, WINDOW), complex)
-    bins[1::3] = np.exp(2j * np.pi * hz[:, None] * n / RATE_HZ) * np.hanning(WINDOW) / WINDOW
-    return np.concatenate([bins.real, bins.imag])[:, None].astype(np.float32)
+    waves = np.exp(2j * np.pi * hz[:, None] * n / RATE_HZ) * np.hanning(WINDOW) / WINDOW
+    return np.concatenate([waves.real, waves.imag])[:, None].astype(np.float32)
 
 
 CONSTANTS: dict[str, NDArray[np.generic]] = {
     "filters": _filters(),
-    "parts": np.array([1, 2, BINS, -1], np.int64),
+    "parts": np.array([1, 2, PITCHES, -1], np.int64),
+    "bins": np.array([1, 1, BINS, -1], np.int64),
+    # Of a pitch's three bins, the middle one has its energy.
+    "around": np.array([0, 0, 1, 0, 0, 0, 1, 0], np.int64),
     "axis 1": np.array([1], np.int64),
     "axis 2": np.array([2], np.int64),
     "axes 1 2": np.array([1, 2], np.int64),
@@ -214,7 +216,10 @@ STAGES: dict[str, Recipe] = {
             ("Conv", ("audio", "filters"), "bands", {"strides": [HOP], "pads": PADS}),
             ("Mul", ("bands", "bands"), "squares", {}),
             ("Reshape", ("squares", "parts"), "pairs", {}),
-            ("ReduceSum", ("pairs", "axis 1"), "energy", {"keepdims": 1}),
+            ("ReduceSum", ("pairs", "axis 1"), "pitches", {"keepdims": 0}),
+            ("Unsqueeze", ("pitches", "axis 2"), "middle", {}),
+            ("Pad", ("middle", "around"), "triples", {}),
+            ("Reshape", ("triples", "bins"), "energy", {}),
             ("ReduceSum", ("energy", "axes 1 2"), "loudness", {"keepdims": 0}),
         ],
     ),
