@@ -128,19 +128,20 @@ evaluate: $(READY) ## compare the bundled weights with CHECKPOINTS=DIR; ARGS="--
 	$(BIN)/python -m train evaluate $(if $(CHECKPOINTS),--checkpoints "$(CHECKPOINTS)") $(ARGS)
 
 ##@ Development
-# Two at a time, a file's tests beside each other in one process; WORKERS=0: in this one. A process
+# So many at a time, a file's tests beside each other in one process; WORKERS=0: in this one. One
 # that dies names its test and ends the run: xdist 3.8 would run that test again, and then hang.
-WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder \
+WORKERS ?=
+pytest = $(BIN)/python -m pytest -n $(or $(WORKERS),$(1)) --dist loadgroup --no-loadscope-reorder \
 	--max-worker-restart 0
 
 .PHONY: test
 test: $(READY) $(NPM_READY) ## run the tests that need no browser and export no real network
-	$(PYTEST) -m "not browser and not export and not install" $(ARGS)
+	$(call pytest,2) -m "not browser and not export and not install" $(ARGS)
 
+# A browser's test often waits: for a timer, or for music to be played.
 .PHONY: test-all
 test-all: $(READY) $(NPM_READY) browsers ## run every test: with real browsers and exports too
-	$(PYTEST) -m "not install" $(ARGS)
+	$(call pytest,3) -m "not install" $(ARGS)
 
 .PHONY: wheel
 wheel: $(READY) $(NPM_READY) browsers ## build a wheel, install it in an empty environment, and use it there
