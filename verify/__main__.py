@@ -42,7 +42,7 @@ from web import packages
 
 _COMMANDS = {
     "bench": "bench.command",
-    "browsers": "runtimes.install",
+    "browsers": "runtimes.driver.install",
     "bisect": "bisect.command",
     "epsilon": "epsilon.command",
     "lengths": "bench.lengths",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -13,7 +14,7 @@ import pytest
 
 from export.manifest import Manifest
 from tests import tiny_models
-from verify.__main__ import main
+from verify.__main__ import _COMMANDS, main
 from verify.epsilon import command
 from verify.matrix.notes import Transcription
 from verify.matrix.plan import NAMES, plan
@@ -141,6 +142,11 @@ def test_an_archive_without_the_outputs_is_refused(
     np.savez(archive, audio=np.zeros((1, 1, 9), np.float32))
     assert run(tmp_path, "--model", tiny, "--reference", archive) == 2
     assert "missing: onset, frame" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [*_COMMANDS.values()])
+def test_every_command_is_there(module: str) -> None:
+    assert importlib.util.find_spec(f"verify.{module}"), f"verify/{module} was moved"
 
 
 def test_bisect_prints_the_node_and_exits_1(
