@@ -105,3 +105,13 @@ def test_a_chinese_name_is_kept(tmp_path: Path) -> None:
     path = write(tmp_path, [(60, 0, 1)], name="月光", names=["長笛"])
     names = [track.name for track in mido.MidiFile(path, charset="utf8").tracks]
     assert names == ["月光", "長笛"]
+
+
+def test_bars_begin_where_pretty_midi_sees_them(tmp_path: Path) -> None:
+    beats = [0.6, 1.1, 1.6, 2.1, 2.6, 3.1, 3.6, 4.1, 4.6]
+    bars = {"meter": 3, "first": 1}
+    path = write(tmp_path, [(60, 0.6, 4.6)], beats=beats, bars=bars)
+    downbeats = pretty_midi.PrettyMIDI(str(path)).get_downbeats()
+    np.testing.assert_allclose(downbeats[1:4], beats[1:8:3], atol=1e-3)
+    plain = pretty_midi.PrettyMIDI(str(write(tmp_path, [(60, 0.6, 4.6)], beats=beats)))
+    assert abs(plain.get_downbeats()[1] - beats[1]) > 0.1, "the check sees bars from the beginning"

@@ -2,6 +2,7 @@
 
 export { decodeFile } from "./audio/decode.js";
 export { TranscriptionError } from "./errors.js";
+export { findBars } from "./notes/bars.js";
 export { doubleBeats, halveBeats, trackBeats } from "./notes/beats.js";
 export { GRIDS, snapToGrid } from "./notes/grid.js";
 export { toMidi } from "./notes/midi.js";

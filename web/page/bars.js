@@ -1,6 +1,8 @@
-/** Bar lines, where a MIDI file with these beats has them: a bar of four from its beginning. */
+/** Bar lines, where a MIDI file with these beats and bars has them. */
 
-const BEATS_A_BAR = 4;
+import { PLAIN_BARS } from "../lib/notes/bars.js";
+import { leadOf } from "../lib/notes/tempo.js";
+
 /** Fewest pixels from one line to the next. */
 const LINES_APART = 14;
 
@@ -11,7 +13,7 @@ const LINES_APART = 14;
  */
 function beatsFromStart(beats) {
   if (beats.length < 2) return [];
-  const lead = Math.round(beats[0] / (beats[1] - beats[0]));
+  const lead = leadOf(beats);
   return [...Array.from({ length: lead }, (_, i) => (i * beats[0]) / lead), ...beats];
 }
 
@@ -19,11 +21,19 @@ export class Bars {
   constructor() {
     /** @type {number[]} */
     this._beats = [];
+    /** Beats a bar, and those before the first bar line. */
+    this._meter = PLAIN_BARS.meter;
+    this._pickUp = 0;
   }
 
-  /** @param {number[]} beats seconds, ascending; fewer than two: no bars */
-  open(beats) {
+  /**
+   * @param {number[]} beats seconds, ascending; fewer than two: no bars
+   * @param {import("../lib/notes/bars.js").Bars} bars
+   */
+  open(beats, { meter, first }) {
     this._beats = beatsFromStart(beats);
+    this._meter = meter;
+    this._pickUp = this.isEmpty ? 0 : (leadOf(beats) + first) % meter;
   }
 
   get isEmpty() {
@@ -40,12 +50,13 @@ export class Bars {
     const beats = this._beats;
     if (this.isEmpty) return;
     const apart = ((beats[beats.length - 1] - beats[0]) / (beats.length - 1)) * scale;
-    let step = apart >= LINES_APART ? 1 : BEATS_A_BAR;
+    const meter = this._meter;
+    let step = apart >= LINES_APART ? 1 : meter;
     while (step * apart < LINES_APART) step *= 2; // every second bar, every fourth, …
-    for (let i = 0; i < beats.length; i += step) {
+    for (let i = step < meter ? 0 : this._pickUp; i < beats.length; i += step) {
       const x = Math.round(beats[i] * scale - scrollLeft);
       if (x < 0 || x > width) continue;
-      context.fillStyle = i % BEATS_A_BAR === 0 && step < BEATS_A_BAR ? bar : line;
+      context.fillStyle = i % meter === this._pickUp && step < meter ? bar : line;
       context.fillRect(x, top, 1, height);
     }
   }

@@ -61,8 +61,8 @@ function stemOf({ name }) {
  * @param {Note[]} notes
  */
 function midiOf(recording, notes) {
-  const { beats, names } = recording;
-  const map = beats.length > 1 ? { beats } : {};
+  const { bars, beats, names } = recording;
+  const map = beats.length > 1 ? { beats, bars } : {};
   return toMidi(notes, { name: stemOf(recording), names, ...map });
 }
 

@@ -1,5 +1,6 @@
 /** A recording, what the networks made of it, and what its visitor wants of it. */
 
+import { findBars } from "../lib/notes/bars.js";
 import { trackBeats } from "../lib/notes/beats.js";
 import { snapToGrid } from "../lib/notes/grid.js";
 
@@ -43,6 +44,11 @@ export class Recording {
   get notes() {
     const { notes } = this.made;
     return this.grid > 0 && this.beats.length > 1 ? snapToGrid(notes, this.beats, this.grid) : notes;
+  }
+
+  /** Where its beats begin bars. */
+  get bars() {
+    return findBars(this.made.notes, this.beats);
   }
 
   /**

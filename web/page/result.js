@@ -95,9 +95,9 @@ function openRoll(length) {
 export function showSound() {
   if (!shown) return;
   const { recording, about } = shown;
-  const { notes, beats } = recording;
+  const { notes, beats, bars } = recording;
   const muted = mutedTimbres(recording.made.timbres);
-  roll.setBeats(beats);
+  roll.setBeats(beats, bars);
   roll.setNotes(notes, muted);
   player.setNotes(notes, muted);
   offerDownloads(recording, notes.filter(({ timbre }) => !muted.has(timbre)), about);

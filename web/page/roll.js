@@ -1,5 +1,6 @@
 /** The piano roll: pitch over time, drawn on canvas, only what is in view. */
 
+import { PLAIN_BARS } from "../lib/notes/bars.js";
 import { LOWEST_PITCH, PITCHES, SECONDS_PER_FRAME } from "../lib/notes/notes.js";
 import { ActivationMap } from "./activation-map.js";
 import { Bars } from "./bars.js";
@@ -64,7 +65,7 @@ export class Roll {
   open(lengthSeconds) {
     this._length = Math.max(0.5, lengthSeconds);
     this._map.open(new Uint8Array(0), 0);
-    this._bars.open([]);
+    this._bars.open([], PLAIN_BARS);
     this._time = 0;
     this._notes = new NotesByTime([]);
     this._scale = Math.max(this._scroller.clientWidth / this._length, 56);
@@ -92,9 +93,12 @@ export class Roll {
     this.redraw();
   }
 
-  /** @param {number[]} beats seconds, ascending; fewer than two: no bar lines */
-  setBeats(beats) {
-    this._bars.open(beats);
+  /**
+   * @param {number[]} beats seconds, ascending; fewer than two: no bar lines
+   * @param {import("../lib/notes/bars.js").Bars} bars
+   */
+  setBeats(beats, bars) {
+    this._bars.open(beats, bars);
     this.redraw();
   }
 

@@ -1,6 +1,7 @@
 /** Notes → a Standard MIDI File (RP-001, format 1). */
 
-import { beatAt, stretchesOf } from "./tempo.js";
+import { PLAIN_BARS } from "./bars.js";
+import { beatAt, leadOf, stretchesOf } from "./tempo.js";
 
 /** Ticks a beat, the usual ones first: some programs refuse a file that has too many in all. */
 const DIVISIONS = Object.freeze([480, 960, 240, 1920, 3840]);
@@ -25,12 +26,14 @@ const PROGRAM = 0;
  * @param {object} [options]
  * @param {number} [options.bpm] what the file calls the tempo, where there are no `beats`
  * @param {number[]} [options.beats] seconds, 2 or more: a tempo map with these beats
+ * @param {import("./bars.js").Bars} [options.bars] where those beats begin bars; default: fours from
+ *   the file's beginning
  * @param {string} [options.name] of the piece
  * @param {string[]} [options.names] of the timbres; default: "Timbre 1" …
  * @returns {Uint8Array<ArrayBuffer>}
  * @throws {RangeError} if bpm is not in 10 … 1000, or the beats are invalid
  */
-export function toMidi(notes, { bpm = 120, beats, name = "Transcription", names = [] } = {}) {
+export function toMidi(notes, { bpm = 120, beats, bars, name = "Transcription", names = [] } = {}) {
   if (!(bpm >= 10 && bpm <= 1000)) {
     throw new RangeError(`the tempo is ${bpm}; give beats a minute from 10 to 1000`);
   }
@@ -47,12 +50,15 @@ export function toMidi(notes, { bpm = 120, beats, name = "Transcription", names 
   const timbres = [...new Set(notes.map((note) => note.timbre))].sort((a, b) => a - b);
   const heading = [
     { tick: 0, bytes: text(name) },
-    { tick: 0, bytes: [0xff, 0x58, 4, 4, 2, 24, 8] }, // 4/4
+    ...signatures(beats, bars).map(({ beat, meter }) => ({
+      tick: division * beat,
+      bytes: [0xff, 0x58, 4, meter, 2, 24, 8], // meter/4
+    })),
     ...stretches.map(({ beat, perBeat }) => ({
       tick: division * beat,
       bytes: [0xff, 0x51, 3, perBeat >> 16, (perBeat >> 8) & 0xff, perBeat & 0xff],
     })),
-  ];
+  ].sort((a, b) => a.tick - b.tick);
   const tracks = timbres.map((timbre) => {
     const channel = CHANNELS[timbre % CHANNELS.length];
     const own = notes.filter((note) => note.timbre === timbre);
@@ -64,6 +70,18 @@ export function toMidi(notes, { bpm = 120, beats, name = "Transcription", names 
   });
   const header = [0, 1, 0, tracks.length + 1, division >> 8, division & 0xff];
   return join([chunk("MThd", header), ...[heading, ...tracks].map(track)]);
+}
+
+/**
+ * Meters, and the beats that they begin at: a pick-up is a bar of its own.
+ * @param {number[]} [beats]
+ * @param {import("./bars.js").Bars} [bars]
+ */
+function signatures(beats, bars) {
+  if (!beats || !bars) return [{ beat: 0, meter: PLAIN_BARS.meter }];
+  const { meter, first } = bars;
+  const pickUp = (leadOf(beats) + first) % meter;
+  return [...(pickUp > 0 ? [{ beat: 0, meter: pickUp }] : []), { beat: pickUp, meter }];
 }
 
 /**

@@ -23,7 +23,7 @@ export function stretchesOf(beats) {
   if (!(micros.length >= 2 && micros.every((at, i) => (i > 0 ? at > micros[i - 1] : at >= 0)))) {
     throw new RangeError(`beats are ${beats.length} times; give 2 or more, ascending from 0 on`);
   }
-  const lead = Math.round(micros[0] / (micros[1] - micros[0]));
+  const lead = leadOf(beats);
   /** @type {Stretch[]} */
   const stretches = [];
   let at = 0;
@@ -39,6 +39,14 @@ export function stretchesOf(beats) {
   if (lead > 0) reach(micros[0], lead);
   for (const target of micros.slice(1)) reach(target, 1);
   return stretches;
+}
+
+/**
+ * Beats from the file's beginning to the first one given: as many as fit.
+ * @param {number[]} beats seconds, ascending, 2 or more
+ */
+export function leadOf(beats) {
+  return Math.round(beats[0] / (beats[1] - beats[0]));
 }
 
 /**
