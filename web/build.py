@@ -16,6 +16,9 @@ from markupsafe import Markup
 
 from web import assets
 from web.compress import compress_files
+from web.modules import list_modules
+
+MAIN = "page/main.js"
 
 COUNTS = (2, 3, 4, 5, 6)
 """Numbers of timbres that the page offers."""
@@ -43,11 +46,15 @@ def build_site(models: Path, out: Path, *, compressed: bool = False) -> list[str
     ManifestError, with nothing written, if a part is missing.
     """
     files = assets.site_files(models)
-    head = (
-        '<link rel="icon" href="page/icon.svg" type="image/svg+xml" />\n'
-        '    <link rel="stylesheet" href="page/style.css" />'
+    head = "\n    ".join(
+        (
+            '<link rel="icon" href="page/icon.svg" type="image/svg+xml" />',
+            '<link rel="stylesheet" href="page/style.css" />',
+            # All at once, not one round trip after another.
+            *(f'<link rel="modulepreload" href="{path}" />' for path in list_modules(files, MAIN)),
+        )
     )
-    scripts = '<script type="module" src="page/main.js"></script>'
+    scripts = f'<script type="module" src="{MAIN}"></script>'
     policy = _policy("'self' 'wasm-unsafe-eval'", "'self'")
     files["index.html"] = _page(head, scripts, policy)
     paths = sorted(files, key=lambda path: (path.startswith(LATER), path))

@@ -63,6 +63,14 @@ def test_the_service_worker_knows_every_file_by_its_hash(site: Path) -> None:
     assert optional == {path for path in hashes if "webgpu" in path or "asyncify" in path}
 
 
+def test_all_modules_of_the_page_are_asked_for_at_once(site: Path) -> None:
+    page = (site / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'<link rel="modulepreload" href="([^"]+)" />', page)
+    assert links[0] == "page/main.js"
+    assert len(links) == len(set(links)) > 20
+    assert all((site / link).is_file() for link in links)
+
+
 def test_the_policy_lets_nothing_in(site: Path) -> None:
     page = (site / "index.html").read_text(encoding="utf-8")
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
