@@ -61,3 +61,9 @@ test("a MIDI file's bars begin there: what comes before is a bar of its own", ()
   assert.deepEqual(signaturesOf({ beats }), [[0, 4, 4]]);
   assert.deepEqual(signaturesOf({}), [[0, 4, 4]]);
 });
+
+test("the meter can be given", () => {
+  const notes = play(4, 1, (i) => [40 + (i % 5)]);
+  assert.equal(findBars(notes, beats, [3]).meter, 3);
+  assert.deepEqual(findBars([], beats, [3]), { meter: 3, first: 0 });
+});

@@ -36,6 +36,8 @@ export class Recording {
     this.found = trackBeats([]);
     /** Seconds: those, unless the visitor overruled them; fewer than two: none. */
     this.beats = this.found.times;
+    /** Beats a bar; 0: as found. */
+    this.meter = 0;
     /** Parts of a beat that notes are moved to; 0: they stay where they are. */
     this.grid = 0;
   }
@@ -46,9 +48,14 @@ export class Recording {
     return this.grid > 0 && this.beats.length > 1 ? snapToGrid(notes, this.beats, this.grid) : notes;
   }
 
-  /** Where its beats begin bars. */
-  get bars() {
+  /** Where its beats begin bars, as far as its notes tell. */
+  get foundBars() {
     return findBars(this.made.notes, this.beats);
+  }
+
+  /** Where they do, in the meter that the visitor chose. */
+  get bars() {
+    return this.meter > 0 ? findBars(this.made.notes, this.beats, [this.meter]) : this.foundBars;
   }
 
   /**

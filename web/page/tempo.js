@@ -1,4 +1,4 @@
-/** The tempo: what was found, overruled by hand, and the grid that notes are moved to. */
+/** The tempo and the bars: what was found, overruled by hand; and the grid that notes are moved to. */
 
 import { doubleBeats, halveBeats } from "../lib/notes/beats.js";
 import { bpmOf, FASTEST_BPM, SLOWEST_BPM, steadyBeats } from "../lib/notes/steady.js";
@@ -12,6 +12,7 @@ const TAPS = 3;
 
 const field = element("bpm", HTMLInputElement);
 const grid = element("grid", HTMLSelectElement);
+const meter = element("meter", HTMLSelectElement);
 const halve = element("halve", HTMLButtonElement);
 const double = element("double", HTMLButtonElement);
 
@@ -22,7 +23,7 @@ let written = "";
 /** @type {number[]} milliseconds */
 let taps = [];
 
-/** @param {() => void} onChange called when beats or grid changed */
+/** @param {() => void} onChange called when beats, bars or grid changed */
 export function startTempo(onChange) {
   /** @param {(one: import("./recording.js").Recording) => number[]} change */
   const overrule = (change) => {
@@ -48,6 +49,10 @@ export function startTempo(onChange) {
     const bpm = (60_000 * (taps.length - 1)) / (timeStamp - taps[0]);
     if (taps.length >= TAPS && bpm <= FASTEST_BPM) set(bpm);
   });
+  meter.addEventListener("change", () => {
+    if (recording) recording.meter = Number(meter.value);
+    onChange();
+  });
   grid.addEventListener("change", () => {
     if (recording) recording.grid = Number(grid.value);
     onChange();
@@ -62,6 +67,8 @@ export function showTempo(one) {
   const bpm = bpmOf(one.beats);
   field.value = written = bpm > 0 ? String(Math.round(10 * bpm) / 10) : "";
   grid.value = String(one.grid);
+  meter.options[0].textContent = text("meter_found", { meter: one.foundBars.meter });
+  meter.value = String(one.meter);
   halve.disabled = one.beats.length < 4 || bpm / 2 < SLOWEST_BPM;
   double.disabled = one.beats.length < 2 || 2 * bpm > FASTEST_BPM;
   const { found } = one;

@@ -106,6 +106,22 @@ def test_notes_snap_to_a_grid_only_if_asked(driver: PageDriver, tmp_path: Path) 
     assert off() > 0.01
 
 
+def test_bars_follow_the_chosen_meter(driver: PageDriver, tmp_path: Path) -> None:
+    page = driver.page
+
+    def meter() -> int:
+        heading = take_midi(driver, tmp_path).tracks[0]
+        return int([event.numerator for event in heading if event.type == "time_signature"][-1])
+
+    found = meter()
+    assert page.locator("#meter option").first.text_content() == f"{found}/4, as found"
+    for wanted in (7 - found, found):
+        page.select_option("#meter", str(wanted))
+        assert meter() == wanted
+    page.select_option("#meter", "0")
+    assert meter() == found
+
+
 def test_what_is_muted_is_not_saved_and_each_timbre_has_its_file(
     driver: PageDriver, tmp_path: Path
 ) -> None:

@@ -27,12 +27,14 @@ export const PLAIN_BARS = Object.freeze({ meter: 4, first: 0 });
 /**
  * @param {Pick<Note, "start" | "end" | "pitch" | "velocity">[]} notes
  * @param {number[]} beats seconds, ascending
- * @returns {Bars} PLAIN_BARS if there are too few beats, or all are alike
+ * @param {readonly number[]} [meters] to choose from
+ * @returns {Bars} from the first beat, if there are too few or all are alike
  */
-export function findBars(notes, beats) {
+export function findBars(notes, beats, meters = METERS) {
   const accents = accentsOf(notes, beats);
-  let best = { strength: 0, ...PLAIN_BARS };
-  for (const meter of METERS) {
+  const { meter: usual } = PLAIN_BARS;
+  let best = { strength: 0, meter: meters.includes(usual) ? usual : meters[0], first: 0 };
+  for (const meter of meters) {
     for (let first = 0; first < meter; first++) {
       const strength = contrast(accents, meter, first);
       if (strength > best.strength) best = { strength, meter, first };
