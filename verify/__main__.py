@@ -16,6 +16,7 @@ import secrets
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,6 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     manifest = Manifest.read(args.folder)
     files = subjects.choose(manifest, args.models, args.variants)
     contract.check(args.folder, manifest, files)
-    golden.prove_networks()
     seed = secrets.randbelow(2**32) if args.seed is None else args.seed
     judged = [
         *signals.standard(),
@@ -159,9 +159,12 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
         progress.update(task, advance=1, description=f"reference: {name}")
 
     kept = None if args.fresh else FOLDER
-    chosen = subjects.deployed(
-        args.folder, files, judged, references, advance, kept, thorough=args.thorough
-    )
+    with ThreadPoolExecutor(1) as beside:
+        proof = beside.submit(golden.prove_networks)
+        chosen = subjects.deployed(
+            args.folder, files, judged, references, advance, kept, thorough=args.thorough
+        )
+        proof.result()
     wholes = list(chosen)
     chosen += subjects.streamed(args.folder, manifest, wholes)
     chosen += subjects.on_the_engine(args.folder, manifest, wholes)

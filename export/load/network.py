@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from export.catalog import Model
@@ -10,6 +11,9 @@ from export.load.sources import SEED
 
 if TYPE_CHECKING:
     from torch import nn
+
+_alone = Lock()
+"""Random weights come from one generator, which several threads would take turns at."""
 
 
 def load_network(model: Model, checkpoint: Path | None, epsilon: float) -> nn.Module:
@@ -22,8 +26,9 @@ def load_network(model: Model, checkpoint: Path | None, epsilon: float) -> nn.Mo
 
     from export.load.checkpoint import load_into, load_state
 
-    torch.manual_seed(SEED)
-    deployed = model.build(epsilon).eval()
+    with _alone:
+        torch.manual_seed(SEED)
+        deployed = model.build(epsilon).eval()
     if checkpoint is not None:
         load_into(deployed.get_submodule("network"), load_state(checkpoint), checkpoint)
     return deployed

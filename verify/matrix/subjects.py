@@ -6,6 +6,7 @@ The reference is PyTorch in float64, computed once for each network and signal.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ from verify.runtimes.runners import Tensors, TorchRunner
 if TYPE_CHECKING:
     from torch import nn
 
+SIDE_BY_SIDE = 2
+"""Networks whose references are made at once."""
 WHOLE_FRAMES = 10**9
 """A chunk longer than any recording."""
 Networks = Callable[[Path], "tuple[nn.Module, tuple[str, ...]]"]
@@ -66,25 +69,26 @@ def deployed(
 ) -> list[Subject]:
     """Make references and promises for exported files.
 
-    ``advance`` is called with each reference's name before it is computed. ``kept`` is a folder
-    for references of earlier runs. Unless ``thorough``, random weights get brief signals only.
-    SubjectError if a file is not the manifest's.
+    ``advance`` is called with each reference's name before it is computed, from several threads.
+    ``kept`` is a folder for references of earlier runs. Unless ``thorough``, random weights get
+    brief signals only. SubjectError if a file is not the manifest's.
     """
     for entry in files:
         prove_file(folder, entry)
-    made: dict[str, dict[str, Tensors]] = {}
-    with TorchRunner("float64", networks) as runner:
-        references = References(runner, kept)
-        once = References(runner, None)
-        for entry in files:
-            if entry.model in made:
-                continue
-            made[entry.model] = {}
+
+    def refer(entry: ModelFile) -> dict[str, Tensors]:
+        found = {}
+        with TorchRunner("float64", networks) as runner:
+            references, once = References(runner, kept), References(runner, None)
             for signal in choose_signals(entry, signals, thorough=thorough):
                 advance(f"{entry.model} on {signal.name}")
                 source = once if signal.fresh else references
-                outputs = source.make(folder, entry, _inputs(entry, signal))
-                made[entry.model][signal.name] = outputs
+                found[signal.name] = source.make(folder, entry, _inputs(entry, signal))
+        return found
+
+    models = {entry.model: entry for entry in reversed(files)}
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        made = dict(zip(models, pool.map(refer, models.values()), strict=True))
     return [
         Subject(
             entry.model,
