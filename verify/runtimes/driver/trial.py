@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 LIMIT_SECONDS = 150.0
 """Of the trial, and of asking for the version: under load a start can take a minute."""
+PATIENCE_SECONDS = 10.0
+"""Of what is asked to end."""
 
 
 def find_fault(installed: Installed, limit_seconds: float = LIMIT_SECONDS) -> str | None:
@@ -109,9 +112,24 @@ def _run(command: Sequence[str], limit_seconds: float) -> tuple[int | None, str,
     except subprocess.TimeoutExpired:
         return None, "", ""
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a process and all that it started.
+
+    Playwright's driver starts a browser in a group of its own, which only the driver can end: so
+    all are asked first, and killed if they are still there after a while.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        patient_until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < patient_until:
+            process.poll()  # else it is still there, as a zombie
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _memory() -> Path:

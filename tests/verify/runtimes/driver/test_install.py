@@ -17,7 +17,7 @@ OLD = 'case "$*" in *--version*) echo "Mozilla Firefox 140.3.0esr";; *) exit 1;;
 BROKEN = {
     "dies at once": ("exit 1", r"version unknown\) cannot be driven: BrowserType\.launch"),
     "is too old": (OLD, r"\(Mozilla Firefox 140\.3\.0esr\) cannot be driven: BrowserType\.launch"),
-    "hangs": ("sleep 600", r"cannot be driven: no answer within 1 s"),
+    "hangs": ("echo $$ >> $0.pids; exec sleep 600", r"cannot be driven: no answer within 1 s"),
     "is no program": (None, r"cannot be driven: BrowserType\.launch"),
 }
 
@@ -64,6 +64,10 @@ def test_a_browser_of_no_use_is_told_in_one_sentence(
     assert f"Playwright {version('playwright')} is made for {browser} 1" in fault
     assert fault.endswith("`make browsers` gets another")
     assert not (tmp_path / "cache").exists(), "a failure is not remembered"
+    if kind == "hangs":
+        for started in (tmp_path / "a-browser.pids").read_text().split():
+            with pytest.raises(ProcessLookupError):
+                os.kill(int(started), 0)
 
 
 class Driver:
