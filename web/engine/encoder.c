@@ -3,6 +3,7 @@
 
 #include "block.h"
 #include "norms.h"
+#include "products.h"
 #include "trunk.h"
 
 enum {
@@ -17,13 +18,13 @@ enum {
 };
 
 static float widen_kernel[CELL_PRODUCTS], narrow_kernel[CELL_PRODUCTS];
-static float embed_kernel[EMBED_PRODUCTS];
+static float embed_kernel[SIZE * CELLS * 5];
 static float normed[FEATURES * CHANNEL], widened[WIDENED * CHANNEL], features[FEATURES * CHANNEL];
 
 void prepare_encoder(void) {
   prepare_winograd3(widen_kernel, encoder_weights->widen_kernel, FEATURES, WIDENED);
   prepare_winograd3(narrow_kernel, encoder_weights->narrow_kernel, WIDENED, FEATURES);
-  prepare_winograd_frames(embed_kernel, encoder_weights->embed_kernel, CELLS, SIZE);
+  pack(embed_kernel, encoder_weights->embed_kernel, SIZE, CELLS * 5);
 }
 
 void run_first_norm(const float *energy, int count, float deviation, float *means,
@@ -123,51 +124,40 @@ void run_features(const float *wide_in, int count, const float *mean, const floa
   }
 }
 
-/** Products (SIZE, BLOCK) → embeddings, where they are. */
-static void shorten(float *mixed) {
-  const EncoderWeights *w = encoder_weights;
-  for (int t = 0; t < BLOCK; t += 4) {
-    V squares = all(0);
-    for (int d = 0; d < SIZE; d++) {
-      V v = load(mixed + d * BLOCK + t) + all(w->embed_bias[d]);
-      store(mixed + d * BLOCK + t, v);
-      squares = madd(v, v, squares);
-    }
-    V factor = all(1) / larger(root(squares), all(w->shortest[0]));
-    for (int d = 0; d < SIZE; d++) {
-      store(mixed + d * BLOCK + t, load(mixed + d * BLOCK + t) * factor);
-    }
-  }
-}
-
 void run_embed(const float *cells, int count, const float *mean, const float *variance,
                float *embedding) {
-  enum { DELAY = 2, BLOCKS = 2 };
-  static float x[BLOCKS][CELLS * WIDTH], mixed[BLOCKS][SIZE * BLOCK];
+  enum { DELAY = 2 };
+  static float x[CELLS * WIDTH], mixed[SIZE * BLOCK];
   const EncoderWeights *w = encoder_weights;
+  const float *rows[CELLS];
   float scale[FEATURES];
   for (int c = 0; c < FEATURES; c++) {
     scale[c] = w->centre_scale[c] / (__builtin_sqrtf(variance[c]) + w->centre_epsilon[0]);
   }
+  for (int i = 0; i < CELLS; i++) rows[i] = x + i * WIDTH;
   frames = count;
   clear(x, sizeof x);
-  for (int t0 = 0; t0 - DELAY < count; t0 += BLOCKS * BLOCK) {
-    for (int b = 0, t = t0; b < BLOCKS; b++, t += BLOCK) {
-      for (int i = 0; i < CELLS; i++) {
-        float *to = x[b] + i * WIDTH;
-        store(to, load(x[(b + 1) % BLOCKS] + i * WIDTH + BLOCK)); // of the block before
-        const float *cell = fetch(cells + i * count, t);
-        V m = all(mean[i / 3]), k = all(scale[i / 3]);
-        for (int j = 0; j < BLOCK; j += 4) store(to + 4 + j, (load(cell + j) - m) * k);
+  for (int t0 = 0; t0 - DELAY < count; t0 += BLOCK) {
+    carry(x, CELLS, 4);
+    for (int i = 0; i < CELLS && t0 < count; i++) {
+      const float *cell = fetch(cells + i * count, t0);
+      V m = all(mean[i / 3]), k = all(scale[i / 3]);
+      for (int t = 0; t < BLOCK; t += 4) store(x + i * WIDTH + 4 + t, (load(cell + t) - m) * k);
+    }
+    mask(x, CELLS, 4, t0);
+    mix(mixed, BLOCK, rows, CELLS, 5, embed_kernel, SIZE);
+    for (int t = 0; t < BLOCK; t += 4) {
+      V squares = all(0);
+      for (int d = 0; d < SIZE; d++) {
+        V v = load(mixed + d * BLOCK + t) + all(w->embed_bias[d]);
+        store(mixed + d * BLOCK + t, v);
+        squares = madd(v, v, squares);
       }
-      mask(x[b], CELLS, 4, t);
+      V factor = all(1) / larger(root(squares), all(w->shortest[0]));
+      for (int d = 0; d < SIZE; d++) {
+        store(mixed + d * BLOCK + t, load(mixed + d * BLOCK + t) * factor);
+      }
     }
-    const float *const from[BLOCKS] = {x[0], x[1]};
-    float *const to[BLOCKS] = {mixed[0], mixed[1]};
-    winograd_frames(from, CELLS, SIZE, embed_kernel, to);
-    for (int b = 0, t = t0 - DELAY; b < BLOCKS; b++, t += BLOCK) {
-      shorten(mixed[b]);
-      for (int d = 0; d < SIZE; d++) deliver(embedding + d * count, mixed[b] + d * BLOCK, t);
-    }
+    for (int d = 0; d < SIZE; d++) deliver(embedding + d * count, mixed + d * BLOCK, t0 - DELAY);
   }
 }

@@ -173,11 +173,6 @@ APART static const float *multiply_point5(int n, int out, const float *const *se
   return multiply_point(8, n, out, seen, product, kernel);
 }
 
-void winograd_frames(const float *const x[BESIDE], int in, int out, const float *kernel,
-                     float *const y[BESIDE]) {
-  multiply_point5(in, out, x, y, kernel);
-}
-
 /** from: each input's first row that is read, rows lie `step` floats apart; y: `channel` apart. */
 INLINE void convolve(const int points, const Shape *shape, const float *const *from, int step,
                      int height, const float *inputs, const float *powers, const float *kernel,
@@ -243,35 +238,26 @@ void winograd_pitches(const float *x, const float *kernel, float *y, int channel
   convolve3(&HEADS, from, 3 * WIDTH, PITCHES, kernel, 0, 1, y, channel);
 }
 
-/**
- * At one point along frequency, whose transform has `rows` taps: w: (out, in, rows, taps) →
- * [instant], packed for `multiply`, of the first n inputs; returns where the next point's begin.
- */
-static float *prepare_point(float *to, const float *w, const Shape *shape, int n, int rows,
-                            const float *transform, int taps, const float *time) {
-  static float kernel[MOST_OUT * MOST_IN];
-  for (int i = 0; i < FRAMES + taps - 1; i++, time += taps) {
-    for (int k = 0; k < shape->out * n; k++) {
-      const float *numbers = w + (k / n * shape->in + k % n) * rows * taps;
-      double sum = 0;
-      for (int j = 0; j < rows; j++) {
-        for (int d = 0; d < taps; d++) sum += (double)transform[j] * time[d] * *numbers++;
-      }
-      kernel[k] = (float)sum;
-    }
-    pack(to, kernel, shape->out, n);
-    to += shape->out * n;
-  }
-  return to;
-}
-
 /** w: (out, in, taps, taps) → [point][instant], packed for `multiply`. */
 static void prepare(float *to, const float *w, const Shape *shape, int taps,
                     const float *transform, const float *time) {
-  int points = TILE + taps - 1;
+  static float kernel[MOST_OUT * MOST_IN];
+  int points = TILE + taps - 1, instants = FRAMES + taps - 1;
   for (int p = 0; p < points; p++, transform += taps) {
     int n = count_inputs(shape, points, p);
-    to = prepare_point(to, w, shape, n, taps, transform, taps, time);
+    const float *in_time = time;
+    for (int i = 0; i < instants; i++, in_time += taps) {
+      for (int k = 0; k < shape->out * n; k++) {
+        const float *numbers = w + (k / n * shape->in + k % n) * taps * taps;
+        double sum = 0;
+        for (int j = 0; j < taps; j++) {
+          for (int d = 0; d < taps; d++) sum += (double)transform[j] * in_time[d] * *numbers++;
+        }
+        kernel[k] = (float)sum;
+      }
+      pack(to, kernel, shape->out, n);
+      to += shape->out * n;
+    }
   }
 }
 
@@ -282,12 +268,6 @@ void prepare_winograd5(float *to, const float *w) {
 void prepare_winograd3(float *to, const float *w, int in, int out) {
   const Shape shape = {in, out, in};
   prepare(to, w, &shape, 3, common->winograd3_kernel, common->time3_kernel);
-}
-
-void prepare_winograd_frames(float *to, const float *w, int in, int out) {
-  const Shape shape = {in, out, in};
-  const float one = 1;
-  prepare_point(to, w, &shape, in, 1, &one, 5, common->time5_kernel);
 }
 
 void prepare_winograd_pitches(float *to, const float *w) {

@@ -8,7 +8,6 @@ enum {
   NECK_PRODUCTS = 10 * 8 * 16 * 8,
   CELL_PRODUCTS = 8 * 6 * 24 * 16,
   HEAD_PRODUCTS = 8 * 6 * 8 * 48,
-  EMBED_PRODUCTS = 8 * 12 * 48,
 };
 
 /**
@@ -29,17 +28,8 @@ void winograd3(const float *x, int in, int out, const float *kernel, const float
  * pitch's row and a column on; frames lie one behind.
  */
 void winograd_pitches(const float *x, const float *kernel, float *y, int channel);
-/**
- * in → out channels (at most 48 and 24, out a multiple of 4), five taps along time alone, of two
- * blocks; frames lie two behind.
- *
- * x: rows of WIDTH, by block and input; y: rows of BLOCK, by block and output.
- */
-void winograd_frames(const float *const x[2], int in, int out, const float *kernel,
-                     float *const y[2]);
 
 /** Kernels (out, in, frequency, time) → what the above take. */
 void prepare_winograd5(float *to, const float *w);
 void prepare_winograd3(float *to, const float *w, int in, int out);
 void prepare_winograd_pitches(float *to, const float *w);
-void prepare_winograd_frames(float *to, const float *w, int in, int out);
