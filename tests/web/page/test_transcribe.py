@@ -124,7 +124,7 @@ def test_of_two_files_the_first_is_taken_and_the_page_says_so(
 
 
 def test_timbres_are_separated_and_counted(driver: PageDriver, tune: Path, tmp_path: Path) -> None:
-    driver.by_timbre()
+    driver.by_timbre("2")
     assert driver.transcribe(tune) == "done"
     assert driver.facts["model"] == "septimbre"
     voices = [voice for _, _, _, voice in TUNE]
