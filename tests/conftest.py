@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "install: makes an environment, from the registry; slow")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by fixtures, and run each file, or each browser's half of it, in one process.
 
@@ -49,7 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         callspec = getattr(item, "callspec", None)
         browser = callspec.params.get("browser", "") if callspec else ""
         # Software WebGPU takes every core: no two of them at once.
-        group = "webgpu" if "webgpu" in item.nodeid else f"{item.path} {browser}"
+        file = item.nodeid.split("::")[0]
+        group = "webgpu" if "webgpu" in item.nodeid else f"{file} {browser}".strip()
         item.add_marker(pytest.mark.xdist_group(group))
         # A browser on a busy machine sometimes hangs (one way of Firefox ESR 153 is told in
         # web/lib/engine/helpers.js). A page that does not settle is retried once, and the summary

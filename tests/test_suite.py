@@ -46,6 +46,13 @@ def pytest_collection_finish(session):
 """
 
 
+def test_tests_of_a_file_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    """So that they share its fixtures, browsers among them."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("all tests run in one process")
+    assert request.node.nodeid.endswith("@tests/test_suite.py")
+
+
 def test_markers_come_from_fixtures(tmp_path: Path) -> None:
     conftest = (TESTS / "conftest.py").read_text(encoding="utf-8") + PRINT_MARKERS
     (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
