@@ -68,9 +68,7 @@ def _rank(item: pytest.Item) -> int:
     browses, exports = (item.get_closest_marker(one) for one in ("browser", "export"))
     if browses:
         return 1 if exports else 0
-    if exports:
-        return 2
-    return 3 if item.path.parent.name == "engine" else 4  # the engine's have the longest file
+    return 2 if exports else 3
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ SHORTER = (1, 2, 15, 16, 17, 18, 19, 20, 21, 31, 32, 33, 34, 47, 48, 49)
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def weights(tmp_path_factory: pytest.TempPathFactory, exporting: None) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("weights")
     return {name: write_weights(name, folder) for name in NAMES}
 
