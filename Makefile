@@ -137,11 +137,13 @@ pytest = $(BIN)/python -m pytest -n $(or $(WORKERS),$(1)) --dist loadgroup --no-
 .PHONY: test
 test: $(READY) $(NPM_READY) ## run the tests that need no browser and export no real network
 	$(call pytest,2) -m "not browser and not export and not install" $(ARGS)
+	npm --prefix web test
 
 # A browser's test often waits: for a timer, or for music to be played.
 .PHONY: test-all
 test-all: $(READY) $(NPM_READY) browsers ## run every test: with real browsers and exports too
 	$(call pytest,3) -m "not install" $(ARGS)
+	npm --prefix web test
 
 .PHONY: wheel
 wheel: $(READY) $(NPM_READY) browsers ## build a wheel, install it in an empty environment, and use it there
