@@ -108,9 +108,10 @@ def _take_whole(model: Model, deployed: nn.Module) -> Part:
     import torch
 
     from export.graph.trace import WAVEFORM
+    from export.load.bands import InBands
 
     music = read_example(WHOLE_SECONDS)
-    with torch.no_grad():
+    with torch.no_grad(), InBands():
         truth = copy.deepcopy(deployed).double()(torch.from_numpy(music).double())
     return Part(
         None, deployed, WAVEFORM, model.outputs, read_cases(music), [y.numpy() for y in truth]
@@ -121,23 +122,25 @@ def _cut_stages(model: Model, deployed: nn.Module) -> Iterator[Part]:
     """Each stage, with its inputs and outputs in a run of all of them in float64."""
     import torch
 
+    from export.load.bands import InBands
     from export.nets.stages import cut, measure_halo, run_stages
 
     stages = cut(deployed.get_submodule("network"), model.stages)
     exact = copy.deepcopy(stages)
     for stage in exact.values():
         stage.double()
-    values = {
-        case: run_stages(exact, torch.from_numpy(inputs["audio"]).double())
-        for case, inputs in read_cases(read_example(STAGE_SECONDS)).items()
-    }
+    with InBands():
+        values = {
+            case: run_stages(exact, torch.from_numpy(inputs["audio"]).double())
+            for case, inputs in read_cases(read_example(STAGE_SECONDS)).items()
+        }
     for name, stage in stages.items():
         # Inputs in float32, as in files.
         cases = {
             case: {key: found[key].float() for key in stage.inputs}
             for case, found in values.items()
         }
-        with torch.no_grad():
+        with torch.no_grad(), InBands():
             truth = exact[name](*(tensor.double() for tensor in cases["music"].values()))
         yield Part(
             name,

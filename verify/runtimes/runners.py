@@ -197,12 +197,15 @@ class TorchRunner(_InProcess):
         """Run the network once."""
         import torch
 
+        from export.load.bands import InBands
+
         network, outputs = self._loaded()
         given = [torch.from_numpy(np.array(value)) for value in inputs.values()]
         tensors = [one.to(self._dtype) if one.is_floating_point() else one for one in given]
         short = sum(value.size for value in inputs.values()) < SHORT
         try:
-            with torch.inference_mode(), _threads(1 if short else torch.get_num_threads()):
+            threads = _threads(1 if short else torch.get_num_threads())
+            with torch.inference_mode(), threads, InBands():
                 values = network(*tensors)
         except (RuntimeError, TypeError) as error:  # the latter for too few inputs, or too many
             raise RunnerError(f"{self.name}: cannot run: {first_line(error)}") from None
