@@ -102,9 +102,9 @@ def make_mp4(*handlers: bytes) -> bytes:
     return box(b"ftyp", b"isom") + box(b"mdat", bytes(99)) + box(b"moov", b"".join(tracks))
 
 
-def make_wav(**options: str) -> bytes:
+def make_file(form: str = "WAV", samples: int = 999, **options: str) -> bytes:
     content = io.BytesIO()
-    soundfile.write(content, np.zeros(999), 44_100, format="WAV", **options)
+    soundfile.write(content, np.zeros(samples), 44_100, format=form, **options)
     return content.getvalue()
 
 
@@ -121,10 +121,23 @@ def test_each_unreadable_file_gets_its_own_reason(tmp_path: Path) -> None:
         (make_mp4(b"vide", b"soun"), "format"),
         (webm + b"V_VP9" + bytes(99), "no_sound"),
         (webm + b"V_VP9" + bytes(9) + b"A_OPUS", "format"),
-        (make_wav(subtype="PCM_16")[:40], "damaged"),
-        (make_wav(subtype="IMA_ADPCM"), "format"),
+        (make_mp4(b"soun")[:100], "damaged"),  # the list of its tracks was at the end
+        (make_file(subtype="PCM_16")[:40], "damaged"),
+        (make_file(subtype="PCM_16")[:19], "damaged"),
+        (make_file(samples=0), "no_sound"),
+        (make_file(subtype="IMA_ADPCM"), "format"),
+        (make_file("AIFF", samples=0), "no_sound"),
+        (make_file("AIFF", subtype="ULAW"), "format"),
+        (make_file("AIFF", subtype="FLOAT")[:90], "damaged"),
+        (make_file("CAF", subtype="PCM_16"), "format"),
+        (make_file("CAF", subtype="ALAC_16")[:90], "damaged"),
+        (make_file("AU"), "format"),
         (b"fLaC" + bytes(99), "damaged"),
-        (bytes(range(256)) * 9, "format"),
+        (b"\xff\xf1\x50\x80" + bytes(99), "format"),  # AAC
+        (bytes(999), "damaged"),
+        (bytes(range(256)) * 9, "unknown"),
+        ("今天天气很好。\n".encode("gbk") * 9, "text"),
+        ("今天天气很好。\n".encode("utf-16") * 9, "text"),
     ]
     files = []
     for i, (content, _) in enumerate(cases):

@@ -72,10 +72,8 @@ function nameTuning({ tuningCents }, isTuned) {
 function showFacts(facts, isTuned) {
   const { model, threads, stalled, audioSeconds, computeSeconds } = facts;
   const speed = audioSeconds / Math.max(0.001, computeSeconds);
-  const runtime = [
-    nameRuntime(facts),
-    threads > 1 ? text("threads", { count: threads }) : text(stalled ? "stalled" : "one_thread"),
-  ];
+  const runtime = nameRuntime(facts);
+  const many = threads > 1 ? text("threads", { count: threads }) : text(stalled ? "stalled" : "one_thread");
   const time = text("time_taken", {
     time: duration(computeSeconds),
     speed: speed < 10 ? speed.toFixed(1) : Math.round(speed),
@@ -84,7 +82,7 @@ function showFacts(facts, isTuned) {
     fact_audio: duration(audioSeconds),
     fact_tuning: nameTuning(facts, isTuned),
     fact_model: model,
-    fact_runtime: runtime.join(", "),
+    fact_runtime: text("ran_on", { runtime, threads: many }),
     fact_time: time,
   };
   element("facts", HTMLElement).replaceChildren(

@@ -250,6 +250,9 @@ def test_what_cannot_be_read_is_said_and_the_next_file_works(
     (tmp_path / "empty.wav").write_bytes(b"")
     driver.pick(tmp_path / "empty.wav")
     driver.wait("#message:has-text('empty')")
+    (tmp_path / "picture.mp3").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99))
+    driver.pick(tmp_path / "picture.mp3")
+    driver.wait("#message:has-text('picture.mp3 cannot be read: it is no recording.')")
     assert driver.transcribe(tune) == "done"
     check_tune(driver)
     assert driver.message == ""

@@ -16,7 +16,7 @@
  */
 
 /** Compressions of AIFF-C that are none, with what they say of the samples. */
-const AIFC = new Map([
+export const AIFC = new Map([
   ["NONE", { float: false, little: false }],
   ["twos", { float: false, little: false }],
   ["in24", { float: false, little: false }],
