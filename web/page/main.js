@@ -6,7 +6,7 @@ import { startKeyboard } from "./keyboard.js";
 import { show as showOffline, startOffline } from "./offline.js";
 import { readExample } from "./place.js";
 import { isOpen, player, roll, showSound, showWords, toggle } from "./result.js";
-import { showMicrophoneError } from "./status.js";
+import { sayAgain, showMicrophoneError } from "./status.js";
 import { startTempo } from "./tempo.js";
 import { startTexts } from "./texts.js";
 import { startTheme } from "./theme.js";
@@ -16,6 +16,7 @@ import { renote, rerun, stop, take, warmUp } from "./work.js";
 function start() {
   startTexts(() => {
     showWords();
+    sayAgain();
     showOffline();
   });
   startTheme(() => roll.recolour());

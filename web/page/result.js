@@ -23,7 +23,7 @@ const NOTHING = new Set();
 export const player = new Player(() => {
   element("play", HTMLButtonElement).setAttribute("aria-pressed", String(player.playing));
   if (player.playing) requestAnimationFrame(follow);
-  if (player.playing && player.silent) say(text("no_output"));
+  if (player.playing && player.silent) say(() => text("no_output"));
   showTime(false);
 });
 export const roll = new Roll({
@@ -82,6 +82,8 @@ export function showResult(result) {
   tuneFor(recording, analysis.facts.model, analysis.thresholds);
   roll.setMap(analysis.map, analysis.frames, analysis.secondsPerFrame);
   showWords();
+  const complain = () => complaintAbout(analysis, recording.made.notes);
+  if (complain() || ["empty", "error"].includes(state())) say(complain);
 }
 
 /** @param {number} length seconds */
@@ -109,12 +111,9 @@ export function showWords() {
   showValues();
   if (!shown) return;
   const { recording, analysis } = shown;
-  const { notes } = recording.made;
   showLegend(recording, showSound);
   showSound();
   describe(recording, analysis.facts);
-  const complaint = complaintAbout(analysis, notes);
-  if (complaint || ["empty", "error"].includes(state())) say(complaint);
 }
 
 /** @param {boolean} moving */

@@ -19,11 +19,18 @@ export function state() {
   return /** @type {State} */ (document.documentElement.dataset.state);
 }
 
-/**
- * @param {string} words empty: nothing to say
- * @param {string} [detail]
- */
-export function say(words, detail = "") {
+/** What the message says, in the language of the moment. @type {() => string | [string, string]} */
+let tell = () => "";
+
+/** @param {typeof tell} what the words, or words and a detail; empty: nothing to say */
+export function say(what) {
+  tell = what;
+  sayAgain();
+}
+
+/** Say the same in the current language. */
+export function sayAgain() {
+  const [words, detail] = [tell()].flat();
   message.replaceChildren(words);
   if (detail) message.append(Object.assign(document.createElement("small"), { textContent: detail }));
   message.hidden = words === "";
@@ -37,11 +44,12 @@ export function showError(error) {
   console.warn(error);
   const { code, reason, file, message } =
     error instanceof TranscriptionError ? error : new TranscriptionError("model", String(error));
-  if (error instanceof TypeError) say(text("error_download"), text("detail", { detail: message }));
-  else if (/there is no septimbre/.test(message)) say(text("error_timbres"));
-  else if (code === "audio" && reason) say(text(`audio_${reason}`, { file }));
-  else if (reason) say(text(`error_${code}`), text(`detail_${reason}`, { file }));
-  else say(text(`error_${code}`), text("detail", { detail: message }));
+  const plain = () => text("detail", { detail: message });
+  if (error instanceof TypeError) say(() => [text("error_download"), plain()]);
+  else if (/there is no septimbre/.test(message)) say(() => text("error_timbres"));
+  else if (code === "audio" && reason) say(() => text(`audio_${reason}`, { file }));
+  else if (reason) say(() => [text(`error_${code}`), text(`detail_${reason}`, { file })]);
+  else say(() => [text(`error_${code}`), plain()]);
 }
 
 /**
@@ -58,5 +66,5 @@ const MICROPHONE = Object.freeze({
 export function showMicrophoneError(error) {
   console.warn(error);
   const name = error instanceof Error ? error.name : "";
-  say(text(MICROPHONE[name] ?? "error_microphone"));
+  say(() => text(MICROPHONE[name] ?? "error_microphone"));
 }

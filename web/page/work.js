@@ -32,7 +32,7 @@ let reading = null;
 const handlers = {
   onCancel: () => {
     drop();
-    say(text("cancelled"));
+    say(() => text("cancelled"));
     if (shown) setState(outcomeOf(shown));
     else setState("idle");
   },
@@ -72,7 +72,7 @@ export async function take({ name, read, others }) {
     next?.close();
     next = null;
     closeProvisional();
-    say(others > 0 ? text("several", { name }) : "");
+    say(() => (others > 0 ? text("several", { name }) : ""));
     showProgress("decode");
     const file = await read();
     signal.throwIfAborted();

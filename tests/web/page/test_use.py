@@ -61,6 +61,7 @@ def test_the_language_is_the_browsers_and_can_be_changed(
         driver.page.click("#language")
         assert heading.text_content() == "From sound to notes"
         assert driver.page.locator("#summary").text_content() == "12 notes, C4 to D5"
+        assert driver.message == "notes.txt cannot be read: it holds text, not sound."
         assert driver.page.locator("html").get_attribute("lang") == "en"
         driver.page.reload()
         assert heading.text_content() == "From sound to notes"
