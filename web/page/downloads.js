@@ -8,7 +8,7 @@ import { pitchName, text } from "./texts.js";
 /** @typedef {import("./recording.js").Recording} Recording */
 
 /** Endings that say how sound is stored: of "Beethoven No.5" nothing is one. */
-const FORMATS = /\.(aac|aiff?|amr|avi|caf|flac|m4[abv]|midi?|mk[av]|mov|mp[234]|mpeg|og[agv]|opus|wave?|webm|wma)$/i;
+const FORMATS = /\.(3g[2p]|aac|ac3|aif[cf]?|amr|ape|au|avi|caf|flac|flv|m4[abrv]|midi?|mk[av]|mov|mp[234]|mpe?g|mpga|og[agv]|opus|snd|ts|w64|wave?|web[am]|wm[av]|wv)$/i;
 
 /** @type {string[]} */
 let urls = [];

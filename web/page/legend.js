@@ -14,8 +14,9 @@ const muted = new Set();
 /** @type {number | null} */
 let solo = null;
 
-/** Timbres that are not to be heard. @param {number} timbres @returns {Set<number>} */
+/** Timbres that are not to be heard; one alone has no switch. @param {number} timbres @returns {Set<number>} */
 export function mutedTimbres(timbres) {
+  if (timbres < 2) return new Set();
   if (solo === null) return new Set(muted);
   return new Set(Array.from({ length: timbres }, (_, i) => i).filter((i) => i !== solo));
 }

@@ -9,6 +9,7 @@ const stage = element("stage", HTMLElement);
 const bar = element("bar", HTMLElement);
 const left = element("left", HTMLElement);
 const cancel = element("cancel", HTMLButtonElement);
+const file = element("file", HTMLInputElement);
 
 let stageStartedMs = 0;
 let fraction = 0;
@@ -50,7 +51,7 @@ export function hideProgress() {
 }
 
 /**
- * Show the progress or the choices; the focus goes along, and comes back to where it was.
+ * Show the progress or the choices; the focus goes along, and comes back.
  * @param {boolean} working
  */
 function swap(working) {
@@ -59,7 +60,7 @@ function swap(working) {
   const follow = working ? focused !== null : active === cancel;
   panel.hidden = !working;
   choices.hidden = working;
-  if (follow) (working ? cancel : focused)?.focus({ preventScroll: true });
+  if (follow) (working ? cancel : (focused ?? file)).focus({ preventScroll: true });
 }
 
 /** Time left if it can be estimated, else time passed. */

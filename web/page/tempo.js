@@ -35,7 +35,7 @@ export function startTempo(onChange) {
   const set = (bpm) => overrule(({ made }) => steadyBeats(made.notes, bpm));
   const follow = () => {
     if (field.value === written) return;
-    const bpm = Number(field.value.replace(",", "."));
+    const bpm = Number.parseFloat(field.value.normalize("NFKC").replace(",", ".")); // １２０ too
     if (bpm > 0) set(Math.min(FASTEST_BPM, Math.max(SLOWEST_BPM, bpm)));
     else overrule(({ found }) => found.times);
   };

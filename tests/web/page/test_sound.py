@@ -70,7 +70,7 @@ def test_the_tempo_is_found_and_can_be_overruled(driver: PageDriver, tmp_path: P
         midi = take_midi(driver, tmp_path)
         assert tempos(midi)[-1] == pytest.approx(bpm, abs=1)
         check_times(midi)
-    field.fill("96.5")
+    field.fill("９６,5 BPM")
     field.press("Enter")
     midi = take_midi(driver, tmp_path)
     assert tempos(midi)[-1] == pytest.approx(96.5, abs=0.01)
@@ -187,5 +187,11 @@ def test_where_there_may_be_two_timbres_the_visitor_decides(
         assert summary.text_content() == "12 notes in 2 timbres, C4 to D5"
         assert {note["timbre"] for note in driver.notes} == {0, 1}
         assert driver.page.locator("#count").input_value() == "2"
+        for mute in driver.page.locator(".mute").all():
+            mute.click()
+        assert driver.page.locator("#download-mid").get_attribute("href") is None
+        driver.page.select_option("#count", "auto")
+        driver.wait(".split")
+        assert driver.page.locator("#download-mid").get_attribute("href"), "muted for good"
         driver.page.close()
     context.close()

@@ -296,6 +296,7 @@ def test_a_run_can_be_cancelled_and_another_started(
     driver.page.click("#cancel")
     driver.wait("html[data-state=idle]")
     assert "Cancelled" in driver.message
+    driver.wait("#file:focus")
     assert driver.transcribe(tune) == "done"
     check_tune(driver)
 
