@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import onnx
-import torch
 from onnx import helper
 from torch import Tensor, nn
 from torch.export import Dim
 
+from export.graph.exporter import write_program
 from export.graph.simplify import simplify
 from export.layers.function import DOMAIN, Function
 
@@ -52,20 +52,11 @@ def trace_function(layer: Function, opset: int) -> onnx.FunctionProto:
     names = [name for name, _ in layer.named_parameters(recurse=False)]
     values = (*inputs, *layer.parameters(recurse=False))
     lengths = [{x.ndim - 1: Dim.DYNAMIC} for x in inputs] + [None] * len(names)
-    written = torch.onnx.export(
-        Body(layer).eval(),
-        values,
-        dynamo=True,
-        optimize=False,
-        opset_version=opset,
-        input_names=[*"x" * len(inputs), *names],
-        output_names=["y"],
-        dynamic_shapes=(tuple(lengths),) if lengths else None,
-        verbose=False,
-    )
-    assert written is not None
+    dynamic = (tuple(lengths),) if lengths else None
+    names = [*"x" * len(inputs), *names]
+    written, _ = write_program(Body(layer).eval(), values, names, ["y"], dynamic, opset)
     stored = tuple(f"network.{name}" for name, _ in layer.named_buffers(recurse=False))
-    graph = simplify(written.model_proto, stored).graph
+    graph = simplify(written, stored).graph
     constants = [
         helper.make_node("Constant", [], [tensor.name], value=tensor)
         for tensor in graph.initializer

@@ -9,10 +9,7 @@ constant of magnitude up to 1e-8, and every product with one within 1e-5 of 1, a
 from __future__ import annotations
 
 import ast
-import contextlib
 import copy
-import logging
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +21,7 @@ from torch.export import Dim, ExportedProgram
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.graph.constants import LIMITS, Constant, Role
+from export.graph.exporter import quiet, write_program
 from export.graph.functions import write_functions
 from export.layers.function import DOMAIN
 from export.layers.rewrite import Form, rewrite
@@ -69,35 +67,23 @@ def trace(
         {axis: Dim(size, min=1) for axis, size in enumerate(shape) if isinstance(size, str)}
         for shape in inputs.values()
     )
-    with _quiet():
-        written = torch.onnx.export(
-            folded,
-            make_example(inputs, EXAMPLE_SIZES),
-            dynamo=True,
-            optimize=optimize,
-            opset_version=opset,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_shapes=dynamic,
-            verbose=False,
-        )
-    if written is None or written.exported_program is None:
-        raise RuntimeError("torch.onnx.export returned no program")
-    graph = written.model_proto
+    example = make_example(inputs, EXAMPLE_SIZES)
+    graph, program = write_program(
+        folded, example, list(inputs), outputs, dynamic, opset, optimize=optimize
+    )
     _name_nodes(graph)
-    with _quiet():
-        called = {node.op_type for node in graph.graph.node if node.domain == DOMAIN}
-        graph.functions.extend(write_functions(folded, called, opset))
+    called = {node.op_type for node in graph.graph.node if node.domain == DOMAIN}
+    graph.functions.extend(write_functions(folded, called, opset))
     return Traced(
         graph,
-        tuple(take_stock(written.exported_program)),
+        tuple(take_stock(program)),
         count_parameters(network, inputs),
     )
 
 
 def list_constants(network: nn.Module, inputs: Shapes) -> tuple[Constant, ...]:
     """The stock of a network's constants, batch normalisations folded, without writing a graph."""
-    with torch.no_grad(), _quiet():
+    with quiet():
         example = make_example(inputs, EXAMPLE_SIZES)
         return tuple(take_stock(torch.export.export(fold_batch_norms(network), example)))
 
@@ -245,15 +231,3 @@ def _name_nodes(graph: onnx.ModelProto) -> None:
         name = f"{layer}/{scopes[-1] or node.op_type}"
         seen[name] += 1
         node.name = name if seen[name] == 1 else f"{name}.{seen[name]}"
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporter's log; its errors still come as exceptions."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        yield
-    logger.setLevel(level)

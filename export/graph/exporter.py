@@ -1,0 +1,65 @@
+"""PyTorch's exporter, as it is called here: in silence, and prepared once."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+from unittest.mock import patch
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+_read_registry = functools.cache(ONNXRegistry.from_torchlib)
+"""The exporter (torch 2.13.0) reads its table of operators from their sources in each call: 0.3 s,
+as long as it takes to trace a small network. It depends on the opset alone, and nothing changes it.
+"""
+
+
+def write_program(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    lengths: tuple[Any, ...] | None,
+    opset: int,
+    *,
+    optimize: bool = False,
+) -> tuple[onnx.ModelProto, ExportedProgram]:
+    """Trace a module on an example → its graph, and the program that it was written from.
+
+    ``lengths`` are the exporter's ``dynamic_shapes``; ``optimize`` lets it drop constants.
+    """
+    with quiet(), patch.object(ONNXRegistry, "from_torchlib", staticmethod(_read_registry)):
+        written = torch.onnx.export(
+            module,
+            example,
+            dynamo=True,
+            optimize=optimize,
+            opset_version=opset,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=lengths,
+            verbose=False,
+        )
+    if written is None or written.exported_program is None:
+        raise RuntimeError("torch.onnx.export returned no program")
+    return written.model_proto, written.exported_program
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the exporter's log; its errors still come as exceptions."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        yield
+    logger.setLevel(level)
