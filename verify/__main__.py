@@ -140,6 +140,7 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     ]
     judged = list(signals.select(judged, args.signals or ["*"]))
     brief = frozenset(s.name for s in judged if s.brief) or None
+    networks.prove_weights(manifest, files, args.checkpoints)
     references = networks.networks_of(manifest, args.checkpoints)
     plans, left_out = _plan(args, references, brief)
     models = {entry.model: entry for entry in files}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -66,7 +67,14 @@ def _read_npy(stream: IO[bytes], size: int, who: str) -> Array:
         version = npy.read_magic(stream)
         read_head = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = read_head(stream)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except (
+        ValueError,
+        TypeError,
+        SyntaxError,
+        tokenize.TokenError,  # instead of it, from Python 3.12 on
+        RecursionError,
+        MemoryError,
+    ) as error:
         raise CaseError(f"{who} is not an array in numpy's format ({error})") from None
     if dtype.hasobject:
         raise CaseError(f"{who} holds Python objects (a pickle), which are not read: they run code")

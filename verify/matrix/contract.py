@@ -39,7 +39,7 @@ class ContractError(ValueError):
 def check(folder: Path, manifest: Manifest, files: Sequence[ModelFile]) -> None:
     """Check the manifest's entries of these whole files, and of their models' stages.
 
-    Raises ContractError. The weights and thresholds are checked where the weights are loaded
+    Raises ContractError. The weights and thresholds are checked where the weights are found
     (``networks``), the bytes where a file is judged (``subjects``).
     """
     for entry in files:
@@ -102,10 +102,17 @@ def _find_guard_faults(file: onnx.ModelProto, entry: ModelFile) -> Iterator[str]
     except ConstantLostError as error:
         yield str(error)
     for found in find_constants(inline_local_functions(file)):
-        small = found.role in ("add", "floor", "epsilon") and 0 < found.value <= SMALL
-        near = (abs(g.value - found.value) <= 1e-6 * found.value for g in listed)
-        if small and not any(near):
+        if found.role not in ("add", "floor", "epsilon") or not 0 < found.value <= SMALL:
+            continue
+        same = (
+            guard
+            for guard in listed
+            if guard.role == found.role and abs(guard.value - found.value) <= 1e-6 * found.value
+        )
+        if (guard := next(same, None)) is None:
             yield f"the file has `{found}`, which the manifest's guards do not list"
+            return
+        listed.remove(guard)  # each is listed as often as the file has it
 
 
 def _describe(values: Sequence[onnx.ValueInfoProto]) -> tuple[TensorInfo, ...]:

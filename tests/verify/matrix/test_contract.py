@@ -76,8 +76,10 @@ def test_a_guard_of_the_file_must_be_listed(models: Path) -> None:
     entry = Manifest.read(models).find("basicamt")
     assert any("1e-12" in guard for guard in entry.guards)
     assert find_fault(models, entry) is None
-    unlisted = change(entry, guards=())
-    assert "which the manifest's guards do not list" in (find_fault(models, unlisted) or "")
+    for i, guard in enumerate(entry.guards):
+        if guard.startswith(("add", "floor", "epsilon")) and "e-" in guard:
+            unlisted = change(entry, guards=entry.guards[:i] + entry.guards[i + 1 :])
+            assert "which the manifest's guards do not list" in (find_fault(models, unlisted) or "")
 
 
 def test_a_file_of_another_variant_is_seen(models: Path, tmp_path: Path) -> None:

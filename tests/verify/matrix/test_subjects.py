@@ -146,6 +146,11 @@ def test_the_checkpoint_must_be_the_one_of_the_manifest(entry: ModelFile, tmp_pa
     network, outputs = networks.networks_of(manifest, tmp_path)(Path(entry.path))
     assert outputs == ("onset", "frame")
     assert isinstance(network, nn.Module)
+    networks.prove_weights(manifest, manifest.files, tmp_path)
+    others = replace(entry.thresholds, minimum_frames=7)
+    manifest = Manifest((*manifest.files, replace(manifest.files[0], thresholds=others)), {})
+    with pytest.raises(SubjectError, match=r"minimum_frames=7.*, expected those of the weights"):
+        networks.prove_weights(manifest, manifest.files, tmp_path)
 
 
 def test_the_default_signals_begin_with_music_and_a_brief_part_of_it() -> None:
