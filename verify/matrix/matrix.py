@@ -46,9 +46,8 @@ def examine(
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
             # Browsers come last in the order of plans, and take longest: they begin.
-            pending = {
-                plan.name: pool.submit(work, plan) for plan in reversed(plans) if not plan.alone
-            }
+            queue = sorted(reversed(plans), key=lambda plan: not plan.first)
+            pending = {plan.name: pool.submit(work, plan) for plan in queue if not plan.alone}
             found = {name: one.result() for name, one in pending.items()}
             found |= {plan.name: work(plan) for plan in plans if plan.alone}
         except BaseException:

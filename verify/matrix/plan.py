@@ -116,7 +116,7 @@ def _plan(
     identity = _identify(runtime, webgpu)
     if runtime.backend == "webgpu" and webgpu == "software":
         takes = lambda subject, case: _fits_software(subject, case, brief)  # noqa: E731  # one a plan
-        return Plan(name, make, takes, alone=True, identity=identity)
+        return Plan(name, make, takes, first=True, identity=identity)
     return Plan(name, make, _onnx, alone=runtime.threads > 1, identity=identity)
 
 

@@ -75,6 +75,8 @@ class Plan:
     takes: Callable[[Subject, Case], bool] = lambda subject, case: True
     alone: bool = False
     """Whether nothing may run beside it, since it takes every core."""
+    first: bool = False
+    """Whether it begins, since it takes longest."""
     identity: str | None = None
     """The runtime with its versions; None if unknown, so that no verdict is kept."""
 

@@ -6,8 +6,7 @@ A runner is a context manager: anything that it starts (a session, a browser) en
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -36,8 +35,6 @@ __all__ = [
 SMALL_BYTES = 1_000_000
 """A file of fewer stays open in a runner, as do MOST_OPEN of them."""
 MOST_OPEN = 8
-SHORT = 100_000
-"""Elements of an input over which several threads take longer than one."""
 
 
 class Runner(Protocol):
@@ -178,6 +175,8 @@ class TorchRunner(_InProcess):
         import torch
 
         super().__init__(f"torch-{dtype}", {"torch": torch.__version__})
+        # Others run beside it; a second thread mostly spins: 0.9 s of CPU instead of 0.2 for 12 s.
+        torch.set_num_threads(1)
         self._dtype = getattr(torch, dtype)
         self._build = build
 
@@ -202,10 +201,8 @@ class TorchRunner(_InProcess):
         network, outputs = self._loaded()
         given = [torch.from_numpy(np.array(value)) for value in inputs.values()]
         tensors = [one.to(self._dtype) if one.is_floating_point() else one for one in given]
-        short = sum(value.size for value in inputs.values()) < SHORT
         try:
-            threads = _threads(1 if short else torch.get_num_threads())
-            with torch.inference_mode(), threads, InBands():
+            with torch.inference_mode(), InBands():
                 values = network(*tensors)
         except (RuntimeError, TypeError) as error:  # the latter for too few inputs, or too many
             raise RunnerError(f"{self.name}: cannot run: {first_line(error)}") from None
@@ -214,19 +211,6 @@ class TorchRunner(_InProcess):
         if len(values) != len(outputs):
             raise RunnerError(f"{self.name}: gave {len(values)} outputs, expected {outputs}")
         return {name: value.numpy() for name, value in zip(outputs, values, strict=True)}
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Let PyTorch use so many threads: more than one only spin over a short signal."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def hash_tensors(tensors: Tensors) -> str:

@@ -17,6 +17,7 @@ from export.manifest import sha256_of
 from tests import tiny_models
 from tests.patience import PATIENCE_SECONDS
 from verify.compare import Array, Tolerance
+from verify.matrix import matrix
 from verify.matrix.matrix import examine
 from verify.matrix.notes import transcribe
 from verify.matrix.records import Case, Plan, Result, Subject, Verdict
@@ -112,6 +113,19 @@ def test_two_runtimes_run_at_once_but_for_those_that_need_all_cores(tiny: Subjec
     plans = [Plan(name, partial(make, name), alone=name in "bd") for name in "abcd"]
     assert examine([tiny], plans).passed
     assert beside == {"a": {"a", "c"}, "b": {"b"}, "c": {"a", "c"}, "d": {"d"}}
+
+
+def test_what_takes_longest_begins(tiny: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matrix, "SIDE_BY_SIDE", 1)
+    begun = []
+
+    def make(name: str) -> NativeRunner:
+        begun.append(name)
+        return NativeRunner("full")
+
+    plans = [Plan(name, partial(make, name), first=name == "b") for name in "abc"]
+    assert examine([tiny], plans).passed
+    assert begun == ["b", "c", "a"]
 
 
 def test_what_is_stopped_stops_every_runtime(tiny: Subject) -> None:
