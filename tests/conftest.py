@@ -26,6 +26,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 MARKERS = {"browsing": "browser", "exporting": "export"}
 """Fixture → marker of the tests that request it, directly or through another fixture."""
 
+PAGE = "tests/web/page/"
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "browser: starts a real browser")
@@ -36,6 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by fixtures, and run each file, or each browser's half of it, in one process.
+
+    All files of the page are one here, so that each browser is started once for them.
 
     The order: one file that makes the shared export, what needs a browser but no export, so that
     nobody waits for it, other long ones, and the short ones, so that both cores are busy to the
@@ -51,12 +55,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         browser = callspec.params.get("browser", "") if callspec else ""
         # Software WebGPU takes every core: no two of them at once.
         file = item.nodeid.split("::")[0]
+        if "chromium" in names:
+            browser = "chromium"
+        if file.startswith(PAGE) and browser:
+            file = PAGE
         group = "webgpu" if "webgpu" in item.nodeid else f"{file} {browser}".strip()
         item.add_marker(pytest.mark.xdist_group(group))
         # A browser on a busy machine sometimes hangs (one way of Firefox ESR 153 is told in
         # web/lib/engine/helpers.js). A page that does not settle is retried once, and the summary
         # says so; a wrong result never is.
-        if "tests/web/page/" in item.nodeid:
+        if item.nodeid.startswith(PAGE):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
     needed = {"models", "exporting"}
     first = next((i.path for i in items if needed <= {*getattr(i, "fixturenames", ())}), None)

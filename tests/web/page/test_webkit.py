@@ -10,7 +10,7 @@ import pytest
 from tests.patience import PATIENCE_SECONDS
 from tests.stand_in import TUNE, write_tune
 from tests.webkit import WebKitPage
-from verify.runtimes.driver.install import is_installed
+from verify.runtimes.driver import webdriver
 from web.build import build_single_file
 from web.serve import SiteServer
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("browsing")
 
 @pytest.fixture
 def page() -> Iterator[WebKitPage]:
-    if not is_installed("webkit"):
+    if not webdriver.is_installed():
         pytest.skip("needs WebKit (make browsers), which is not here")
     page = WebKitPage()
     try:
