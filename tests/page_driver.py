@@ -67,8 +67,9 @@ class PageDriver:
 
     def transcribe(self, file: Path) -> str:
         """Pick a file and wait."""
+        # Firefox hands it over a moment later: what is on the page is not taken for its result.
+        self.page.evaluate("document.documentElement.dataset.state = 'asked'")
         self.pick(file)
-        self.wait("html:is([data-state=loading],[data-state=working],[data-state=done])")
         return self.settle()
 
     def wait(self, selector: str) -> None:

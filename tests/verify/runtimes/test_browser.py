@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,18 @@ def tiny(tmp_path: Path) -> Path:
     return tiny_models.write(tmp_path / "tiny.onnx")
 
 
+@pytest.fixture(scope="module")
+def runner(request: pytest.FixtureRequest, browsing: None) -> Iterator[BrowserRunner]:
+    """One runtime, open for all tests that ask for it and do it no harm."""
+    with BrowserRunner(RUNTIMES[request.param]) as opened:
+        yield opened
+
+
+THREE = ["chromium-wasm", "firefox-wasm", "chromium-wasm-1.18"]
+"""Pytest gathers tests by the place of a parameter in its list: these come first in each."""
+CHROMIUM = pytest.mark.parametrize("runner", ["chromium-wasm"], indirect=True)
+
+
 def audio(length: int, seed: int = 0) -> dict[str, Array]:
     noise = np.random.default_rng(seed).normal(0, 0.1, (1, 1, length))
     return {"audio": noise.astype(np.float32)}
@@ -51,45 +64,59 @@ def check(runner: BrowserRunner, inputs: dict[str, Array]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
+    "runner",
     [
-        "chromium-wasm",
+        *THREE,
         "chromium-threads",
-        "chromium-wasm-1.18",
         "chromium-webgpu",
-        "firefox-wasm",
         "firefox-threads",
         "firefox-wasm-1.18",
         pytest.param("webkit-wasm", marks=NEEDS_WEBKIT),
         pytest.param("webkit-threads", marks=NEEDS_WEBKIT),
         pytest.param("webkit-wasm-1.18", marks=NEEDS_WEBKIT),
     ],
+    indirect=True,
 )
 def test_runtime_agrees_with_numpy_for_several_models_and_lengths(
-    name: str, tiny: Path, tmp_path: Path
+    runner: BrowserRunner, tiny: Path, tmp_path: Path
 ) -> None:
+    name = runner.name
     other = tiny_models.write(tmp_path / "other.onnx", seed=1)
-    with BrowserRunner(RUNTIMES[name]) as runner:
-        runner.load(tiny)
-        for length in (1, 512, 513, 5000):
-            check(runner, audio(length))
-        runner.load(other)
-        with pytest.raises(DisagreementError):
-            check(runner, audio(600))
-        truth = tiny_models.run(audio(600)["audio"], seed=1)
-        compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)
-        assert runner.versions["onnxruntime-web"].startswith("1.18" if "1.18" in name else "1.30")
-        assert runner.versions[RUNTIMES[name].browser]
-        assert ("adapter" in runner.versions) == ("webgpu" in name)
-        assert ("nodes of tiny.onnx" in runner.versions) == ("webgpu" in name)
+    runner.load(tiny)
+    for length in (1, 512, 513, 5000):
+        check(runner, audio(length))
+    runner.load(other)
+    with pytest.raises(DisagreementError):
+        check(runner, audio(600))
+    truth = tiny_models.run(audio(600)["audio"], seed=1)
+    compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)
+    assert runner.versions["onnxruntime-web"].startswith("1.18" if "1.18" in name else "1.30")
+    assert runner.versions[RUNTIMES[name].browser]
+    assert ("adapter" in runner.versions) == ("webgpu" in name)
+    assert ("nodes of tiny.onnx" in runner.versions) == ("webgpu" in name)
 
 
-def test_nan_and_infinity_travel_as_they_are(tmp_path: Path) -> None:
-    file = tiny_models.write(tmp_path / "no_guard.onnx", epsilon=0.0, gain=0.0)
-    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
-        runner.load(file)
-        frame = runner.run({"audio": np.zeros((1, 1, 1024), np.float32)})["frame"]
-        assert np.isnan(frame).all()
+@CHROMIUM
+def test_nan_and_infinity_travel_as_they_are(runner: BrowserRunner, tmp_path: Path) -> None:
+    runner.load(tiny_models.write(tmp_path / "no_guard.onnx", epsilon=0.0, gain=0.0))
+    frame = runner.run({"audio": np.zeros((1, 1, 1024), np.float32)})["frame"]
+    assert np.isnan(frame).all()
+
+
+@CHROMIUM
+def test_sessions_stay_open_and_are_told_apart_by_their_content(
+    runner: BrowserRunner, tmp_path: Path
+) -> None:
+    files = [tiny_models.write(tmp_path / f"{seed}.onnx", seed=seed) for seed in range(10)]
+    for _ in range(2):
+        for seed, file in enumerate(files):
+            runner.load(file)
+            truth = tiny_models.run(audio(600)["audio"], seed=seed)
+            compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)
+    tiny_models.write(files[0], seed=1)  # the same name, another file
+    runner.load(files[0])
+    truth = tiny_models.run(audio(600)["audio"], seed=1)
+    compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)
 
 
 def test_an_error_in_the_model_is_reported_and_the_next_load_starts_afresh(
@@ -107,43 +134,43 @@ def test_an_error_in_the_model_is_reported_and_the_next_load_starts_afresh(
             runner.run({"wave": audio(10)["audio"]})
 
 
-@pytest.mark.parametrize("name", ["chromium-wasm", "firefox-wasm", "chromium-wasm-1.18"])
+@pytest.mark.parametrize("runner", THREE, indirect=True)
 def test_what_javascript_has_no_type_for_is_fed_or_refused_in_words(
-    name: str, tmp_path: Path
+    runner: BrowserRunner, tmp_path: Path
 ) -> None:
+    old = runner.name.endswith("1.18")
     three = np.array([-1, 0, 2], np.float32)
     brain, half, eight = TensorProto.BFLOAT16, TensorProto.FLOAT16, TensorProto.FLOAT8E5M2
-    with BrowserRunner(RUNTIMES[name]) as runner:
-        for element, dtype in ((brain, "float32"), (half, "float16"), (eight, "float32")):
-            path = tmp_path / f"{element}.onnx"
-            if name.endswith("1.18") and element == eight:
-                continue  # it has no such type
-            runner.load(foreign_models.write_unary(path, "Identity", element))
-            made = runner.run({"x": three.astype(dtype)})["y"]
-            assert made.dtype == dtype
-            assert made.tolist() == three.tolist()
-        words = np.array(["a", "é", ""])
-        text = TensorProto.STRING
-        runner.load(foreign_models.write_unary(tmp_path / "words.onnx", "Identity", text))
-        assert runner.run({"x": words})["y"].tolist() == words.tolist()
+    for element, dtype in ((brain, "float32"), (half, "float16"), (eight, "float32")):
+        path = tmp_path / f"{element}.onnx"
+        if old and element == eight:
+            continue  # it has no such type
+        runner.load(foreign_models.write_unary(path, "Identity", element))
+        made = runner.run({"x": three.astype(dtype)})["y"]
+        assert made.dtype == dtype
+        assert made.tolist() == three.tolist()
+    words = np.array(["a", "é", ""])
+    text = TensorProto.STRING
+    runner.load(foreign_models.write_unary(tmp_path / "words.onnx", "Identity", text))
+    assert runner.run({"x": words})["y"].tolist() == words.tolist()
 
-        outside = foreign_models.write_outside(tmp_path / "outside.onnx")
-        if name.endswith("1.18"):
-            with pytest.raises(NotSupportedError, match="weights outside the file are not"):
-                runner.load(outside)
-            return
-        runner.load(outside)
-        assert runner.run({"x": three})["y"].tolist() == [0, 2, 5]
-        (tmp_path / "weights.bin").write_bytes(bytes(12))
-        runner.load(outside)
-        assert runner.run({"x": three})["y"].tolist() == three.tolist()
+    outside = foreign_models.write_outside(tmp_path / "outside.onnx")
+    if old:
+        with pytest.raises(NotSupportedError, match="weights outside the file are not"):
+            runner.load(outside)
+        return
+    runner.load(outside)
+    assert runner.run({"x": three})["y"].tolist() == [0, 2, 5]
+    (tmp_path / "weights.bin").write_bytes(bytes(12))
+    runner.load(outside)
+    assert runner.run({"x": three})["y"].tolist() == three.tolist()
 
-        sequence = helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, [3]))
-        ports = [helper.make_value_info(port, sequence) for port in "xy"]
-        identity = helper.make_node("Identity", ["x"], ["y"])
-        runner.load(foreign_models.write(tmp_path / "s.onnx", [identity], ports[:1], ports[1:]))
-        with pytest.raises(NotSupportedError, match="no way to feed x, which is no tensor"):
-            runner.run({"x[]": np.array(1), "x[0]": three})
+    sequence = helper.make_sequence_type_proto(helper.make_tensor_type_proto(1, [3]))
+    ports = [helper.make_value_info(port, sequence) for port in "xy"]
+    identity = helper.make_node("Identity", ["x"], ["y"])
+    runner.load(foreign_models.write(tmp_path / "s.onnx", [identity], ports[:1], ports[1:]))
+    with pytest.raises(NotSupportedError, match="no way to feed x, which is no tensor"):
+        runner.run({"x[]": np.array(1), "x[0]": three})
 
 
 OWN = "({ start, load, run, stream })"
@@ -317,7 +344,8 @@ def test_webgpu_that_runs_on_the_cpu_is_refused(tiny: Path, tmp_path: Path) -> N
         runner.load(tiny)
 
 
-def test_a_convolution_on_the_cpu_is_refused(tmp_path: Path) -> None:
+@CHROMIUM
+def test_a_convolution_on_the_cpu_is_refused(runner: BrowserRunner, tmp_path: Path) -> None:
     """WebGPU has no convolution of integers; other nodes of this file it takes."""
     audio = helper.make_tensor_value_info("audio", TensorProto.FLOAT, [1, 1, "samples"])
     nodes = [
@@ -332,24 +360,9 @@ def test_a_convolution_on_the_cpu_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "whole.onnx"
     opsets = [helper.make_opsetid("", 18)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), file)
-    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
-        runner.load(file)
+    runner.load(file)
     with (
-        BrowserRunner(RUNTIMES["chromium-webgpu"]) as runner,
+        BrowserRunner(RUNTIMES["chromium-webgpu"]) as other,
         pytest.raises(RunnerError, match="conv is not on the GPU"),
     ):
-        runner.load(file)
-
-
-def test_sessions_stay_open_and_are_told_apart_by_their_content(tiny: Path, tmp_path: Path) -> None:
-    with BrowserRunner(RUNTIMES["chromium-wasm"]) as runner:
-        files = [tiny_models.write(tmp_path / f"{seed}.onnx", seed=seed) for seed in range(10)]
-        for _ in range(2):
-            for seed, file in enumerate(files):
-                runner.load(file)
-                truth = tiny_models.run(audio(600)["audio"], seed=seed)
-                compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)
-        tiny_models.write(files[0], seed=1)  # the same name, another file
-        runner.load(files[0])
-        truth = tiny_models.run(audio(600)["audio"], seed=1)
-        compare(runner.run(audio(600)), truth, TOLERANCES, FLOAT32)
+        other.load(file)

@@ -12,11 +12,11 @@ import mido
 import numpy as np
 import pytest
 import soundfile
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser
 
 from tests.page_driver import PageDriver, check_tune
 from tests.patience import wait_until
-from tests.stand_in import TUNE, make_tune, write_tune
+from tests.stand_in import TUNE, Tune, make_tune, write_tune
 from web.serve import SiteServer
 
 
@@ -27,18 +27,28 @@ def site(folder: Path) -> Iterator[SiteServer]:
 
 
 @pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One visitor, who comes again for every test: the runtime is fetched once."""
-    with browser.new_context(locale="en-GB") as opened:
-        yield opened
+def visit(browser: Browser, site: SiteServer) -> Iterator[PageDriver]:
+    """One visitor, who stays for every test."""
+    with browser.new_context(locale="en-GB", service_workers="block") as context:
+        yield PageDriver(context, site.url)
 
 
 @pytest.fixture
-def driver(context: BrowserContext, site: SiteServer) -> Iterator[PageDriver]:
-    driver = PageDriver(context, site.url)
-    yield driver
-    driver.page.close()
-    assert not [one for one in driver.requests if not one.startswith((site.url, "blob:", "data:"))]
+def driver(visit: PageDriver, site: SiteServer) -> Iterator[PageDriver]:
+    """The page with nothing chosen or under way; what the last test transcribed may be on it."""
+    if not visit.page.locator(UNSPOILT).count():
+        visit.page.reload()
+    visit.complaints.clear()
+    visit.requests.clear()
+    yield visit
+    strangers = [one for one in visit.requests if not one.startswith((site.url, "blob:", "data:"))]
+    assert strangers == []
+
+
+UNSPOILT = (
+    "html:is([data-state=idle],[data-state=done]):has(input[value=together]:checked)"
+    ":not(:has(#message:not([hidden])))"
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +56,16 @@ def tune(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tune(tmp_path_factory.mktemp("tune") / "a tune.wav")
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four minutes: time enough to do something else meanwhile."""
+    notes: Tune = [(30 * i, 30 * i + 1, 60, 0) for i in range(8)]
+    return write_tune(tmp_path_factory.mktemp("long") / "long.wav", tune=notes)
+
+
 def test_the_example_gives_notes(driver: PageDriver) -> None:
+    driver.page.reload()
+    assert driver.state == "idle"
     driver.page.click("#example")
     assert driver.settle() == "done"
     assert len(driver.notes) > 0
@@ -57,7 +76,6 @@ def test_the_example_gives_notes(driver: PageDriver) -> None:
 def test_a_picked_file_gives_its_notes_and_they_can_be_taken_home(
     driver: PageDriver, tune: Path, tmp_path: Path
 ) -> None:
-    assert driver.state == "idle"
     assert driver.transcribe(tune) == "done"
     check_tune(driver)
     notes = driver.notes
@@ -89,10 +107,14 @@ def midi_notes(midi: mido.MidiFile) -> list[tuple[float, float, int, int]]:
     return sorted(notes)
 
 
-def test_a_dropped_file_gives_its_notes(driver: PageDriver, tune: Path) -> None:
-    drop(driver, [tune])
+def test_of_two_dropped_files_the_first_is_taken_and_the_page_says_so(
+    driver: PageDriver, tune: Path, tmp_path: Path
+) -> None:
+    other = write_tune(tmp_path / "other.wav", tune=TUNE[:2])
+    drop(driver, [tune, other])
     assert driver.settle() == "done"
     check_tune(driver)
+    assert "a tune.wav" in driver.message
 
 
 def drop(driver: PageDriver, files: list[Path]) -> None:
@@ -111,16 +133,6 @@ def drop(driver: PageDriver, files: list[Path]) -> None:
         }""",
         contents,
     )
-
-
-def test_of_two_files_the_first_is_taken_and_the_page_says_so(
-    driver: PageDriver, tune: Path, tmp_path: Path
-) -> None:
-    other = write_tune(tmp_path / "other.wav", tune=TUNE[:2])
-    drop(driver, [tune, other])
-    assert driver.settle() == "done"
-    check_tune(driver)
-    assert "a tune.wav" in driver.message
 
 
 def test_timbres_are_separated_and_counted(driver: PageDriver, tune: Path, tmp_path: Path) -> None:
@@ -213,11 +225,13 @@ def test_an_mp3_that_the_browser_did_not_trim_is_not_late(
     driver: PageDriver, tmp_path: Path
 ) -> None:
     file = write_tune(tmp_path / "tune.mp3", rate_hz=8000)
-    driver.page.add_init_script(UNTRIMMED)
-    driver.page.reload()
-    assert driver.transcribe(file) == "done"
-    check_tune(driver)
-    assert driver.page.evaluate("document.querySelector('#length').textContent") == "0:06"
+    own = PageDriver(driver.page.context, driver.page.url)
+    own.page.add_init_script(UNTRIMMED)
+    own.page.reload()
+    assert own.transcribe(file) == "done"
+    check_tune(own)
+    assert own.page.evaluate("document.querySelector('#length').textContent") == "0:06"
+    own.page.close()
 
 
 def test_silence_is_no_error(driver: PageDriver, tmp_path: Path) -> None:
@@ -259,9 +273,8 @@ def test_what_cannot_be_read_is_said_and_the_next_file_works(
 
 
 def test_a_second_file_takes_the_place_of_the_first(
-    driver: PageDriver, tune: Path, tmp_path: Path
+    driver: PageDriver, tune: Path, long: Path
 ) -> None:
-    long = write_tune(tmp_path / "long.wav", tune=[(30 * i, 30 * i + 1, 60, 0) for i in range(8)])
     driver.pick(long)
     driver.wait("html[data-state=working]")
     driver.pick(tune)
@@ -288,9 +301,9 @@ def count_workers(driver: PageDriver) -> int:
 
 
 def test_a_run_can_be_cancelled_and_another_started(
-    driver: PageDriver, tune: Path, tmp_path: Path
+    driver: PageDriver, tune: Path, long: Path
 ) -> None:
-    long = write_tune(tmp_path / "long.wav", tune=[(30 * i, 30 * i + 1, 60, 0) for i in range(16)])
+    driver.page.reload()
     driver.pick(long)
     driver.wait("html[data-state=working]")
     driver.page.click("#cancel")
@@ -302,10 +315,9 @@ def test_a_run_can_be_cancelled_and_another_started(
 
 
 def test_what_is_on_the_page_stays_until_the_next_is_there(
-    driver: PageDriver, tune: Path, tmp_path: Path
+    driver: PageDriver, tune: Path, long: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.mp3").write_bytes(b"this is no music" * 999)
-    long = write_tune(tmp_path / "long.wav", tune=[(30 * i, 30 * i + 1, 60, 0) for i in range(16)])
     assert driver.transcribe(tune) == "done"
     driver.set_slider("minimum-length", 7)
     driver.pick(tmp_path / "broken.mp3")
