@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from export.manifest import Manifest, ManifestError
+from export.manifest import FILE_NAME, Manifest, ManifestError, sha256_of
 from verify.bisect.search import BisectError
 from verify.cases.archive import CaseError
 from verify.compare import LOOSE
@@ -129,6 +129,7 @@ def _foreign(args: argparse.Namespace, progress: Progress) -> Report:
 
 
 def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
+    manifest_sha256 = sha256_of(args.folder / FILE_NAME)
     manifest = Manifest.read(args.folder)
     files = subjects.choose(manifest, args.models, args.variants)
     contract.check(args.folder, manifest, files)
@@ -176,7 +177,9 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     from verify.bench.lengths_results import read_plots
 
     plots = read_plots(args.out)
-    return Report(chosen, result, left_out, why, _epsilon(args.out), _versions(), plots)
+    return Report(
+        chosen, result, left_out, why, _epsilon(args.out), _versions(), plots, manifest_sha256
+    )
 
 
 def _plan(

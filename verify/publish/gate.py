@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from export.manifest import Manifest, ModelFile, digest_of, sha256_of
+from export.manifest import FILE_NAME, Manifest, ModelFile, digest_of, sha256_of
 from verify.matrix.kept import hash_code
 
 NEEDED = frozenset(("example", "silence"))
@@ -31,7 +31,8 @@ def require_passed(
     """The runtimes in which files passed music and silence, by the name of the first of each group.
 
     ``together`` holds what is judged as one: a whole file, or the stages of a model. Raises
-    PublishError if a file is not the manifest's, was not judged, or did not pass.
+    PublishError if a file is not the manifest's, was not judged, or did not pass, or if the
+    manifest is another one.
     """
     judged = read_report(report / "report.json")
     passed = {}
@@ -41,7 +42,16 @@ def require_passed(
         first = files[0]
         what = f"{first.model}, streamed" if first.stage else str(models / first.path)
         passed[first.path] = _find_runtimes(judged, digest_of(files), what, report)
+    _require_manifest(models, report)
     return passed
+
+
+def _require_manifest(models: Path, report: Path) -> None:
+    """PublishError if thresholds or anything else of the manifest changed since it was judged."""
+    data = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    path = models / FILE_NAME
+    if data.get("manifest") != sha256_of(path):
+        raise PublishError(f"{path} is not what {report} judged; run `make verify` again")
 
 
 def require_engine_passed(models: Path, manifest: Manifest, report: Path) -> None:

@@ -82,6 +82,8 @@ class Report:
     versions: Mapping[str, str] = field(default_factory=dict)
     plots: Sequence[str] = ()
     """SVG that ``python -m verify lengths`` drew."""
+    manifest: str | None = None
+    """SHA-256 of the manifest that names the files; None where there is none."""
 
     def left_out_by_reason(self) -> dict[str, list[str]]:
         """Names by the reason that they share."""
@@ -213,6 +215,7 @@ class Report:
         data = {
             "schema": SCHEMA,
             "code": hash_code(),
+            "manifest": self.manifest,
             "passed": self.result.passed,
             "files": files,
             "left_out": [asdict(entry) for entry in self.left_out],

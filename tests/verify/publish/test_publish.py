@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,7 +55,10 @@ def write_report(
     files = [{"sha256": digest, "runtimes": cells} for digest in digests]
     folder.mkdir(exist_ok=True)
     (folder / "report.json").write_text(
-        json.dumps({"code": hash_code(), "files": files}), encoding="utf-8"
+        json.dumps(
+            {"code": hash_code(), "manifest": sha256_of(models / FILE_NAME), "files": files}
+        ),
+        encoding="utf-8",
     )
     return folder
 
@@ -158,6 +162,15 @@ def test_a_file_changed_after_verification(
     path = models / FILES[0]
     path.write_bytes(path.read_bytes() + b"\0")
     assert "has changed since it was made" in refused(capsys, app, models, report)
+
+
+def test_a_manifest_changed_after_verification(
+    app: Path, models: Path, report: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = models / FILE_NAME
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r'"minimum_frames": \d+', '"minimum_frames": 1', text), "utf-8")
+    assert "manifest.json is not what" in refused(capsys, app, models, report)
 
 
 def test_an_older_report(

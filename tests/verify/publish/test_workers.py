@@ -293,6 +293,7 @@ def test_models_alone_whose_thresholds_the_app_lacks_are_warned_of(
         file["thresholds"] |= {"frame": 0.4, "onset": 0.5}
     content = json.loads(manifest.to_json()) | {"files": files}
     (models / FILE_NAME).write_text(json.dumps(content), encoding="utf-8")
+    write_report(report, models, RUNTIMES)
     assert publish(command, "--files-only", "--dry-run") == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "basicamt_44100.onnx is made for the thresholds frame 0.4, onset 0.5" in shown
