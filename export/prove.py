@@ -27,11 +27,18 @@ class NumberError(ValueError):
     """NaN, infinity or a wrong shape, or blocked output that differs; the message says which."""
 
 
+def open_session(model: Path | bytes) -> ort.InferenceSession:
+    """A session in one thread: sums in one order, and no other that spins while it waits."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 def prove_blocks(graph: onnx.ModelProto, model: Model, music: np.ndarray) -> None:
     """Check that short blocks give the whole's result; raises NumberError if they do not."""
     found = []
     for made in (graph, split_into_blocks(graph, SHORT_BLOCK_FRAMES)):
-        session = ort.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = open_session(made.SerializeToString())
         found.append(session.run(list(model.outputs), {"audio": music}))
     whole, blocked = (dict(zip(model.outputs, outputs, strict=True)) for outputs in found)
     try:
@@ -68,12 +75,10 @@ def measure_error(
 ) -> dict[str, float]:
     """Largest distance to ``truth`` per output on music, the first of the ``cases``.
 
-    To three digits, and by one thread, so that it is the same in the next run. Raises NumberError
+    To three digits, so that it is the same in the next run. Raises NumberError
     if a case, inputs by name, gives NaN or infinity, or music another shape than ``truth``.
     """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = open_session(path)
     errors: dict[str, float] = {}
     for case, inputs in cases.items():
         found = dict(zip(outputs, session.run(list(outputs), dict(inputs)), strict=True))
