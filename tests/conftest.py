@@ -6,6 +6,7 @@ A package that is slow to import is imported by the fixture that needs it.
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -69,6 +70,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     needed = {"models", "exporting"}
     first = next((i.path for i in items if needed <= {*getattr(i, "fixturenames", ())}), None)
     items.sort(key=lambda item: (item.path != first, _rank(item)))
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector of garbage pass over what was imported, which stays."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()
 
 
 def _rank(item: pytest.Item) -> int:
