@@ -10,7 +10,9 @@ import onnxruntime as ort
 import pytest
 import torch
 
+from export import prove
 from export.catalog import MODELS
+from export.load.bands import InBands
 from export.load.checkpoint import load_into, load_state
 from export.manifest import Manifest
 from tests.conftest import make_music, read_mono
@@ -20,7 +22,7 @@ GOLDEN = ("basicamt", "septimbre", "septimbre_encoder", "basicpitch")
 
 
 def open_session(models: Path, name: str) -> ort.InferenceSession:
-    return ort.InferenceSession(models / Manifest.read(models).find(name).path)
+    return prove.open_session(models / Manifest.read(models).find(name).path)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -35,7 +37,7 @@ def test_every_length_is_what_float64_says(name: str, models: Path, checkpoints:
     session = open_session(models, name)
     for length in LENGTHS:
         audio = make_music(2)[..., :length]
-        with torch.no_grad():
+        with torch.no_grad(), InBands():
             truth = network(torch.from_numpy(audio).double())
         found = session.run(list(model.outputs), {"audio": audio})
         for output, ours, expected in zip(model.outputs, found, truth, strict=True):

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-import functools
-
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
-import torch
 
 from export import prove
 from export.catalog import MODELS
 from export.graph import regions
 from export.graph.blocks import BLOCK_FRAMES, split_into_blocks
 from export.graph.constants import list_nodes
-from export.graph.simplify import simplify
-from export.graph.trace import trace
 from tests.conftest import make_music
+from tests.export.conftest import Write
 from verify.matrix import signals
 from verify.matrix.tolerances import PROMISES
-
-pytestmark = pytest.mark.usefixtures("exporting")
 
 BLOCK = 32
 TOLERANCE = 1e-5
@@ -30,19 +22,18 @@ TOLERANCE = 1e-5
 FRAME = 512
 
 
-@functools.cache
-def write_fast(name: str) -> onnx.ModelProto:
-    torch.manual_seed(0)
-    return simplify(trace(MODELS[name].build(), MODELS[name].outputs, form="fast").graph)
-
-
 @pytest.fixture(scope="module", params=["basicamt", "septimbre"])
-def whole(request: pytest.FixtureRequest) -> onnx.ModelProto:
-    return write_fast(request.param)
+def whole(request: pytest.FixtureRequest, write: Write) -> onnx.ModelProto:
+    return write(request.param, "fast")
+
+
+@pytest.fixture
+def basicamt(write: Write) -> onnx.ModelProto:
+    return write("basicamt", "fast")
 
 
 def run(model: onnx.ModelProto, audio: np.ndarray) -> list[np.ndarray]:
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = prove.open_session(model.SerializeToString())
     arrays: list[np.ndarray] = session.run(None, {"audio": audio})
     return arrays
 
@@ -77,29 +68,30 @@ def test_convolutions_are_in_blocks(whole: onnx.ModelProto) -> None:
         assert len(names) == len(set(names))
 
 
-def test_the_halo_is_as_long_as_the_convolutions_see() -> None:
-    network = write_fast("basicamt")
-    (scan,) = (node for node in split_into_blocks(network).graph.node if node.op_type == "Scan")
+def test_the_halo_is_as_long_as_the_convolutions_see(basicamt: onnx.ModelProto) -> None:
+    (scan,) = (node for node in split_into_blocks(basicamt).graph.node if node.op_type == "Scan")
     body = next(attribute.g for attribute in scan.attribute if attribute.name == "body")
     (halo,) = (node for node in body.node if node.output[0].endswith("/halo"))
     assert list(onnx.numpy_helper.to_array(halo.attribute[0].t)) == [2 + 1 + 2 + 2 + 2]
 
 
-def test_a_halo_too_short_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = write_fast("basicamt")
-    assert compare(network, split_into_blocks(network, BLOCK), 200) <= TOLERANCE
+def test_a_halo_too_short_is_seen(
+    basicamt: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert compare(basicamt, split_into_blocks(basicamt, BLOCK), 200) <= TOLERANCE
     measure = regions.measure_halo
     monkeypatch.setattr(regions, "measure_halo", lambda *parts: measure(*parts) - 1)
-    assert compare(network, split_into_blocks(network, BLOCK), 200) > TOLERANCE
+    assert compare(basicamt, split_into_blocks(basicamt, BLOCK), 200) > TOLERANCE
     with pytest.raises(prove.NumberError, match="basicamt: in blocks onset: leaves the tolerance"):
-        prove.prove_blocks(network, MODELS["basicamt"], make_music(6.0))
+        prove.prove_blocks(basicamt, MODELS["basicamt"], make_music(6.0))
 
 
-def test_the_matrix_sees_a_shipped_file_without_halo(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_matrix_sees_a_shipped_file_without_halo(
+    basicamt: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of its signals only the long music has a second block; without it all would be green."""
-    network = write_fast("basicamt")
     monkeypatch.setattr(regions, "measure_halo", lambda *parts: 0)
-    faulty = split_into_blocks(network)
+    faulty = split_into_blocks(basicamt)
     monkeypatch.undo()
     off = {
         signal.name
@@ -108,7 +100,7 @@ def test_the_matrix_sees_a_shipped_file_without_halo(monkeypatch: pytest.MonkeyP
         for audio in [signal.samples[None, None]]
         if max(
             float(np.abs(found - expected).max())
-            for expected, found in zip(run(network, audio), run(faulty, audio), strict=True)
+            for expected, found in zip(run(basicamt, audio), run(faulty, audio), strict=True)
         )
         > PROMISES["fp32"].activation.absolute
     }
@@ -116,20 +108,20 @@ def test_the_matrix_sees_a_shipped_file_without_halo(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("operator", ["LSTM", "Softmax", "CumSum", "InstanceNormalization"])
-def test_an_operator_that_may_look_along_time_is_left_alone(operator: str) -> None:
-    network = copy.deepcopy(write_fast("basicamt"))
-    sizes = regions.infer_sizes(network)
-    assert regions.find_regions(network, "log", sizes)
-    (relu,) = (node for node in network.graph.node if node.op_type == "LeakyRelu")
+def test_an_operator_that_may_look_along_time_is_left_alone(
+    operator: str, basicamt: onnx.ModelProto
+) -> None:
+    sizes = regions.infer_sizes(basicamt)
+    assert regions.find_regions(basicamt, "log", sizes)
+    (relu,) = (node for node in basicamt.graph.node if node.op_type == "LeakyRelu")
     relu.op_type = operator
-    assert not regions.find_regions(network, "log", sizes)
+    assert not regions.find_regions(basicamt, "log", sizes)
 
 
-def test_blocks_are_as_long_as_they_say() -> None:
-    whole = write_fast("basicamt")
+def test_blocks_are_as_long_as_they_say(basicamt: onnx.ModelProto) -> None:
     frames = round(2.6 * BLOCK_FRAMES)
     audio = np.resize(make_music(5.0), (1, 1, frames * FRAME))
     for expected, found in zip(
-        run(whole, audio), run(split_into_blocks(whole), audio), strict=True
+        run(basicamt, audio), run(split_into_blocks(basicamt), audio), strict=True
     ):
         assert np.abs(found - expected).max() <= TOLERANCE

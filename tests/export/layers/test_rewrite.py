@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,16 +17,18 @@ from torch import nn
 
 from export.catalog import MODELS
 from export.graph.functions import trace_function, write_function
-from export.graph.simplify import simplify
-from export.graph.trace import OPSET, fold_batch_norms, trace
+from export.graph.trace import OPSET, fold_batch_norms
 from export.layers.cqt_kernels import TURN, CQTKernels
 from export.layers.function import DOMAIN
 from export.layers.rewrite import FormulaCQT, rewrite
 from export.layers.spectral import SpectralConv
 from export.layers.winograd import WinogradConv
+from export.load.bands import InBands
 from export.load.checkpoint import load_into, load_state
 from export.nets.front_end import CQT, design_cqt_kernels
+from export.prove import open_session
 from tests.conftest import make_music, read_mono
+from tests.export.conftest import Write
 from tests.export.nets.test_networks import TOLERANCE
 
 FLOAT64 = 1e-13
@@ -171,7 +172,7 @@ def test_a_whole_network_stays_the_same(name: str, shared: Path) -> None:
     replaced = [layer for layer in fast.modules() if isinstance(layer, WinogradConv | SpectralConv)]
     assert len(replaced) == {"basicamt": 3, "septimbre": 8, "basicpitch": 2}[name]
     audio = read_mono(shared / "audio" / "piano_short.wav")[..., :132_300]
-    with torch.no_grad():
+    with torch.no_grad(), InBands():
         expected = network.double()(torch.from_numpy(audio).double())
         for output, truth, found in zip(
             model.outputs, expected, fast(torch.from_numpy(audio)), strict=True
@@ -187,18 +188,15 @@ def test_the_file_computes_what_the_network_does(length: int, fast_file: bytes) 
     audio = make_music()[..., :length]
     with torch.no_grad():
         expected = network(torch.from_numpy(audio))
-    session = ort.InferenceSession(fast_file, providers=["CPUExecutionProvider"])
+    session = open_session(fast_file)
     for truth, found in zip(expected, session.run(None, {"audio": audio}), strict=True):
         assert found.shape == tuple(truth.shape)
         assert np.abs(found - truth.numpy()).max() <= TOLERANCE["onset"]
 
 
 @pytest.fixture(scope="module")
-def fast_file(exporting: None) -> bytes:
-    torch.manual_seed(0)
-    model = MODELS["basicamt"]
-    traced = trace(model.build(), model.outputs, form="fast")
-    data: bytes = simplify(traced.graph).SerializeToString()
+def fast_file(write: Write) -> bytes:
+    data: bytes = write("basicamt", "fast").SerializeToString()
     return data
 
 

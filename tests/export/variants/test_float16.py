@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +13,25 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.graph.blocks import split_into_blocks
 from export.graph.constants import ConstantLostError, find_constants, list_nodes
-from export.layers.rewrite import Form
-from export.prove import prove_constants
+from export.prove import open_session, prove_constants
 from export.variants import float16
 from export.variants.float16 import MANY_NUMBERS, store_float16
 from export.variants.front_end import find_front_end
 from tests.conftest import make_music
+from tests.export.conftest import Write
 
 
 def run(model: onnx.ModelProto, audio: np.ndarray) -> list[np.ndarray]:
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = open_session(model.SerializeToString())
     outputs: list[np.ndarray] = session.run(None, {"audio": audio})
     return outputs
 
 
 def test_stored_halves_compute_what_rounded_weights_compute(
-    make: Callable[[Form], onnx.ModelProto],
+    write: Write,
 ) -> None:
-    plain = make("fast")
-    stored = store_float16(make("fast"))
+    plain = write("basicamt", "fast")
+    stored = store_float16(write("basicamt", "fast"))
     assert stored.ByteSize() < 0.75 * plain.ByteSize()
     halves = {t.name for t in stored.graph.initializer if t.data_type == TensorProto.FLOAT16}
     assert len(halves) >= 4
@@ -54,22 +53,20 @@ def count_operators(model: onnx.ModelProto, folder: Path, level: str) -> Counter
     return Counter(node.op_type for node in list_nodes(optimised.graph))
 
 
-def test_stored_halves_are_widened_once_and_cost_no_run(
-    make: Callable[[Form], onnx.ModelProto], tmp_path: Path
-) -> None:
+def test_stored_halves_are_widened_once_and_cost_no_run(write: Write, tmp_path: Path) -> None:
     """onnxruntime computes the Casts, and what derives from them, when a session starts, in blocks
     too: the graph that then runs is fp32's."""
-    plain = split_into_blocks(make("fast"))
-    stored = store_float16(split_into_blocks(make("fast")))
+    plain = split_into_blocks(write("basicamt", "fast"))
+    stored = store_float16(split_into_blocks(write("basicamt", "fast")))
     for level, same in (("ORT_ENABLE_ALL", True), ("ORT_DISABLE_ALL", False)):
         counts = [count_operators(model, tmp_path, level) for model in (plain, stored)]
         assert (counts[0] == counts[1]) == same, level
 
 
 def test_stored_halves_change_no_node_and_no_front_end(
-    make: Callable[[Form], onnx.ModelProto],
+    write: Write,
 ) -> None:
-    plain, stored = make("compact"), store_float16(make("compact"))
+    plain, stored = write("basicamt", "compact"), store_float16(write("basicamt", "compact"))
     nodes = [node for node in stored.graph.node if not node.name.endswith(".half/cast")]
     assert nodes == list(plain.graph.node)
     front = find_front_end(stored)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import onnx
 import pytest
 
-from export.layers.rewrite import Form
 from export.variants.front_end import find_front_end
 from export.variants.int8 import to_int8
+from tests.export.conftest import Write
 
 
 def check(quantised: onnx.ModelProto) -> None:
@@ -24,13 +22,11 @@ def check(quantised: onnx.ModelProto) -> None:
     assert "Conv" not in behind
 
 
-def test_eight_bits_leave_the_front_end_alone(make: Callable[[Form], onnx.ModelProto]) -> None:
-    check(to_int8(make("compact")))
+def test_eight_bits_leave_the_front_end_alone(write: Write) -> None:
+    check(to_int8(write("basicamt", "compact")))
 
 
-def test_a_front_end_in_eight_bits_is_seen(
-    make: Callable[[Form], onnx.ModelProto], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_front_end_in_eight_bits_is_seen(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.variants.int8.find_front_end", lambda model: set())
     with pytest.raises(AssertionError):
-        check(to_int8(make("compact")))
+        check(to_int8(write("basicamt", "compact")))

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 from playwright.sync_api import Browser
 
 from export.catalog import MODELS
 from export.example import read_example
+from export.prove import open_session
 from tests.export.load.test_sources import Quiet
 from tests.paths import TESTS
 from tests.patience import PATIENCE_SECONDS
@@ -71,7 +71,7 @@ def test_the_apps_way_of_running_gives_the_same_notes(
         page.goto(site)
         for name in ("basicamt", "septimbre"):
             model = MODELS[name]
-            session = ort.InferenceSession(models / f"{model.stem}.onnx")
+            session = open_session(models / f"{model.stem}.onnx")
             for kind, signal in (("music", audio), ("silence", silence)):
                 half = b64encode((signal / 2).tobytes()).decode()  # twice that is the signal again
                 answer = page.evaluate(RUN, [f"{model.stem}.onnx", half])
