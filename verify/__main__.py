@@ -129,8 +129,8 @@ def _foreign(args: argparse.Namespace, progress: Progress) -> Report:
 
 
 def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
-    manifest_sha256 = sha256_of(args.folder / FILE_NAME)
     manifest = Manifest.read(args.folder)
+    manifest_sha256 = sha256_of(args.folder / FILE_NAME)
     files = subjects.choose(manifest, args.models, args.variants)
     contract.check(args.folder, manifest, files)
     seed = secrets.randbelow(2**32) if args.seed is None else args.seed
