@@ -257,6 +257,10 @@ def test_a_phone_shows_everything_within_its_width(browser: Browser, folder: Pat
         midi = driver.page.locator("#download-mid").bounding_box()
         assert midi
         assert midi["y"] + midi["height"] < 500, "the file is out of sight"
+        assert midi["height"] < 50, "its words are broken"
+        legend = driver.page.locator("#legend").bounding_box()
+        assert legend
+        assert legend["height"] < 80, "four timbres take more than two rows"
         if browser.browser_type.name == "chromium":
             check_pinch(driver)
         driver.page.close()
