@@ -6,10 +6,11 @@ A package that is slow to import is imported by the fixture that needs it.
 from __future__ import annotations
 
 import fcntl
+import functools
 import gc
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,10 +73,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: (item.path != first, _rank(item)))
 
 
-def pytest_collection_finish() -> None:
-    """Let the collector of garbage pass over what was imported, which stays."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let the collector of garbage pass over what is imported, which stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_unconfigure() -> None:
@@ -215,6 +222,11 @@ def read_mono(path: Path) -> np.ndarray:
 
 def make_music(seconds: float = 1.0, rate_hz: int = 44_100, seed: int = 0) -> np.ndarray:
     """A few decaying harmonic tones over faint noise: float32 (1, 1, samples), within ±1."""
+    return _make_music(seconds, rate_hz, seed).copy()
+
+
+@functools.lru_cache(maxsize=16)
+def _make_music(seconds: float, rate_hz: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate_hz)) / rate_hz
     audio = 1e-4 * random.standard_normal(time.size)

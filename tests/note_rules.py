@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import SpectralClustering
 
 from export.catalog import HOP_SAMPLES, LOWEST_PITCH, NETWORK_RATE_HZ, Thresholds
 
@@ -167,6 +166,8 @@ def note_embeddings(
 
 def cluster(vectors: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """scikit-learn's labels of unit vectors."""
+    from sklearn.cluster import SpectralClustering
+
     affinity = np.exp(vectors @ vectors.T)
     np.fill_diagonal(affinity, 0)
     model = SpectralClustering(count, affinity="precomputed", assign_labels="cluster_qr")

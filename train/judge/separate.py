@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import SpectralClustering
 
 from export.catalog import EPSILON, LOWEST_PITCH, PITCHES
 from export.load.checkpoint import load_into, load_state
@@ -59,6 +58,8 @@ class Separator:
 
     def score(self, mixture: Mixture) -> float:
         """Share of notes with the right label, under the best permutation, for a known count."""
+        from sklearn.cluster import SpectralClustering  # a second's import
+
         with torch.no_grad():
             _, frame, embedding, _ = self._network(torch.from_numpy(mixture.wave)[None, None])
         weighted = (embedding[0] * (frame[0] / frame.max()).square()).numpy()  # (12, 84, F)

@@ -86,19 +86,20 @@ def test_every_length_gives_its_frames(name: str) -> None:
         assert all(np.isfinite(output).all() for output in outputs), length
 
 
+MUSIC = make_music()[0, 0]
 UNUSUAL = {
     "silence": np.zeros(44_100),
     "one sample": np.ones(1),
     "one frame": np.ones(512),
-    "a NaN": np.where(np.arange(44_100) == 9_000, np.nan, make_music()[0, 0]),
-    "an infinity": np.where(np.arange(44_100) == 9_000, -np.inf, make_music()[0, 0]),
+    "a NaN": np.where(np.arange(44_100) == 9_000, np.nan, MUSIC),
+    "an infinity": np.where(np.arange(44_100) == 9_000, -np.inf, MUSIC),
     "all NaN": np.full(44_100, np.nan),
-    "leading silence": np.concatenate([np.zeros(22_050), make_music()[0, 0]]),
+    "leading silence": np.concatenate([np.zeros(22_050), MUSIC]),
     "DC": np.full(44_100, 0.5),
     "an impulse": np.eye(1, 44_100, 20_000)[0],
     "square": np.sign(np.sin(np.arange(44_100) * 0.06)),
     "noise": np.random.default_rng(0).uniform(-1, 1, 44_100),
-    **{f"x{scale:g}": make_music()[0, 0] * scale for scale in (1e-20, 1e-6, 1e6, 1e18, 1e38)},
+    **{f"x{scale:g}": MUSIC * scale for scale in (1e-20, 1e-6, 1e6, 1e18, 1e38)},
 }
 SILENT = ("silence", "one sample", "one frame", "all NaN", "x1e-20")
 
