@@ -17,6 +17,8 @@ Plane = npt.NDArray[np.float64]
 
 WIDEST = 480
 """Columns of a picture; a longer output is cut to the part around its largest error."""
+SHADES = 256
+"""Colours of a picture: a byte each."""
 
 _LEVEL = ((13, 17, 38), (42, 54, 116), (62, 118, 158), (112, 186, 160), (238, 234, 170))
 """Dark to light, evenly spaced: silence is dark."""
@@ -92,12 +94,13 @@ def _window(columns: int, middle: int) -> slice:
 
 
 def _png(values: Plane, ramp: Sequence[tuple[int, int, int]]) -> str:
-    position = np.clip(np.abs(values), 0, 1) * (len(ramp) - 1)
-    anchors = np.arange(len(ramp))
-    channels = [np.interp(position, anchors, [color[c] for color in ramp]) for c in range(3)]
-    pixels = np.stack(channels, axis=-1)[::-1].round().astype(np.uint8)
+    shades, anchors = np.linspace(0, len(ramp) - 1, SHADES), np.arange(len(ramp))
+    channels = [np.interp(shades, anchors, [color[c] for color in ramp]) for c in range(3)]
+    levels = (np.clip(np.abs(values), 0, 1) * (SHADES - 1)).round().astype(np.uint8)
+    picture = Image.fromarray(np.ascontiguousarray(levels[::-1]))
+    picture.putpalette(np.stack(channels, axis=-1).round().astype(np.uint8).tobytes())
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG", optimize=True)
+    picture.save(stream, "PNG")
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
