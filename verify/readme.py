@@ -53,7 +53,7 @@ GLANCE_WORDS = {
         "size in float32, bytes",
         "size in float16, bytes",
         "largest error against PyTorch in float64",
-        "CPU time ÷ the network as trained, in Chromium",
+        "CPU time in Chromium, the network as trained = 1",
         "peak memory for an hour of audio, MB",
     ),
     "zh": (
@@ -61,7 +61,7 @@ GLANCE_WORDS = {
         "float32 文件，字节",
         "float16 文件，字节",
         "与 float64 的 PyTorch 的最大误差",
-        "CPU 时间 ÷ 训练时的形式，Chromium",
+        "Chromium 中的 CPU 时间，训练时的网络 = 1",
         "一小时音频的内存峰值，MB",
     ),
 }
