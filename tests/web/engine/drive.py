@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from export.catalog import EPSILON, MODELS
+from export.load.bands import InBands
 from export.load.network import load_network
 from export.load.sources import from_bundle
 from export.nets.stages import STAGES, Stage, cut, run_stages
@@ -84,7 +85,8 @@ def make_cases(name: str, audio: Array) -> list[Case]:
     for stage in stages.values():
         stage.register_forward_pre_hook(round_inputs)
         stage.register_forward_hook(keep)
-    run_stages(stages, torch.from_numpy(audio).double().reshape(1, 1, -1))
+    with InBands():
+        run_stages(stages, torch.from_numpy(audio).double().reshape(1, 1, -1))
     return cases
 
 
