@@ -39,7 +39,7 @@ export function startIntake({ onOffer, onNear, onMicrophoneError, readExample })
   }
   acceptDrops(offerFiles, onNear);
   startMicrophone({
-    onTake: (blob) => onOffer({ name: text("recording"), read: async () => blob, others: 0 }),
+    onTake: (take) => onOffer({ name: take.name, read: async () => take, others: 0 }),
     onError: onMicrophoneError,
   });
 }

@@ -18,7 +18,7 @@ export function endTake() {
 
 /**
  * @param {object} handlers
- * @param {(take: Blob) => void} handlers.onTake
+ * @param {(take: File) => void} handlers.onTake
  * @param {(error: unknown) => void} handlers.onError
  */
 export function startMicrophone({ onTake, onError }) {
@@ -55,7 +55,7 @@ export function startMicrophone({ onTake, onError }) {
         label.textContent = text("stop_recording", { time: clock(seconds) });
       });
       offerTake(take);
-      if (wanted) onTake(take);
+      if (wanted) onTake(new File([take], text("recording"))); // a message about it needs its name
     } catch (error) {
       if (wanted) onError(error);
     } finally {

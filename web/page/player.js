@@ -54,6 +54,7 @@ export class Player {
     this.loop = null;
     this._slow?.close();
     this._slow = null;
+    this.onChange();
   }
 
   /** @param {number} speed 1: as recorded; the pitch stays */

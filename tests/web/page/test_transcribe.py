@@ -323,8 +323,13 @@ def test_what_is_on_the_page_stays_until_the_next_is_there(
     driver.pick(tmp_path / "broken.mp3")
     driver.wait("html[data-state=error]")
     check_kept(driver, tmp_path)
+    driver.page.focus("#scroller")
+    driver.page.keyboard.press("ArrowRight")
+    place = driver.page.locator("#options").bounding_box()
     driver.pick(long)
     driver.wait("html[data-state=working]")
+    assert driver.page.locator("#message").is_hidden()
+    assert driver.page.locator("#options").bounding_box() == place, "the page jumps"
     check_kept(driver, tmp_path)
     driver.page.click("#cancel")
     driver.wait("html[data-state=done]")
@@ -339,6 +344,7 @@ def test_what_is_on_the_page_stays_until_the_next_is_there(
     driver.transcribe(short)
     driver.wait("#name:has-text('short.wav')")
     assert len(driver.notes) == 2
+    assert driver.page.locator("#now").text_content() == "0:00", "where the other one was"
     assert driver.page.locator("#minimum-length").input_value() == "6", "another file's threshold"
     assert driver.complaints == []
 
