@@ -63,10 +63,10 @@ function stagesFor(listener, { cents, noisy = false }) {
   return { stages, runs };
 }
 
-async function listen(options, asked) {
+async function listen(options, asked, chunkFrames = 100) {
   const listener = await recording();
   const { stages, runs } = stagesFor(listener, options);
-  const stream = new Stream(stages, listener, async () => {}, 100);
+  const stream = new Stream(stages, listener, async () => {}, chunkFrames);
   const { frames, frame } = await stream.listen({ keep: false, ...asked });
   return { listener, runs, frames, stream, heard: frame.some((value) => value > 0) };
 }
@@ -88,6 +88,18 @@ test("in tune it is heard once; a tuning that is told is taken; untold, none is"
   assert.deepEqual([told.listener.cents, told.runs.ears], [-20, 1]);
   const untold = await listen({ cents: 38 }, {});
   assert.deepEqual([untold.listener.cents, untold.runs.ears, untold.frames], [0, 1, FRAMES]);
+});
+
+test("levels are those of the recording in tune, in any chunks, and only where they are wanted", async () => {
+  const [one, other] = await Promise.all(
+    [80, 120].map((frames) => listen({ cents: 38 }, { tuning: "auto", keep: true }, frames)),
+  );
+  const { levels } = one.stream;
+  assert.equal(levels.frames, one.frames);
+  const [right, beside] = [30, 31].map((row) => levels.data[row * levels.frames + 1]);
+  assert.ok(right === 240 && right > beside + 20, `${right}, ${beside}`);
+  assert.deepEqual(levels.data, other.stream.levels.data);
+  assert.equal((await listen({ cents: 38 }, { tuning: "auto" })).stream.levels, null);
 });
 
 test("in noise nothing is heard, where that is asked", async () => {

@@ -44,9 +44,30 @@ test("embeddings that vary much are judged by other weights", () => {
   assert.equal(chooseTimbres(traits.with(0, WIDE + 0.01), [little, never]).count, 1);
 });
 
+test("notes of one pitch whose sounds differ are of two timbres sooner; unknown ones say nothing", () => {
+  const notes = Array.from({ length: 80 }, (_, i) => note(40 + (i % 40), i));
+  const vectors = notes.map(({ pitch }) => vector(pitch, 0));
+  const unrest = new Float64Array(80).fill(0.09);
+  const sounds = (apart) => ({
+    describe: (one) => new Float64Array(12).fill(notes.indexOf(one) < 40 ? apart : 2 * apart),
+  });
+  const [same, far, unheard] = [sounds(0), sounds(1), sounds(NaN)].map((one) =>
+    describeTimbres(vectors, notes, unrest, one),
+  );
+  assert.deepEqual(same.slice(0, 6), far.slice(0, 6));
+  const sound = same.slice(6);
+  assert.equal(sound.length, 6);
+  assert.ok(sound.every((value, k) => value < far[6 + k] - 1), `${sound}, ${far.slice(6)}`);
+  assert.ok(unheard.slice(6).every(Number.isNaN));
+  assert.deepEqual(unheard, describeTimbres(vectors, notes, unrest));
+  const weights = { MEAN: [0, 0], SCALE: [1, 1], WEIGHTS: [1, 1, 0], CERTAIN: 1, LIKELY: 1 };
+  assert.equal(chooseTimbres([2, NaN], [weights, weights]).count, 2);
+  assert.equal(chooseTimbres([2, -2], [weights, weights]).count, 1);
+});
+
 test("few notes, and notes without an embedding, say nothing", () => {
   const [notes, vectors] = [Array.from({ length: 6 }, (_, i) => note(60, i)), Array(6).fill(vector(60, 0))];
-  assert.equal(describeTimbres(vectors, notes, Array(6).fill(0))?.length, 6);
+  assert.equal(describeTimbres(vectors, notes, Array(6).fill(0))?.length, 12);
   const mute = vectors.with(3, new Float64Array(EMBEDDING_SIZE));
   assert.equal(describeTimbres(mute, notes, Array(6).fill(0)), null);
   assert.equal(describeTimbres([], [], []), null);

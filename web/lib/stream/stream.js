@@ -2,7 +2,7 @@
  * A recording of any length through a network in stages, in bounded memory, with the result of the
  * network run on the whole of it at once.
  *
- * Memory for an hour: activations 208 MB, and features of the spans whose embeddings are needed, 192
+ * Memory for an hour: activations 208 MB, levels 26 MB where embeddings follow, and features of the spans whose embeddings are needed, 192
  * bytes per frame of a pitch, gathered in as many passes as bound them; the embeddings are 48 bytes,
  * and stay. Energies would be 312 MB, the encoder's values before its second norm (`wide`) eight
  * times as many: they are kept as far as KEPT_BYTES allows, otherwise computed again in every pass.
@@ -12,6 +12,7 @@ import { copyRows } from "./chunks.js";
 import { CELL_BYTES } from "./embeddings.js";
 import { Encoder } from "./encoder.js";
 import { countFrames, Energies, ENERGY_BYTES } from "./energies.js";
+import { Levels } from "../timbres/levels.js";
 import { Moments } from "./moments.js";
 import { PITCHES } from "../notes/notes.js";
 import { Noise } from "./noise.js";
@@ -53,6 +54,8 @@ export class Stream {
     this._wantedBytes = keptBytes;
     /** Whether the recording holds only noise or hum; known if `skipNoise` was set. */
     this.isNoise = false;
+    /** How loud semitones are, in tune; known if embeddings follow. @type {Levels | null} */
+    this.levels = null;
     this._energies = this._begin();
     this._encoder = new Encoder(this._passes, () => this._keptBytes);
   }
@@ -99,7 +102,7 @@ export class Stream {
    */
   async listen({ keep, onActivations = () => {}, tuning = 0, skipNoise = false }) {
     if (typeof tuning === "number") this._tune(tuning);
-    const changes = await this._measureDeviation(tuning === "auto", skipNoise);
+    const changes = await this._measureDeviation(tuning === "auto", skipNoise, keep);
     const { frames } = this;
     const size = PITCHES * frames;
     const activations = { onset: new Float32Array(size), frame: new Float32Array(size), frames };
@@ -143,28 +146,33 @@ export class Stream {
    * Energies of the whole recording, in tune, and the deviation of their sums.
    * @param {boolean} attune whether to bring the recording into tune
    * @param {boolean} doubt whether to test it for noise
+   * @param {boolean} level whether levels are wanted
    * @returns {Promise<boolean>} whether there is any
    */
-  async _measureDeviation(attune, doubt) {
+  async _measureDeviation(attune, doubt, level) {
     const [{ of, gives, floor, relative_floor }] = this._stages.gathersOf("ears", "deviation");
     const moments = new Moments(1);
     const heard = new Tuning();
     const noise = new Noise();
+    const levels = level ? new Levels(this.frames) : null;
     let largest = floor;
-    await this._energies.hear(({ start, end, from, to }, outputs) => {
+    await this._energies.hear((chunk, outputs) => {
+      const { start, end, from, to } = chunk;
       const loudness = outputs[of[0]];
       const { energy } = outputs;
       moments.add(loudness, null, to - from, start - from, end - from);
       if (attune || doubt) heard.add(energy, to - from, start - from, end - from);
       if (doubt) noise.add(energy, to - from, start - from, end - from);
+      levels?.add(energy, chunk);
       for (let t = start - from; t < end - from; t++) largest = Math.max(largest, loudness[t]);
     });
     const deviation = moments.count > 1 ? Math.sqrt(moments.unbiasedVariances()[0]) : 0;
     this.isNoise = doubt && noise.isAll(heard.clarity, deviation / moments.means[0]);
     if (attune && !this.isNoise && heard.correction !== 0) {
       this._tune(heard.correction);
-      return this._measureDeviation(false, false);
+      return this._measureDeviation(false, false, level);
     }
+    this.levels = levels;
     const least = relative_floor * largest;
     this._passes.whole[gives[0]] = Float32Array.of(Math.max(deviation, least));
     return deviation > least;

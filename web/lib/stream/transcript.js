@@ -18,6 +18,7 @@ import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
 import { STAGE_COSTS } from "./stages.js";
 import { NOTE_PASSES, Stream } from "./stream.js";
 import { chooseTimbres, describeTimbres } from "../timbres/choose.js";
+import { Sounds } from "../timbres/sound.js";
 import { clusterTimbres, noteEmbeddings, noteUnrest } from "../timbres/timbres.js";
 
 /** Frame thresholds for which embeddings are computed in advance, if they fit. */
@@ -122,9 +123,11 @@ export class Transcript {
     const { frame, frames } = this._activations;
     const read = (/** @type {import("../notes/spans.js").Span} */ span) => embeddings.read(span);
     const vectors = noteEmbeddings(notes, read, frame, frames);
+    const { levels } = this._stream;
+    const sounds = levels && new Sounds(notes, levels, frame);
     const traits =
       timbres === "auto"
-        ? describeTimbres(vectors, notes, noteUnrest(notes, read, frame, frames))
+        ? describeTimbres(vectors, notes, noteUnrest(notes, read, frame, frames), sounds)
         : null;
     const { count, perhaps } =
       timbres === "auto" ? chooseTimbres(traits) : { count: timbres, perhaps: timbres };
