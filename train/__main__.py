@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import (
@@ -44,9 +45,12 @@ OVERTONES = "overtones"
 OVERTONE_PIECES = 80
 COUNTING = "counting"
 """The task of `learn` for the classifier that tells one timbre from two."""
-COUNTING_PIECES = 180
+COUNTING_PIECES = 300
+"""Pieces that choose, half of them of each band."""
 COUNTED_PIECES = 120
-"""Pieces that choose, and pieces that judge."""
+"""Pieces that judge."""
+SHARDS = 700
+"""Pieces that the networks learn from."""
 COLUMNS: dict[str, dict[str, object]] = {
     "F1": {},
     "F1, overtones kept": {"keepOvertones": True},
@@ -84,7 +88,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
     about = "make the training pieces (resumes)"
     render = commands.add_parser("render", help=about, parents=[common])
-    render.add_argument("--pieces", type=_count, default=700)
+    render.add_argument("--pieces", type=_count, default=SHARDS)
     render.add_argument("--workers", type=_count, default=2)
     render.set_defaults(command=run_render)
 
@@ -98,7 +102,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="models whose notes a classifier learns from; those of the first count most",
     )
-    learn.add_argument("--pieces", type=_count, default=700)
+    learn.add_argument("--pieces", type=_count, default=None)
     learn.add_argument("--steps", type=_count, default=None)
     learn.add_argument("--eps", type=float, default=None, help="default: the catalogue's")
     learn.set_defaults(command=run_learn)
@@ -178,7 +182,8 @@ def run_learn(options: argparse.Namespace) -> None:
     recipe, rate, steps = TASKS[options.task]
     if options.eps is not None:
         recipe = replace(recipe, epsilon=options.eps)
-    paths = [shard_path(options.cache / "shards", "train", i) for i in range(options.pieces)]
+    count = options.pieces or SHARDS
+    paths = [shard_path(options.cache / "shards", "train", i) for i in range(count)]
     absent = sum(not p.exists() for p in paths)
     if absent:
         raise FileNotFoundError(
@@ -219,7 +224,8 @@ def run_learn_overtones(options: argparse.Namespace) -> None:
 
     _require_fonts("fluid", "musescore", "csound")
     console.print("rendering the pieces that choose")
-    pieces = list(render_choosing(Studio(fetch_salamander(options.cache)), OVERTONE_PIECES))
+    studio = Studio(fetch_salamander(options.cache))
+    pieces = list(render_choosing(studio, options.pieces or OVERTONE_PIECES))
     found = [one for models in options.models for one in collect(pieces, models, options.cache)]
     keep, means = choose_keep(found)
     console.print(f"note F1 of pieces left out, by probability: {means}")
@@ -228,23 +234,30 @@ def run_learn_overtones(options: argparse.Namespace) -> None:
 
 
 def run_learn_counting(options: argparse.Namespace) -> None:
-    """Train the classifier that counts timbres; half an hour, most of it for the networks."""
-    from train.judge.players import choosing_band, render_players
-    from train.learn.counting import WEIGHTS_FILE, choose, collect, separate, write_weights
+    """Train the classifier that counts timbres; half of the pieces are of each band."""
+    from train.judge.players import choosing_bands, render_players
+    from train.learn.counting import WEIGHTS_FILE, Told, choose, collect, separate, write_weights
 
     if len(options.models) != 2:
         raise ValueError("give two folders: --models BUNDLED PUBLISHED, see train/README.md")
     _require_fonts("fluid", "musescore", "csound")
-    console.print("rendering the pieces that choose")
-    band = choosing_band(fetch_salamander(options.cache))
-    pieces = list(render_players(band, COUNTING_PIECES))
-    found = [collect(pieces, models, options.cache) for models in options.models]
-    regimes = []
-    for models, (traits, two) in zip(options.models, found, strict=True):
-        regime, share = choose(traits, two)
+    for models in options.models:
+        Manifest.read(models).find("septimbre")  # what is missing is said first
+    bands = choosing_bands(fetch_salamander(options.cache))
+    count = (options.pieces or COUNTING_PIECES) // 2
+    found: list[list[Told]] = []
+    with _progress() as progress:
+        for name, band in zip(("first", "second"), bands, strict=True):
+            pieces = render_players(band, count)
+            drawn = progress.track(pieces, count, description=f"{name} band")
+            found.append(collect(drawn, options.models))
+    regimes, spreads = [], []
+    for models, told in zip(options.models, zip(*found, strict=True), strict=True):
+        regime, share = choose(told)
         console.print(f"{models}: {share:.0%} of the mixtures are found")
         regimes.append(regime)
-    write_weights(regimes, separate(*(traits for traits, _ in found)), WEIGHTS_FILE)
+        spreads.append(np.concatenate([one.traits for one in told]))
+    write_weights(regimes, separate(*spreads), WEIGHTS_FILE)
     console.print(f"wrote {WEIGHTS_FILE}")
 
 

@@ -1,6 +1,7 @@
 """Pieces for one instrument, and for two: some choose how timbres are counted, others judge it.
 
-The roles share neither soundfonts, nor General MIDI programs, nor scores.
+The bands, two that choose and one that judges, share neither soundfonts, nor General MIDI programs,
+nor scores.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ KEYBOARDS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 16, 19, 24, 25, 26, 27, 4
 """Programs that play pieces for two hands, among others."""
 PIANO_SHARE = 0.3
 """Of the pieces for one instrument; others are drawn from all programs."""
+FAMILY = 8
+"""Programs of a family of General MIDI: pianos, organs, strings, …"""
 
 
 @dataclass(frozen=True)
 class Band:
-    """What a role's pieces are played on."""
+    """What pieces are played on."""
 
     fonts: Sequence[Soundfont]
     programs: Sequence[int]
@@ -48,10 +51,26 @@ class Band:
     salt: int
 
 
-def choosing_band(salamander: Path | None) -> Band:
-    """The instruments that choose."""
-    fonts = [Soundfont(FONTS[name]) for name in ("fluid", "musescore", "csound")]
-    return Band(fonts, sorted(set(PROGRAMS) - HELD_OUT), salamander, True, 31)
+@dataclass(frozen=True)
+class Part:
+    """What one instrument plays."""
+
+    wave: Wave
+    notes: list[Note]
+    family: int | None
+    """Of its General MIDI program; None: it has none."""
+
+
+def choosing_bands(salamander: Path | None) -> tuple[Band, Band]:
+    """The instruments that choose: what one band teaches is tried on the other."""
+    programs = sorted(set(PROGRAMS) - HELD_OUT)
+    others = programs[1::3]
+    fonts = {name: Soundfont(FONTS[name]) for name in ("fluid", "musescore", "csound")}
+    first = [fonts["fluid"], fonts["musescore"]]
+    return (
+        Band(first, sorted(set(programs) - set(others)), salamander, True, 31),
+        Band([fonts["csound"]], others, None, False, 33),
+    )
 
 
 def judging_band() -> Band:
@@ -69,26 +88,27 @@ def render_players(band: Band, count: int, first: int = 0) -> Iterator[Piece]:
 def _render(band: Band, rng: np.random.Generator, players: int, name: str) -> Piece:
     seconds = float(rng.uniform(*SECONDS))
     while True:
-        waves, parts = [], []
         hands = players == 1 or rng.random() < 0.5
-        for player in range(players):
-            wave, notes = _play(band, rng, seconds, hands and player == 0, players == 1)
-            waves.append(wave)
-            parts.append(notes)
-        counts = [len(notes) for notes in parts]
+        parts = [_play(band, rng, seconds, hands and k == 0, players == 1) for k in range(players)]
+        counts = [len(part.notes) for part in parts]
         if min(counts) >= max(FEWEST_NOTES, LEAST_SHARE * sum(counts)):
             break
-    loud = [float(np.std(wave)) + 1e-9 for wave in waves]
-    waves = [w / x * 10 ** (rng.normal(0, 2) / 20) for w, x in zip(waves, loud, strict=True)]
+    loud = [float(np.std(part.wave)) + 1e-9 for part in parts]
+    waves = [p.wave / x * 10 ** (rng.normal(0, 2) / 20) for p, x in zip(parts, loud, strict=True)]
     wave = _record(rng, waves)
-    rows = sorted((n.start_seconds, n.end_seconds, n.pitch) for part in parts for n in part)
-    group = "one" if players == 1 else "two"
-    return Piece(name, group, wave, RATE_HZ, np.array(rows, np.float64).reshape(-1, 3), players)
+    rows = sorted((n.start_seconds, n.end_seconds, n.pitch) for part in parts for n in part.notes)
+    notes = np.array(rows, np.float64).reshape(-1, 3)
+    return Piece(name, name_group([part.family for part in parts]), wave, RATE_HZ, notes, players)
 
 
-def _play(
-    band: Band, rng: np.random.Generator, seconds: float, hands: bool, alone: bool
-) -> tuple[Wave, list[Note]]:
+def name_group(families: Sequence[int | None]) -> str:
+    """What the table calls pieces of instruments of these families."""
+    if len(families) == 1:
+        return "one"
+    return "two of a family" if None not in families and len(set(families)) == 1 else "two families"
+
+
+def _play(band: Band, rng: np.random.Generator, seconds: float, hands: bool, alone: bool) -> Part:
     """One part on an instrument drawn from the band; ``hands``: perhaps a piece for two hands."""
     instrument: Instrument | None = None
     draw = rng.random()
@@ -116,9 +136,10 @@ def _play(
         notes = write_ensemble(rng, seconds, [(low, high)])[0]
     notes = [n for n in notes if low <= n.pitch <= high]
     if instrument is not None:
-        return perform(instrument, notes, seconds, rng)
+        return Part(*perform(instrument, notes, seconds, rng), None)
     font = band.fonts[int(rng.integers(len(band.fonts)))]
-    return font.play(program, notes, seconds, float(rng.normal(0, 4))), notes
+    wave = font.play(program, notes, seconds, float(rng.normal(0, 4)))
+    return Part(wave, notes, program // FAMILY)
 
 
 def _record(rng: np.random.Generator, waves: Sequence[Wave]) -> NDArray[np.float32]:

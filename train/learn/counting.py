@@ -1,13 +1,16 @@
 """The classifier of web/lib/timbres/choose.js, which tells one timbre from two.
 
 It reads that file's ``describeTimbres``. Weights whose embeddings vary little and weights whose
-embeddings vary much need one each: a *regime*.
+embeddings vary much need one each: a *regime*. A trait that a recording does not have is NaN and
+counts for nothing: it is taken as the mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,8 @@ from train.judge.counted import hear_counts
 from train.judge.pieces import Piece
 
 WEIGHTS_FILE = Path(__file__).parents[2] / "web" / "lib" / "timbres" / "choose-weights.js"
-FOLDS = 6
+BATCH = 20
+"""Pieces whose samples are in memory, and on the disk, at a time."""
 RIDGE = 3.0
 """Half of it times the squared weights is added to the sum of the cross entropies."""
 CERTAIN = 0.92
@@ -41,27 +45,42 @@ class Regime:
 
     def sums(self, traits: NDArray[np.float64]) -> NDArray[np.float64]:
         """(recordings, traits) → (recordings)."""
-        x = (traits - self.mean) / self.scale
+        x = np.nan_to_num((traits - self.mean) / self.scale)
         made: NDArray[np.float64] = x @ self.weights[:-1] + self.weights[-1]
         return made
 
 
-def collect(
-    pieces: Sequence[Piece], models: Path, cache: Path
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Traits of the pieces that have some, and whether each is of two instruments."""
-    heard = hear_counts(pieces, models, cache)
-    told = [
-        (one.answer["traits"], piece.timbres > 1) for piece, one in zip(pieces, heard, strict=True)
+@dataclass(frozen=True)
+class Told:
+    """What the library told of pieces: those that have traits."""
+
+    traits: NDArray[np.float64]
+    """(pieces, traits)"""
+    two: NDArray[np.bool_]
+    """Whether a piece is of two instruments."""
+
+
+def collect(pieces: Iterable[Piece], models: Sequence[Path]) -> list[Told]:
+    """What each of ``models`` tells of the pieces, which are drawn as they are needed."""
+    told: list[list[tuple[list[float], bool]]] = [[] for _ in models]
+    drawn = iter(pieces)
+    while batch := list(islice(drawn, BATCH)):
+        with tempfile.TemporaryDirectory() as folder:
+            for one, own in zip(models, told, strict=True):
+                heard = hear_counts(batch, one, Path(folder))
+                for piece, answer in zip(batch, heard, strict=True):
+                    if answer.answer["traits"]:
+                        own.append((answer.answer["traits"], piece.timbres > 1))
+    return [
+        Told(np.array([traits for traits, _ in own], float), np.array([two for _, two in own]))
+        for own in told
     ]
-    told = [one for one in told if one[0]]
-    return np.array([traits for traits, _ in told], float), np.array([two for _, two in told])
 
 
 def fit(traits: NDArray[np.float64], two: NDArray[np.bool_]) -> Regime:
     """Without the points of decision."""
-    mean, scale = traits.mean(0), traits.std(0) + 1e-9
-    x = torch.from_numpy((traits - mean) / scale)
+    mean, scale = np.nanmean(traits, 0), np.nanstd(traits, 0) + 1e-9
+    x = torch.from_numpy(np.nan_to_num((traits - mean) / scale))
     y = torch.from_numpy(two.astype(np.float64))
     weights = torch.zeros(x.shape[1] + 1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([weights], max_iter=500, line_search_fn="strong_wolfe")
@@ -78,15 +97,16 @@ def fit(traits: NDArray[np.float64], two: NDArray[np.bool_]) -> Regime:
     return Regime(mean, scale, weights.detach().numpy())
 
 
-def choose(traits: NDArray[np.float64], two: NDArray[np.bool_]) -> tuple[Regime, float]:
+def choose(bands: Sequence[Told]) -> tuple[Regime, float]:
     """The regime, with its points of decision, and the share of mixtures found at the first.
 
-    Every piece is judged by a classifier trained on others; one and two take turns in the pieces.
+    Every band is judged by a classifier that the others taught, as new music will be.
     """
-    fold = np.arange(len(two)) // 2 % FOLDS
+    traits, two = np.concatenate([b.traits for b in bands]), np.concatenate([b.two for b in bands])
+    band = np.repeat(np.arange(len(bands)), [len(b.two) for b in bands])
     sums = np.zeros(len(two))
-    for k in range(FOLDS):
-        sums[fold == k] = fit(traits[fold != k], two[fold != k]).sums(traits[fold == k])
+    for k in range(len(bands)):
+        sums[band == k] = fit(traits[band != k], two[band != k]).sums(traits[band == k])
     certain, likely = np.quantile(sums[~two], [CERTAIN, LIKELY])
     own = fit(traits, two)
     made = Regime(own.mean, own.scale, own.weights, float(certain), float(likely))

@@ -1,7 +1,6 @@
 /**
  * How a note sounds, from the levels of semitones: how sharp its peak is, how strong its overtones,
- * how sudden its attack, how it fades and how it wavers. An instrument's embeddings say less of this
- * than one would think: with it, more mixtures of two are told from one (train/README.md).
+ * how sudden its attack, how it fades and how it wavers. Embeddings do not hold all of that.
  */
 
 import { LOWEST_PITCH, PITCHES } from "../notes/notes.js";
