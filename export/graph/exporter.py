@@ -8,6 +8,7 @@ import gc
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest.mock import patch
 
@@ -37,11 +38,7 @@ def write_program(
 
     ``lengths`` are the exporter's ``dynamic_shapes``; ``optimize`` lets it drop constants.
     """
-    with (
-        quiet(),
-        no_collection(),
-        patch.object(ONNXRegistry, "from_torchlib", staticmethod(_read_registry)),
-    ):
+    with quiet(), no_collection(), keep_operators():
         written = torch.onnx.export(
             module,
             example,
@@ -56,6 +53,11 @@ def write_program(
     if written is None or written.exported_program is None:
         raise RuntimeError("torch.onnx.export returned no program")
     return written.model_proto, written.exported_program
+
+
+def keep_operators() -> AbstractContextManager[object]:
+    """Let the exporter find its table of operators read."""
+    return patch.object(ONNXRegistry, "from_torchlib", staticmethod(_read_registry))
 
 
 @contextlib.contextmanager

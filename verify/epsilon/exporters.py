@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import warnings
@@ -23,6 +24,7 @@ def list_exports(
     import torch
     from torch import nn
 
+    from export.graph.exporter import keep_operators
     from export.graph.simplify import simplify
     from export.graph.trace import trace
 
@@ -41,7 +43,7 @@ def list_exports(
     def written(**options: Any) -> onnx.ModelProto:  # noqa: ANN401  # the exporter's own
         stream = io.BytesIO()
         example = (torch.ones(1, 1, 4),)
-        with _quiet():
+        with _quiet(), keep_operators():
             program = torch.onnx.export(
                 Constants().eval(),
                 example,
@@ -52,10 +54,14 @@ def list_exports(
             )
         return program.model_proto if program else onnx.load_from_string(stream.getvalue())
 
+    @functools.cache
+    def plain() -> onnx.ModelProto:
+        return written(dynamo=True, optimize=False, verbose=False)
+
     def simplified() -> onnx.ModelProto:
         import onnxsim
 
-        graph: onnx.ModelProto = onnxsim.simplify(written(dynamo=True, optimize=False))[0]
+        graph: onnx.ModelProto = onnxsim.simplify(plain())[0]
         return graph
 
     torch_version, script_version = version("torch").partition("+")[0], version("onnxscript")
@@ -63,10 +69,7 @@ def list_exports(
         f"torch {torch_version} dynamo, optimize=True (onnxscript {script_version})",
         lambda: written(dynamo=True, optimize=True, verbose=False),
     )
-    yield (
-        f"torch {torch_version} dynamo, optimize=False",
-        lambda: written(dynamo=True, optimize=False, verbose=False),
-    )
+    yield f"torch {torch_version} dynamo, optimize=False", plain
     yield f"torch {torch_version} TorchScript", lambda: written(dynamo=False)
     yield f"then onnxsim {version('onnxsim')}", simplified
     yield "this project's export", lambda: simplify(trace(Constants().eval(), names).graph)
