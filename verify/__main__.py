@@ -141,9 +141,13 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
     ]
     judged = list(signals.select(judged, args.signals or ["*"]))
     brief = frozenset(s.name for s in judged if s.brief) or None
-    networks.prove_weights(manifest, files, args.checkpoints)
     references = networks.networks_of(manifest, args.checkpoints)
-    plans, left_out = _plan(args, references, brief)
+    beside = ThreadPoolExecutor(1)
+    # Browsers are asked for their versions while PyTorch is imported.
+    planned = beside.submit(_plan, args, references, brief)
+    networks.prove_weights(manifest, files, args.checkpoints)
+    proof = beside.submit(golden.prove_networks)
+    plans, left_out = planned.result()
     models = {entry.model: entry for entry in files}
     given = {
         name: subjects.choose_signals(entry, judged, thorough=args.thorough)
@@ -161,12 +165,10 @@ def _deployed(args: argparse.Namespace, progress: Progress) -> Report:
         progress.update(task, advance=1, description=f"reference: {name}")
 
     kept = None if args.fresh else FOLDER
-    with ThreadPoolExecutor(1) as beside:
-        proof = beside.submit(golden.prove_networks)
-        chosen = subjects.deployed(
-            args.folder, files, judged, references, advance, kept, thorough=args.thorough
-        )
-        proof.result()
+    chosen = subjects.deployed(
+        args.folder, files, judged, references, advance, kept, thorough=args.thorough
+    )
+    proof.result()
     wholes = list(chosen)
     chosen += subjects.streamed(args.folder, manifest, wholes)
     chosen += subjects.on_the_engine(args.folder, manifest, wholes)
