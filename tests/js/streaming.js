@@ -1,9 +1,9 @@
 /**
- * Streams recordings through a model in stages, on `onnxruntime` or on `engine:WIDTH` (the third
- * argument, WIDTH chunks at a time), and compares with its whole file on
- * onnxruntime-web in Node. Arguments: the folder of models, the model, and cases, each
- * FILE:CHUNK_FRAMES or FILE:CHUNK_FRAMES:KEPT_BYTES, where FILE holds float32 samples at 44 100 Hz.
- * Prints one line of JSON a case.
+ * Streams recordings through a model in stages, on `onnxruntime` or on `engine:WIDTH` (WIDTH chunks
+ * at a time), and compares with its whole file on onnxruntime-web in Node. Arguments: the folder of
+ * models, the model, these runs, separated by commas, and cases, each FILE:CHUNK_FRAMES or
+ * FILE:CHUNK_FRAMES:KEPT_BYTES, where FILE holds float32 samples at 44 100 Hz. Prints one line of
+ * JSON for each case in each run.
  */
 
 import { createHash } from "node:crypto";
@@ -45,22 +45,31 @@ const wholeFile = manifest.files.find(
 );
 const whole = await runtime.InferenceSession.create(resolve(folder, wholeFile.path), options);
 
-for (const one of cases) {
-  const [path, ...numbers] = one.split(":");
-  const bytes = readFileSync(path);
-  const samples = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
-  console.log(JSON.stringify({ case: one, ...(await compare(samples, ...numbers.map(Number))) }));
+/** The recordings with the whole network's outputs, by file. */
+const recordings = new Map();
+for (const run of runs.split(",")) {
+  for (const one of cases) {
+    const [path, ...numbers] = one.split(":");
+    if (!recordings.has(path)) recordings.set(path, await read(path));
+    const found = await compare(run, recordings.get(path), ...numbers.map(Number));
+    console.log(JSON.stringify({ case: one, ...found }));
+  }
 }
 
-/** Runs on the engine, so many chunks at a time, where the third argument is `engine:WIDTH`. */
-async function openStages() {
-  if (runs === "onnxruntime") return new Stages(engine, files, contents);
+async function read(path) {
+  const bytes = readFileSync(path);
+  const samples = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+  return { samples, expected: await runWhole(samples) };
+}
+
+async function openStages(run) {
+  if (run === "onnxruntime") return new Stages(engine, files, contents);
   const { modules, engines } = manifest;
   const find = ({ path }) => readFileSync(resolve(folder, path));
   const module = await WebAssembly.compile(find(modules.find((one) => !one.relaxed)));
   const weights = find(engines.find((one) => one.model === model));
   const stages = await EngineStages.open(module, weights, files, { workers: 1 });
-  stages.width = Number(runs.split(":")[1]);
+  stages.width = Number(run.split(":")[1]);
   return stages;
 }
 
@@ -69,16 +78,15 @@ function digestOf({ onset, frame }) {
   return createHash("sha256").update(onset).update(frame).digest("hex");
 }
 
-async function compare(samples, chunkFrames, keptBytes) {
+async function compare(run, { samples, expected }, chunkFrames, keptBytes) {
   const source = {
     length: samples.length,
     rateHz: 44100,
     read: async (from, to) => samples.slice(from, to),
   };
-  const expected = await runWhole(samples);
   const listener = await Listener.of(source, 44100);
   const reported = [];
-  const stages = await openStages();
+  const stages = await openStages(run);
   const note = async (pass, fraction) => void reported.push([pass, fraction]);
   const stream = new Stream(stages, listener, note, chunkFrames, keptBytes);
   const thresholds = thresholdsOf(files[0]);

@@ -47,19 +47,17 @@ def cases() -> dict[str, NDArray[np.float32]]:
     return clips
 
 
-def run(models: Path, model: str, runs: str, arguments: list[str]) -> list[dict[str, Any]]:
-    """Each case's findings, on ``onnxruntime`` or on ``engine:WIDTH``."""
-    printed = run_node(SCRIPT, models, model, runs, *arguments, limit_seconds=PATIENCE_SECONDS)
+def run(models: Path, model: str, runs: list[str], cases: list[str]) -> list[list[dict[str, Any]]]:
+    """Each case's findings in each run, which is ``onnxruntime`` or ``engine:WIDTH``."""
+    names = ",".join(runs)
+    printed = run_node(SCRIPT, models, model, names, *cases, limit_seconds=PATIENCE_SECONDS)
     found = [json.loads(line) for line in printed.splitlines()]
-    assert [one["case"] for one in found] == arguments
-    return found
+    assert [one["case"] for one in found] == cases * len(runs)
+    return [found[start : start + len(cases)] for start in range(0, len(found), len(cases))]
 
 
-@pytest.mark.parametrize("runs", ["onnxruntime", "engine:1"])
 @pytest.mark.parametrize("model", ["basicamt", "septimbre"])
-def test_streamed_in_chunks_is_the_whole(
-    models: Path, tmp_path: Path, model: str, runs: str
-) -> None:
+def test_streamed_in_chunks_is_the_whole(models: Path, tmp_path: Path, model: str) -> None:
     if not NODE_MODULES.is_dir():
         pytest.skip("needs web/node_modules: `npm --prefix web ci`")
     arguments = []
@@ -67,44 +65,41 @@ def test_streamed_in_chunks_is_the_whole(
         audio.tofile(tmp_path / name)
         arguments.append(f"{tmp_path / name}:{CHUNK}")
     arguments.append(f"{tmp_path / 'music'}:1000")
-    found = run(models, model, runs, arguments)
-    for one in found:
-        check(one, separated=model == "septimbre")
-    assert max(one["notes"] for one in found) > 5
-    assert max(one["provisional"] for one in found) > 0
+    for found in run(models, model, ["onnxruntime", "engine:1"], arguments):
+        for one in found:
+            check(one, separated=model == "septimbre")
+        assert max(one["notes"] for one in found) > 5
+        assert max(one["provisional"] for one in found) > 0
 
 
 def test_the_result_does_not_depend_on_how_many_chunks_run_at_a_time(
     models: Path, tmp_path: Path
 ) -> None:
     make_music(3.0)[0, 0].tofile(tmp_path / "music")
-    one, *others = (
-        run(models, "septimbre", f"engine:{width}", [f"{tmp_path / 'music'}:{CHUNK}"])
-        for width in (1, 2, 3, 4)
-    )
+    runs = [f"engine:{width}" for width in (1, 2, 3, 4)]
+    one, *others = run(models, "septimbre", runs, [f"{tmp_path / 'music'}:{CHUNK}"])
     assert one[0]["notes"] > 5
     assert all(other == one for other in others)
 
 
-@pytest.mark.parametrize("runs", ["onnxruntime", "engine:1", "engine:3"])
 def test_the_result_does_not_depend_on_how_much_memory_there_is(
-    models: Path, tmp_path: Path, runs: str
+    models: Path, tmp_path: Path
 ) -> None:
     """Energies and what the encoder makes of them are computed again, features in more passes."""
     audio = make_music(8.0)[0, 0]
     audio.tofile(tmp_path / "music")
     case = f"{tmp_path / 'music'}:{CHUNK}"
-    much, *others = run(
-        models, "septimbre", runs, [case, *(f"{case}:{kept}" for kept in (100_000, 20_000))]
-    )
-    assert much["notes"] > 5
-    assert much["passes"] == 2, "the spans come in two parts"
-    # onnxruntime sums in another order where its matrices have another size.
-    inexact = {"embedded", "embedding"} if runs == "onnxruntime" else set()
-    for one in others:
-        check(one, separated=True)
-        assert {key for key in one if one[key] != much[key]} - inexact == {"case", "passes"}
-        assert one["passes"] > 3
+    runs = ["onnxruntime", "engine:1", "engine:3"]
+    cases = [case, *(f"{case}:{kept}" for kept in (100_000, 20_000))]
+    for name, (much, *others) in zip(runs, run(models, "septimbre", runs, cases), strict=True):
+        assert much["notes"] > 5
+        assert much["passes"] == 2, "the spans come in two parts"
+        # onnxruntime sums in another order where its matrices have another size.
+        inexact = {"embedded", "embedding"} if name == "onnxruntime" else set()
+        for one in others:
+            check(one, separated=True)
+            assert {key for key in one if one[key] != much[key]} - inexact == {"case", "passes"}
+            assert one["passes"] > 3
 
 
 def check(one: dict[str, Any], *, separated: bool) -> None:
