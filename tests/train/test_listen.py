@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.signal import resample
 
 from export.catalog import RATE_HZ
 from tests.stand_in import TUNE, make_tune, write_models
-from train.judge.listen import BEATS, Heard, fill_readme, hear, rows, score, write_table
+from train.judge.listen import (
+    BARS,
+    BEATS,
+    PLAIN_BARS,
+    Heard,
+    fill_readme,
+    hear,
+    rows,
+    score,
+    write_table,
+)
 from train.judge.measure import note_f1
-from train.judge.pieces import Piece
+from train.judge.pieces import EARLY_SECONDS, Piece, render_bars
 from train.music.doubled import INTERVALS, write_doubled
+from train.music.sampled import Soundfont
 from train.music.scores import Note
+from train.music.tones import RATE_HZ as FONT_RATE_HZ
 
 SCORE = np.array([(start, end, pitch) for start, end, pitch, _ in TUNE], float)
 PIECE = Piece("a tune", "made", make_tune(), RATE_HZ, SCORE, beats=SCORE[:, 0])
@@ -38,6 +52,13 @@ def test_the_library_is_heard_and_remembered(tmp_path: Path) -> None:
     assert row.scores[BEATS] == 1
     (off,) = score([replace(PIECE, beats=SCORE[:, 0] + 0.2)], {"F1": [first]})
     assert off.scores[BEATS] == 0, "the score sees beats that come late"
+    assert BARS not in off.scores
+    found = np.array(first.answer["bars"])
+    assert set(found) < set(first.answer["beats"])
+    (barred,) = score([replace(PIECE, bars=found)], {"F1": [first]})
+    assert barred.scores[BARS] == 1
+    (off,) = score([replace(PIECE, bars=SCORE[1::4, 0] + 0.1)], {"F1": [first]})
+    assert off.scores[BARS] == off.scores[PLAIN_BARS] == 0, "the score sees bars that come late"
     (none,) = score([replace(PIECE, beats=None)], {"F1": [first]})
     assert list(write_table([row, none]))[-1].endswith(" | – |")
     lines = list(write_table([row]))
@@ -78,6 +99,36 @@ def test_nothing_is_not_scored_and_a_table_needs_its_place(tmp_path: Path) -> No
     path.write_text("a\n")
     with pytest.raises(ValueError, match="no <!-- listen -->"):
         fill_readme(path, ["new"])
+
+
+class Drum:
+    """A font that clicks where notes begin."""
+
+    def play(self, _: int, notes: list[Note], duration_seconds: float) -> NDArray[np.float32]:
+        wave = np.zeros(int(duration_seconds * FONT_RATE_HZ), np.float32)
+        wave[[int(note.start_seconds * FONT_RATE_HZ) for note in notes]] = 1
+        return wave
+
+
+def test_bars_are_cut_with_their_music() -> None:
+    meters = set()
+    for piece in render_bars(cast("Soundfont", Drum()), 12):
+        assert piece.beats is not None
+        assert piece.bars is not None
+        at = np.searchsorted(piece.beats, piece.bars)
+        np.testing.assert_array_equal(piece.beats[at], piece.bars)
+        meters.add(int(np.diff(at)[0]))
+        assert at[0] < np.diff(at)[0]
+        assert (np.diff(at) == np.diff(at)[0]).all()
+        clicks = np.flatnonzero(piece.wave) / piece.rate_hz
+        late, right = (
+            np.abs(clicks[:, None] - piece.notes[:, 0] - shift).min(0).max() for shift in (0.01, 0)
+        )
+        assert right < 1e-3, "notes are where they sound"
+        assert late > 5e-3, "the check sees notes that are cut otherwise"
+        assert piece.notes[:, 0].min() >= 0
+        assert piece.bars.min() >= piece.notes[0, 0] - EARLY_SECONDS
+    assert len(meters) > 2
 
 
 def count_doublings(notes: list[Note]) -> int:

@@ -5,7 +5,7 @@
  * Request: { models: folder, model, cache: folder, options: those of `transcribe`,
  *            engine: whether the engine runs, which is quicker and remembers nothing,
  *            pieces: [{ samples: path of float32 bytes, rateHz }] }
- * Answer:  { notes: [{ start, end, pitch, velocity, timbre }], timbres, tuningCents, noise, beats,
+ * Answer:  { notes: [{ start, end, pitch, velocity, timbre }], timbres, tuningCents, noise, beats, bars,
  *            features: those that `dropOvertones` judges by, if options.describe is set,
  *            perhaps, traits: those that `chooseTimbres` judges by, if options.timbres is "auto" }
  *
@@ -21,6 +21,7 @@ import * as runtime from "../../web/node_modules/onnxruntime-web/dist/ort.node.m
 import { EngineStages } from "../../web/lib/engine/stages.js";
 import { Listener } from "../../web/lib/audio/audio.js";
 import { findEngine, findStages, thresholdsOf } from "../../web/lib/manifest.js";
+import { findBars } from "../../web/lib/notes/bars.js";
 import { trackBeats } from "../../web/lib/notes/beats.js";
 import { checkThresholds } from "../../web/lib/notes/notes.js";
 import { describeNotes } from "../../web/lib/notes/overtones.js";
@@ -151,6 +152,8 @@ for (const { samples, rateHz } of pieces) {
   }));
   const { isNoise: noise } = transcript;
   const { times: beats } = trackBeats(timed);
-  const told = { notes: timed, timbres: count, perhaps, traits, noise, beats, features };
+  const { meter, first } = findBars(timed, beats);
+  const bars = beats.filter((_, i) => i % meter === first);
+  const told = { notes: timed, timbres: count, perhaps, traits, noise, beats, bars, features };
   console.log(JSON.stringify({ ...told, tuningCents: listener.cents }));
 }

@@ -22,6 +22,9 @@ from train.judge.pieces import Piece
 from web.node import run_node
 
 BEATS = "beats"
+BARS = "bars"
+PLAIN_BARS = "bars of four"
+"""Where bars of four beats from the first one on begin: to compare with."""
 SCRIPT = Path(__file__).with_suffix(".js")
 
 
@@ -92,7 +95,7 @@ class Row:
 def score(pieces: Sequence[Piece], heard: Mapping[str, Sequence[Heard]]) -> list[Row]:
     """Onset-only F1, and F1 with offsets, of each piece for each name in ``heard``.
 
-    Known beats are scored by mir_eval's F-measure (within 70 ms), for the first name.
+    Known beats and bars are scored by mir_eval's F-measure (within 70 ms), for the first name.
 
     Raises ValueError if there is nothing to score.
     """
@@ -105,11 +108,19 @@ def score(pieces: Sequence[Piece], heard: Mapping[str, Sequence[Heard]]) -> list
             found = answers[i].notes / [FRAME_SECONDS, FRAME_SECONDS, 1]
             scores[name] = note_f1(found, piece.notes)
             scores[f"{name}, offsets"] = note_f1(found, piece.notes, offsets=True)
+        answer = next(iter(heard.values()))[i].answer
         if piece.beats is not None:
-            beats = np.array(next(iter(heard.values()))[i].answer["beats"])
-            scores[BEATS] = float(mir_eval.beat.f_measure(piece.beats, beats))
+            scores[BEATS] = beat_f(piece.beats, answer["beats"])
+        if piece.bars is not None:
+            scores[BARS] = beat_f(piece.bars, answer["bars"])
+            scores[PLAIN_BARS] = beat_f(piece.bars, answer["beats"][::4])
         table.append(Row(piece.group, piece.name, len(piece.notes), scores))
     return table
+
+
+def beat_f(truth: NDArray[np.float64], found: Sequence[float]) -> float:
+    """The F-measure of times, in seconds, within 70 ms."""
+    return float(mir_eval.beat.f_measure(truth, np.array(found)))
 
 
 def write_table(table: Sequence[Row]) -> Iterator[str]:

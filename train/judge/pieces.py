@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from train.judge.evaluate import read_midi
 from train.music.doubled import write_doubled
 from train.music.rooms import degrade
 from train.music.sampled import FONTS, PIANOS, Soundfont
-from train.music.scores import Clock, write_piano
+from train.music.scores import Clock, Note, write_measured, write_piano
 from train.music.stems import PIECE_SECONDS, Stem, Studio
 from train.music.tones import RATE_HZ
 
@@ -22,6 +22,8 @@ FIRST_UNTRAINED = 1000
 """Index from which on pieces of the training split were not used to train a network."""
 RUBATO = 0.06
 """Standard deviation of a beat from the last."""
+EARLY_SECONDS = 0.1
+"""How much before its beat a note may begin."""
 DOUBLED_PROGRAMS = (0, 1, 0, 6, 46, 0, 24, 48)
 """General MIDI programs of the doubled pieces: pianos, harpsichord, harp, guitar, strings."""
 
@@ -40,6 +42,8 @@ class Piece:
     timbres: int = 1
     beats: NDArray[np.float64] | None = None
     """Seconds; None if unknown."""
+    bars: NDArray[np.float64] | None = None
+    """Seconds at which bars begin; None if unknown."""
 
 
 def read_recordings(folder: Path) -> Iterator[Piece]:
@@ -74,6 +78,7 @@ def render_judging(studio: Studio, count: int) -> Iterator[Piece]:
     for index in range(max(1, count // 2)):
         yield _double(font, index, "doubled", salt=21)
     yield from render_beats(font, count)
+    yield from render_bars(font, 2 * count)
 
 
 def render_beats(font: Soundfont, count: int) -> Iterator[Piece]:
@@ -83,19 +88,46 @@ def render_beats(font: Soundfont, count: int) -> Iterator[Piece]:
             rng = np.random.default_rng([22, index, round(100 * sway)])
             clock = Clock(rng, 60 / np.exp(rng.uniform(np.log(60), np.log(160))), sway)
             notes = write_piano(rng, PIECE_SECONDS, bool(rng.random() < 0.5), clock)
-            wave = font.play(int(rng.choice(PIANOS)), notes, PIECE_SECONDS)
-            wave = (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
-            rows = np.array([(n.start_seconds, n.end_seconds, n.pitch) for n in notes], np.float64)
+            wave = _even(font.play(int(rng.choice(PIANOS)), notes, PIECE_SECONDS))
+            rows = _rows(notes)
             played = clock.beats(float(rows[:, 0].max()) + 0.1)
-            beats = played[played >= rows[0, 0] - 0.1]
+            beats = played[played >= rows[0, 0] - EARLY_SECONDS]
             yield Piece(f"{group}-{index}", group, wave, RATE_HZ, rows, beats=beats)
+
+
+def render_bars(font: Soundfont, count: int) -> Iterator[Piece]:
+    """Piano pieces whose bars are known, of two, three, four and six beats; cut at any beat."""
+    for index in range(count):
+        rng = np.random.default_rng([23, index])
+        clock = Clock(rng, 60 / np.exp(rng.uniform(np.log(60), np.log(160))))
+        notes, meter = write_measured(rng, PIECE_SECONDS, bool(rng.random() < 0.5), clock)
+        wave = font.play(int(rng.choice(PIANOS)), notes, PIECE_SECONDS)
+        played = clock.beats(max(note.start_seconds for note in notes) + 0.1)
+        cut_seconds = max(0.0, played[int(rng.integers(meter))] - EARLY_SECONDS)
+        wave = _even(wave[round(cut_seconds * RATE_HZ) :])
+        rows = _rows([note for note in notes if note.start_seconds >= cut_seconds])
+        rows[:, :2] -= cut_seconds
+        beats, bars = (
+            times[times >= rows[0, 0] - EARLY_SECONDS]
+            for times in (played - cut_seconds, played[::meter] - cut_seconds)
+        )
+        yield Piece(f"bars-{index}", "bars", wave, RATE_HZ, rows, beats=beats, bars=bars)
+
+
+def _even(wave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The wave at half of what fits."""
+    made: NDArray[np.float32] = (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
+    return made
+
+
+def _rows(notes: Sequence[Note]) -> NDArray[np.float64]:
+    return np.array([(n.start_seconds, n.end_seconds, n.pitch) for n in notes], np.float64)
 
 
 def _join(
     stems: list[Stem], index: int
 ) -> tuple[NDArray[np.float32], int, NDArray[np.float64], int]:
-    wave = np.sum([s.wave for s in stems], axis=0)
-    wave = (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
+    wave = _even(np.sum([s.wave for s in stems], axis=0))
     rows = [(n.start_seconds, n.end_seconds, n.pitch) for s in stems for n in s.notes]
     notes = np.array(sorted(rows), np.float64).reshape(-1, 3)
     return wave, RATE_HZ, notes, len(stems)
@@ -105,7 +137,5 @@ def _double(font: Soundfont, index: int, group: str, salt: int) -> Piece:
     rng = np.random.default_rng([salt, index])
     notes = write_doubled(rng, PIECE_SECONDS)
     program = DOUBLED_PROGRAMS[index % len(DOUBLED_PROGRAMS)]
-    wave = font.play(program, notes, PIECE_SECONDS)
-    wave = (0.5 * wave / (np.abs(wave).max() + 1e-9)).astype(np.float32)
-    rows = np.array([(n.start_seconds, n.end_seconds, n.pitch) for n in notes], np.float64)
-    return Piece(f"{group}-doubled-{index}", group, wave, RATE_HZ, rows)
+    wave = _even(font.play(program, notes, PIECE_SECONDS))
+    return Piece(f"{group}-doubled-{index}", group, wave, RATE_HZ, _rows(notes))

@@ -40,7 +40,19 @@ def write_piano(
     plain: bool = False,
     clock: Clock | None = None,
 ) -> list[Note]:
-    """A piece for two hands that fills ``duration_seconds``; notes sorted by start.
+    """The notes of ``write_measured``."""
+    return write_measured(rng, duration_seconds, plain, clock)[0]
+
+
+def write_measured(
+    rng: np.random.Generator,
+    duration_seconds: float,
+    plain: bool = False,
+    clock: Clock | None = None,
+) -> tuple[list[Note], int]:
+    """A piece for two hands that fills ``duration_seconds``, and its beats a bar.
+
+    Notes are sorted by start; a bar begins with the first beat.
 
     Tempo and key are drawn from ``rng`` for the piece; textures, articulation, dynamics and
     pedalling change every few bars. A ``plain`` piece is as classical piano mostly is: chords
@@ -72,7 +84,7 @@ def write_piano(
                 start += length
             section.loudness = float(np.clip(section.loudness + rng.normal(0, 6), 20, 115))
         loudness = float(np.clip(section.loudness + rng.normal(0, 15), 25, 110))
-    return _sustain(keys, pedals, duration_seconds)
+    return _sustain(keys, pedals, duration_seconds), beats
 
 
 def write_ensemble(
