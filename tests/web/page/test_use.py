@@ -261,14 +261,20 @@ def test_the_focus_stays_with_who_has_no_mouse(browser: Browser, folder: Path) -
     context.close()
 
 
-def test_a_phone_shows_everything_within_its_width(browser: Browser, folder: Path) -> None:
+def test_a_phone_shows_everything_within_its_width(
+    browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    unbroken = tmp_path / f"{'Toccata' * 20}.mp3"
+    unbroken.write_bytes(b"")
     context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True)
     with SiteServer(folder / "site") as server:
         driver = PageDriver(context, server.url)
         driver.by_timbre("4")
+        driver.pick(unbroken)
+        driver.wait("html[data-state=error]")
+        check_width(driver)
         driver.transcribe(folder / "tune.wav")
-        widths = driver.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        assert widths[0] <= widths[1]
+        check_width(driver)
         midi = driver.page.locator("#download-mid").bounding_box()
         assert midi
         assert midi["y"] + midi["height"] < 500, "the file is out of sight"
@@ -280,3 +286,8 @@ def test_a_phone_shows_everything_within_its_width(browser: Browser, folder: Pat
             check_pinch(driver)
         driver.page.close()
     context.close()
+
+
+def check_width(driver: PageDriver) -> None:
+    content, window = driver.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert content <= window
