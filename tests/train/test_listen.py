@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample
 
@@ -25,7 +26,7 @@ from train.judge.listen import (
     write_table,
 )
 from train.judge.measure import note_f1
-from train.judge.pieces import EARLY_SECONDS, Piece, render_bars
+from train.judge.pieces import EARLY_SECONDS, Piece, read_recordings, render_bars
 from train.music.doubled import INTERVALS, write_doubled
 from train.music.sampled import Soundfont
 from train.music.scores import Note
@@ -87,6 +88,17 @@ def test_offsets_count_where_they_are_asked_for() -> None:
     truth = rows([{"start": 0, "end": 0.5, "pitch": 60}, {"start": 1, "end": 1.9, "pitch": 64}])
     assert note_f1(found, truth) == 1
     assert note_f1(found, truth, offsets=True) == 0.5
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="give a folder of recordings"):
+        list(read_recordings(tmp_path))
+    soundfile.write(tmp_path / "tune.wav", PIECE.wave, PIECE.rate_hz)
+    table = "\n".join(["start\tend\tpitch", *(f"{a}\t{b}\t{c:.0f}" for a, b, c in SCORE)])
+    (tmp_path / "tune.tsv").write_text(table)
+    (piece,) = read_recordings(tmp_path)
+    assert (piece.name, piece.group, piece.rate_hz) == ("tune", tmp_path.name, PIECE.rate_hz)
+    np.testing.assert_allclose(piece.notes, SCORE)
 
 
 def test_nothing_is_not_scored_and_a_table_needs_its_place(tmp_path: Path) -> None:

@@ -47,8 +47,14 @@ class Piece:
 
 
 def read_recordings(folder: Path) -> Iterator[Piece]:
-    """Recordings (.flac, .wav) with notes of the same stem beside them (.tsv or .mid)."""
-    for path in sorted([*folder.glob("*.flac"), *folder.glob("*.wav")]):
+    """Recordings (.flac, .wav) with notes of the same stem beside them (.tsv or .mid).
+
+    Raises FileNotFoundError if there are none: a table without them would look whole.
+    """
+    paths = sorted([*folder.glob("*.flac"), *folder.glob("*.wav")])
+    if not paths:
+        raise FileNotFoundError(f"{folder} has no .flac or .wav; give a folder of recordings")
+    for path in paths:
         wave, rate = soundfile.read(path, dtype="float32", always_2d=True)
         if path.with_suffix(".tsv").exists():
             notes = np.loadtxt(path.with_suffix(".tsv"), skiprows=1, ndmin=2)
