@@ -8,7 +8,7 @@ rows of outputs at a time are the same sums.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +22,22 @@ Pair = tuple[int, int]
 
 
 class InBands(TorchFunctionMode):
-    """While it is entered, layers that are a Conv2d in float64 run in bands."""
+    """While it is entered, layers that are a Conv2d in float64 run in bands, in one thread.
+
+    A band is so short that others would only spin.
+    """
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        super().__enter__()  # type: ignore[no-untyped-call]  # torch's own
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End."""
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]  # torch's own
+        torch.set_num_threads(self._threads)
 
     def __torch_function__(
         self,

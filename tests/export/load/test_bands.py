@@ -46,6 +46,17 @@ def test_bands_are_the_whole(
     assert watch.rows == [min(rows_at_once, rows - i) for i in range(0, rows, rows_at_once)]
 
 
+def test_one_thread_is_enough_and_others_come_back() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with InBands():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_what_is_no_layer_in_float64_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bands, "BAND_BYTES", 1)
     layer, x = nn.Conv2d(1, 1, 3, padding="same"), torch.ones(1, 1, 9, 9)
