@@ -134,8 +134,6 @@ class PageDriver:
             path = folder / (link.get_attribute("download") or "")
             path.write_bytes(bytes(link.evaluate(_READ_BLOB)))
             return path
-        # Chromium drops what a page downloads over ten times within a second.
-        self.page.wait_for_timeout(120)
         with self.page.expect_download() as download:
             link.click()
         path = folder / download.value.suggested_filename
