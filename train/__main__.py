@@ -266,11 +266,13 @@ def run_count(options: argparse.Namespace) -> None:
     from train.judge.counted import hear_counts, write_counts
     from train.judge.listen import fill_readme
     from train.judge.pieces import read_recordings
-    from train.judge.players import judging_band, render_players
+    from train.judge.players import judging_bands, render_players
 
     _require_fonts("timgm")
     pieces = [piece for folder in options.real for piece in read_recordings(folder)]
-    pieces += render_players(judging_band(), options.pieces)
+    for name, band in judging_bands().items():
+        rendered = render_players(band, options.pieces)
+        pieces += [replace(piece, group=f"{name}: {piece.group}") for piece in rendered]
     heard = {models.name: hear_counts(pieces, models, options.cache) for models in options.models}
     lines = list(write_counts(pieces, heard))
     print("\n".join(lines))

@@ -72,13 +72,14 @@ def test_groups_of_pieces_tell_families() -> None:
     ]
 
 
-def test_bands_have_no_font_and_no_program_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_judges_did_not_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(players, "Soundfont", str)
-    bands = [*players.choosing_bands(None), players.judging_band()]
+    choosing, judging = players.choosing_bands(None), players.judging_bands()
     for kind in ("fonts", "programs"):
-        own = [set(getattr(band, kind)) for band in bands]
+        own = [set(getattr(band, kind)) for band in (*choosing, judging["new"])]
         assert min(map(len, own)) > 0
         assert sum(map(len, own)) == len(set.union(*own)), kind
+    assert judging["common"].fonts == judging["new"].fonts
 
 
 def test_pieces_are_collected_in_batches_without_those_that_tell_nothing(

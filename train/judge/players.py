@@ -1,7 +1,7 @@
 """Pieces for one instrument, and for two: some choose how timbres are counted, others judge it.
 
-The bands, two that choose and one that judges, share neither soundfonts, nor General MIDI programs,
-nor scores.
+The bands, two that choose and two that judge, share neither soundfonts nor scores; of the judging
+ones, one shares General MIDI programs with those that choose.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ HELD_OUT = frozenset(
     {1, 6, 11, 13, 16, 21, 25, 28, 33, 41, 44, 46, 49, 53, 57, 59, 64, 66, 69, 71, 74, 79}
 )
 """General MIDI programs that only judge."""
+COMMON = (0, 24, 25, 40, 42, 52, 53, 54, 73)
+"""Piano, guitars, violin, cello, voices, flute: they judge too, from a soundfont that does not
+choose."""
 KEYBOARDS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 16, 19, 24, 25, 26, 27, 46, 48})
 """Programs that play pieces for two hands, among others."""
 PIANO_SHARE = 0.3
@@ -73,9 +76,13 @@ def choosing_bands(salamander: Path | None) -> tuple[Band, Band]:
     )
 
 
-def judging_band() -> Band:
-    """The instruments that judge."""
-    return Band([Soundfont(FONTS["timgm"])], sorted(HELD_OUT), None, False, 32)
+def judging_bands() -> dict[str, Band]:
+    """The instruments that judge, by what the table calls them."""
+    fonts = [Soundfont(FONTS["timgm"])]
+    return {
+        "new": Band(fonts, sorted(HELD_OUT), None, False, 32),
+        "common": Band(fonts, COMMON, None, False, 34),
+    }
 
 
 def render_players(band: Band, count: int, first: int = 0) -> Iterator[Piece]:
