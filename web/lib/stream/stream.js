@@ -2,10 +2,11 @@
  * A recording of any length through a network in stages, in bounded memory, with the result of the
  * network run on the whole of it at once.
  *
- * Memory for an hour: activations 208 MB, levels 26 MB where embeddings follow, and features of the spans whose embeddings are needed, 192
- * bytes per frame of a pitch, gathered in as many passes as bound them; the embeddings are 48 bytes,
- * and stay. Energies would be 312 MB, the encoder's values before its second norm (`wide`) eight
- * times as many: they are kept as far as KEPT_BYTES allows, otherwise computed again in every pass.
+ * Memory for an hour: activations 208 MB, levels 26 MB where embeddings follow, and features of the
+ * spans whose embeddings are needed, 192 bytes per frame of a pitch, gathered in as many passes as
+ * bound them; the embeddings are 48 bytes, and stay. Energies would be 312 MB, the encoder's values
+ * before its second norm (`wide`) eight times as many: they are kept as far as KEPT_BYTES allows,
+ * otherwise computed again in every pass.
  */
 
 import { copyRows } from "./chunks.js";
