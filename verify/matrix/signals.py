@@ -70,11 +70,13 @@ def fresh(seed: int) -> Signal:
     """Chords in noise whose length, pitches and loudness follow from the seed.
 
     A runtime that answers from memory, or fails at a length or loudness that no other signal has,
-    cannot know this one.
+    cannot know this one. The noise is as loud as the chords: where it is faint, the bins between
+    them hold little but rounding, which the network magnifies. In PyTorch itself, float32 was up to
+    6.9e-5 off then, and beyond the tolerance for 8 seeds in 100; it is 8.2e-6 at most now.
     """
     random = np.random.default_rng(seed)
     length = int(random.integers(_HOP, RATE_HZ))
-    wave = 0.05 * random.uniform(-1, 1, length)
+    wave = 0.5 * random.uniform(-1, 1, length)
     for frequency_hz in 440 * 2 ** (random.uniform(-30, 30, 5) / 12):
         wave += random.uniform(0.1, 0.4) * np.sin(2 * np.pi * _phase(length, frequency_hz))
     wave *= 10 ** random.uniform(-2, 2)
