@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import (
@@ -29,7 +28,7 @@ from export.nets.basicamt import NoteBranch
 from train.learn.batches import Recipe
 from train.learn.ship import ship
 from train.learn.trainer import NoteTask, Plan, Task, TimbreTask, Trainer
-from train.music.sampled import FONTS, fetch_salamander
+from train.music.sampled import FONTS, fetch_recorded, fetch_salamander
 from train.music.shards import make_shards, read_shard, shard_path
 
 WEIGHTS = Path(__file__).parents[1] / "export" / "weights"
@@ -44,11 +43,11 @@ OVERTONES = "overtones"
 """The task of `learn` for the classifier of the library's notes."""
 OVERTONE_PIECES = 80
 COUNTING = "counting"
-"""The task of `learn` for the classifier that tells one timbre from two."""
-COUNTING_PIECES = 300
-"""Pieces that choose, half of them of each band."""
+"""The task of `learn` for the network that tells one timbre from two."""
+COUNTING_PIECES = 10_000
+"""Pieces that choose."""
 COUNTED_PIECES = 120
-"""Pieces that judge."""
+"""Pieces of each band that judge."""
 SHARDS = 700
 """Pieces that the networks learn from."""
 COLUMNS: dict[str, dict[str, object]] = {
@@ -103,6 +102,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="models whose notes a classifier learns from; those of the first count most",
     )
     learn.add_argument("--pieces", type=_count, default=None)
+    learn.add_argument("--workers", type=_count, default=2, help="that make pieces (default: 2)")
     learn.add_argument("--steps", type=_count, default=None)
     learn.add_argument("--eps", type=float, default=None, help="default: the catalogue's")
     learn.set_defaults(command=run_learn)
@@ -234,31 +234,30 @@ def run_learn_overtones(options: argparse.Namespace) -> None:
 
 
 def run_learn_counting(options: argparse.Namespace) -> None:
-    """Train the classifier that counts timbres; half of the pieces are of each band."""
-    from train.judge.players import choosing_bands, render_players
-    from train.learn.counting import WEIGHTS_FILE, Told, choose, collect, separate, write_weights
+    """Train the network that counts timbres; an hour, most of it for the pieces."""
+    from train.learn import counting
+    from train.learn.sounds import SHARD, collect
 
-    if len(options.models) != 2:
-        raise ValueError("give two folders: --models BUNDLED PUBLISHED, see train/README.md")
+    if len(options.models) != 1:
+        raise ValueError(
+            f"--models names {len(options.models)} folders; give the bundled ones only"
+        )
+    models = options.models[0]
     _require_fonts("fluid", "musescore", "csound")
-    for models in options.models:
-        Manifest.read(models).find("septimbre")  # what is missing is said first
-    bands = choosing_bands(fetch_salamander(options.cache))
-    count = (options.pieces or COUNTING_PIECES) // 2
-    found: list[list[Told]] = []
+    Manifest.read(models).find("septimbre")  # what is missing is said first
+    console.print("fetching recorded instruments (once, about 90 MB)")
+    recordings = fetch_salamander(options.cache), fetch_recorded(options.cache)
+    count = options.pieces or COUNTING_PIECES
+    steps = options.steps or counting.STEPS
     with _progress() as progress:
-        for name, band in zip(("first", "second"), bands, strict=True):
-            pieces = render_players(band, count)
-            drawn = progress.track(pieces, count, description=f"{name} band")
-            found.append(collect(drawn, options.models))
-    regimes, spreads = [], []
-    for models, told in zip(options.models, zip(*found, strict=True), strict=True):
-        regime, share = choose(told)
-        console.print(f"{models}: {share:.0%} of the mixtures are found")
-        regimes.append(regime)
-        spreads.append(np.concatenate([one.traits for one in told]))
-    write_weights(regimes, separate(*spreads), WEIGHTS_FILE)
-    console.print(f"wrote {WEIGHTS_FILE}")
+        shards = collect(models, options.cache, *recordings, count, options.workers)
+        hearing = progress.track(shards, -(-count // SHARD), description="shards of pieces")
+        pieces = [one for shard in hearing for one in shard]
+        learning = progress.add_task("learning", total=counting.FOLDS * steps)
+        taught = counting.teach(pieces, steps, lambda: progress.advance(learning))
+    console.print(f"of instruments not heard, one network finds {taught.found:.0%} of the mixtures")
+    counting.write_weights(taught, counting.WEIGHTS_FILE)
+    console.print(f"wrote {counting.WEIGHTS_FILE}")
 
 
 def run_count(options: argparse.Namespace) -> None:
@@ -270,7 +269,7 @@ def run_count(options: argparse.Namespace) -> None:
 
     _require_fonts("timgm")
     pieces = [piece for folder in options.real for piece in read_recordings(folder)]
-    for name, band in judging_bands().items():
+    for name, band in judging_bands(fetch_recorded(options.cache)).items():
         rendered = render_players(band, options.pieces)
         pieces += [replace(piece, group=f"{name}: {piece.group}") for piece in rendered]
     heard = {models.name: hear_counts(pieces, models, options.cache) for models in options.models}

@@ -92,7 +92,7 @@ test("in tune it is heard once; a tuning that is told is taken; untold, none is"
 
 test("levels are those of the recording in tune, in any chunks, and only where they are wanted", async () => {
   const [one, other] = await Promise.all(
-    [80, 120].map((frames) => listen({ cents: 38 }, { tuning: "auto", keep: true }, frames)),
+    [80, 120].map((frames) => listen({ cents: 38 }, { tuning: "auto", level: true }, frames)),
   );
   const { levels } = one.stream;
   assert.equal(levels.frames, one.frames);

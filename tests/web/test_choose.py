@@ -1,4 +1,4 @@
-"""How timbres are counted in node, compared with its rules written out."""
+"""How timbres are counted in node, compared with its rules written out and with torch."""
 
 from __future__ import annotations
 
@@ -7,134 +7,164 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
+import torch
 from numpy.typing import NDArray
 
 from tests.paths import TESTS
 from tests.patience import PATIENCE_SECONDS
-from train.learn.counting import Regime
+from train.learn.counting import Batch, Ear, Taught, settle, write_weights
+from train.learn.sounds import BESIDES, BINS, SPECTRA, TRAITS, Example
 from web.node import run_node
 
 Array = NDArray[np.float64]
 FRAMES = 1000
 PITCHES, LOWEST = 84, 24
-INTERVALS = (-1, 1, 12, 19, 24, 28, 31, 34, 36)
-UNITS = np.array([8, 8, 12, 12, 12, 12, 12, 12, 12, 2.5, 0.16, 1.5])
-ASPECTS = ([0, 1], [2, 3], [4, 5, 6, 7, 8], [9], [10], [11])
+WINDOWS = ((-6, -3), (-3, -1), (-1, 1), (1, 3), (3, 6), (6, 12), (12, 24), (24, 48))
+ENDINGS = ((0, 4), (4, 12))
 
 
-def draw(seed: int, apart: float) -> tuple[Array, Array, Array]:
-    """Sixty notes of two instruments whose embeddings differ by about ``apart``; one has none."""
+def draw(seed: int) -> tuple[Array, Array]:
+    """Sixty notes, the last at the recording's end; and levels without any meaning."""
     rng = np.random.default_rng(seed)
-    start = np.sort(rng.integers(0, 900, 60))
-    notes = np.stack(
-        [start, start + rng.integers(6, 60, 60), rng.integers(40, 80, 60), rng.uniform(0.3, 1, 60)],
-        axis=1,
-    ).astype(np.float64)
-    vectors = rng.normal(0, 0.04, (60, 12)) + np.eye(12)[0]
-    vectors[:, 1] += apart * rng.integers(0, 2, 60)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors[7] = 0
-    return vectors, notes, rng.uniform(0, 0.2, 60)
+    start = np.sort(rng.integers(0, 960, 60))
+    end = np.minimum(start + rng.integers(3, 70, 60), FRAMES)
+    pitch = np.append(rng.integers(30, 100, 58), [24, 107])
+    notes = np.stack([start, end, pitch, rng.uniform(0.3, 1, 60)], 1).astype(np.float64)
+    return notes, rng.integers(0, 256, (PITCHES, FRAMES)).astype(np.float64)
 
 
-def draw_sound(seed: int) -> tuple[Array, Array]:
-    """Levels and frame activations without any meaning."""
-    rng = np.random.default_rng(seed)
-    frame = rng.integers(0, 256, (PITCHES, FRAMES)) / 256  # exact as float32
-    return rng.integers(0, 256, (PITCHES, FRAMES)).astype(np.float64), frame
-
-
-def ask(
-    folder: Path, vectors: Array, notes: Array, unrest: Array, sound: tuple[Array, Array]
-) -> dict[str, Any]:
+def ask(folder: Path, notes: Array, levels: Array, weights: Path) -> dict[str, Any]:
     names = ("startFrame", "endFrame", "pitch", "velocity")
     request = {
-        "vectors": vectors.tolist(),
         "notes": [dict(zip(names, note, strict=True)) for note in notes.tolist()],
-        "unrest": unrest.tolist(),
-        "levels": sound[0].tolist(),
-        "frame": sound[1].tolist(),
+        "levels": levels.tolist(),
     }
     path = folder / "request.json"
     path.write_text(json.dumps(request))
-    printed = run_node(TESTS / "js" / "choosing.js", path, limit_seconds=PATIENCE_SECONDS)
+    script = TESTS / "js" / "choosing.js"
+    printed = run_node(script, path, weights, limit_seconds=PATIENCE_SECONDS)
     answer: dict[str, Any] = json.loads(printed)
     return answer
 
 
-def describe_sounds(notes: Array, levels: Array, frame: Array) -> Array:
-    """The sound of each note, NaN where it is unknown."""
+def part(values: Array, start: int, end: int) -> Array:
+    """Those of ``values`` that lie in the recording."""
+    return values[max(0, start) : max(0, min(end, FRAMES))]
+
+
+def describe(notes: Array, levels: Array) -> Array:
+    """What the network is told of each note."""
     decibels = levels / 2
     rises = np.maximum(0, np.diff(decibels, axis=1, prepend=decibels[:, :1])).mean(0)
-    told = np.full((len(notes), len(UNITS)), np.nan)
     places = notes[:, :3].astype(int) - [0, 0, LOWEST]
-    for i, (start, end, row) in enumerate(places):
+    own = []
+    for start, end, row in places:
         first = min(start + 2, end - 1)
-        last = min(end, first + 24)
-        sounding = (places[:, 0] < last) & (places[:, 1] > first) & (np.arange(len(places)) != i)
-        others = places[sounding, 2]
-        own = np.median(decibels[row, first:last])
-        for k, at in enumerate(row + np.array(INTERVALS)):
-            over = [at - other - spoils for other in others for spoils in (0, 12, 19, 24, 28, 31)]
-            if 0 <= at < PITCHES and all(abs(miss) > 1 for miss in over):
-                told[i, k] = np.median(decibels[at, first:last]) - own
-        told[i, 9] = rises[max(0, start - 2) : start + 4].max()
-        told[i, 10] = frame[row, start:end][:6].mean() - frame[row, start:end][-6:].mean()
-        part = decibels[row, start + 3 : end][:60]
-        if len(part) >= 8 and not set(row - others) & {12, 19, 24}:
-            at = np.arange(len(part))
-            told[i, 11] = np.std(part - np.polyval(np.polyfit(at, part, 1), at))
-    made: Array = told / UNITS
-    return made
+        own.append(np.median(decibels[row, first : min(end, first + 24)]))
+    told = []
+    line: Array
+    for (start, end, row), level, velocity in zip(places, own, notes[:, 3], strict=True):
+        windows = [
+            (start + a, start + b if b <= 1 else min(start + b, max(end, start + 3)))
+            for a, b in WINDOWS
+        ]
+        windows += [(end + a, end + b) for a, b in ENDINGS]
+        values = []
+        for window in windows:
+            for at in range(row - 2, row + 38):
+                if not 0 <= at < PITCHES:
+                    values.append(-70.0)
+                    continue
+                cut = part(decibels[at], *window)
+                values.append(float(np.clip(cut.mean() - level, -70, 30)) if len(cut) else 0.0)
+        share = np.zeros(74)
+        last = min(end, start + 24)
+        for other_start, other_end, other_row in places:
+            common = min(last, other_end) - max(start, other_start)
+            itself = (other_start, other_end, other_row) == (start, end, row)
+            if common > 0 and not itself and -36 <= other_row - row < 38:
+                share[other_row - row + 36] += common / (last - start)
+        traits = [rises[max(0, start - 2) : start + 4].max()]
+        for over in (0, 12, 19):
+            line = (
+                part(decibels[row + over], start + 3, min(end, start + 63))
+                if row + over < PITCHES
+                else np.zeros(0)
+            )
+            if len(line) < 8:
+                traits += [0, 0]
+                continue
+            time = np.arange(len(line))
+            slope, base = np.polyfit(time, line, 1)
+            traits += [np.log(0.2 + np.std(line - slope * time - base)), np.clip(slope, -2, 2)]
+        traits += [row / 84, np.log(end - start) / 4, velocity, (level - np.mean(own)) / 10]
+        told.append([*np.array(values) / 10, *share, *traits])
+    return np.array(told)
 
 
-def describe(vectors: Array, notes: Array, unrest: Array, sounds: Array) -> Array:
-    """The traits, pair by pair of all notes at once."""
-    heard = np.linalg.norm(vectors, axis=1) > 0
-    vectors, notes, unrest, sounds = vectors[heard], notes[heard], unrest[heard], sounds[heard]
-    start, end, pitch, velocity = notes.T
-    weight = velocity * np.minimum(1, (end - start) / 13)
-    distance = 1 - vectors @ vectors.T
-    pairs = np.outer(weight, weight) * (1 - np.eye(len(notes)))
-    apart = np.abs(pitch[:, None] - pitch)
-    pause = np.maximum(start[:, None] - end, start - end[:, None])
-    kinds = [
-        apart >= 0,
-        apart <= 2,
-        (apart <= 9) & (pause <= 0),
-        (apart <= 5) & (pause > 0) & (pause < 40),
-    ]
-    means = [np.average(distance, weights=pairs * kind) for kind in kinds]
-    distances = np.sqrt([*means, np.average(unrest, weights=weight)])
-    squares = np.minimum((sounds[:, None] - sounds) ** 2, 9)
-    near = (pairs * (apart <= 1))[..., None] * np.isfinite(squares)
-    squares = np.nan_to_num(squares)
-    heights = [np.average(squares[..., k], weights=near[..., k]) for k in ASPECTS]
-    made: Array = np.append(
-        np.log(np.append(distances, velocity.mean()) + 0.01), np.log(np.sqrt(heights) + 0.1)
-    )
-    return made
+def draw_network(seed: int) -> Ear:
+    """A network whose parts all matter."""
+    torch.manual_seed(seed)
+    ear = Ear()
+    for parameter in ear.parameters():
+        parameter.data += 0.2 * torch.randn_like(parameter)
+    for parameter in ear.sound.parameters():
+        parameter.data /= 20  # levels without meaning are far apart
+    for parameter in (ear.scales, ear.offsets):
+        parameter.data += torch.randn_like(parameter)  # kinds of pairs differ
+    ear.verdict.weight.data *= 10
+    mean, variance = ear.norm.running_mean, ear.norm.running_var
+    assert mean is not None
+    assert variance is not None
+    mean.add_(torch.randn(len(mean)))
+    variance.mul_(1 + torch.rand(len(variance)))
+    return settle(ear)
 
 
-@pytest.mark.parametrize("apart", [0.0, 1.0])
-def test_timbres_are_counted_by_the_rules(apart: float, tmp_path: Path) -> None:
-    vectors, notes, unrest = draw(round(10 * apart), apart)
-    sound = draw_sound(round(10 * apart))
-    answer = ask(tmp_path, vectors, notes, unrest, sound)
-    sounds = describe_sounds(notes, *sound)
-    assert 0.1 < np.isnan(sounds).mean() < 0.9, "the check sees what is known and what is not"
-    np.testing.assert_allclose(np.array(answer["told"], float), sounds, rtol=0, atol=1e-9)
-    wanted = describe(vectors, notes, unrest, sounds)
-    np.testing.assert_allclose(answer["traits"], wanted, rtol=0, atol=1e-9)
-    wrong = describe(vectors, np.roll(notes, 1, axis=0), unrest, sounds)
-    assert np.abs(wrong - wanted).max() > 1e-3, "the check sees notes that changed places"
-    silent = np.array(answer["mute"], float)
-    np.testing.assert_allclose(silent[:6], wanted[:6], rtol=0, atol=1e-9)
-    assert np.isnan(silent[6:]).all(), "without levels sounds are unknown"
-    weights = answer["weights"]
-    chosen = weights["REGIMES"][int(wanted[0] >= weights["WIDE"])]
-    mean, scale, sums = (np.array(chosen[name]) for name in ("MEAN", "SCALE", "WEIGHTS"))
-    total = Regime(mean, scale, sums).sums(wanted[: len(mean)])
-    assert answer["count"] == (2 if total >= chosen["CERTAIN"] else 1)
-    assert answer["perhaps"] == (2 if total >= chosen["LIKELY"] else 1)
+@torch.no_grad()
+def judge(ear: Ear, told: Array, notes: Array) -> float:
+    sounds = told.astype(np.float16)
+    example = Example(sounds, notes[:, :3].astype(int), np.zeros(len(notes), int), ("one",))
+    batch = Batch([example], [np.arange(len(notes))])
+    batch.told[0] = torch.from_numpy(told.astype(np.float32))  # in full precision
+    return float(ear(batch)[0])
+
+
+def say(ears: list[Ear], told: Array, notes: Array) -> float:
+    """The mean of what networks say."""
+    return float(np.mean([judge(ear, told, notes) for ear in ears]))
+
+
+def test_notes_are_described_by_the_rules(tmp_path: Path) -> None:
+    notes, levels = draw(1)
+    weights = tmp_path / "weights.mjs"
+    write_weights(Taught([draw_network(1)], 0, 0, 1), weights)
+    answer = ask(tmp_path, notes, levels, weights)
+    wanted = describe(notes, levels)
+    assert wanted.shape[1] == SPECTRA * BINS + BESIDES + TRAITS
+    assert 0.01 < np.mean(wanted == -7) < 0.3, "the check sees what is beyond the highest pitch"
+    assert 0.01 < np.mean(wanted[:, 400:474] > 0) < 0.3, "the check sees what sounds beside"
+    # float32 holds 7 to half a millionth
+    np.testing.assert_allclose(answer["told"], wanted, rtol=0, atol=1e-6)
+    wrong = describe(np.roll(notes, 1, axis=0), levels)
+    assert np.abs(wrong - wanted).max() > 1, "the check sees notes that changed places"
+
+
+def test_the_networks_are_those_of_torch(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.mjs"
+    for seed in (2, 3, 4):
+        notes, levels = draw(seed)
+        ears = [draw_network(seed), draw_network(10 + seed)]
+        write_weights(Taught(ears, 0.5, -0.5, 1), weights)
+        answer = ask(tmp_path, notes, levels, weights)
+
+        told = np.array(answer["told"])
+        wanted = say(ears, told, notes)
+        # float32, and six digits in the file, of sums that a factor of ten multiplies
+        assert abs(answer["verdict"] - wanted) < 1e-3
+        assert answer["count"] == (2 if wanted >= 0.5 else 1)
+        assert answer["perhaps"] == (2 if wanted >= -0.5 else 1)
+        moved = notes + np.array([0, 0, 5, 0]) * (np.arange(60)[:, None] % 2)
+        assert abs(say(ears, told, moved) - wanted) > 4e-3, "it sees pitches"
+        ears[1].offsets.data += 0.2
+        assert abs(say(ears, told, notes) - wanted) > 4e-3, "it sees weights"

@@ -6,8 +6,9 @@
  *            engine: whether the engine runs, which is quicker and remembers nothing,
  *            pieces: [{ samples: path of float32 bytes, rateHz }] }
  * Answer:  { notes: [{ start, end, pitch, velocity, timbre }], timbres, tuningCents, noise, beats, bars,
- *            features: those that `dropOvertones` judges by, if options.describe is set,
- *            perhaps, traits: those that `chooseTimbres` judges by, if options.timbres is "auto" }
+ *            perhaps, features: those that `dropOvertones` judges by, if options.describe is set,
+ *            places: [[start frame, end frame, pitch]] and sounds: what `hearTimbres` judges by, as
+ *            float32 in base64, if options.describeSounds is set }
  *
  * Results of the network's first stages are kept in `cache`, under a hash of file and inputs, so
  * that only changed ones are computed again.
@@ -27,6 +28,7 @@ import { checkThresholds } from "../../web/lib/notes/notes.js";
 import { describeNotes } from "../../web/lib/notes/overtones.js";
 import { Stages } from "../../web/lib/stream/stages.js";
 import { Transcript } from "../../web/lib/stream/transcript.js";
+import { Sounds } from "../../web/lib/timbres/sound.js";
 
 runtime.env.wasm.numThreads = 1;
 runtime.env.logLevel = "error";
@@ -117,6 +119,17 @@ async function openEngine() {
   return EngineStages.open(module, new Uint8Array(read(found.weights)), files, { workers: 1 });
 }
 
+/**
+ * @param {import("../../web/lib/notes/notes.js").FrameNote[]} notes
+ * @param {import("../../web/lib/timbres/levels.js").Levels | null} levels
+ */
+function packSounds(notes, levels) {
+  const sounds = levels && new Sounds(notes, levels);
+  const told = sounds ? notes.map((note) => Buffer.from(sounds.describe(note).buffer)) : [];
+  const places = notes.map(({ startFrame, endFrame, pitch }) => [startFrame, endFrame, pitch]);
+  return { places, sounds: Buffer.concat(told).toString("base64") };
+}
+
 const { models, model, cache, options, engine = false, pieces } = JSON.parse(readFileSync(0, "utf8"));
 const manifest = JSON.parse(readFileSync(resolve(models, "manifest.json"), "utf8"));
 const files = findStages(manifest, model);
@@ -125,17 +138,17 @@ const stages = engine
   ? await openEngine()
   : new Stages(/** @type {any} */ (new RememberingEngine(cache)), files, contents);
 const thresholds = checkThresholds({ ...thresholdsOf(files[0]), ...options.thresholds });
-const { timbres = 1, keepOvertones = false, tuning = "auto", describe = false } = options;
+const { timbres = 1, keepOvertones = false, tuning = "auto" } = options;
+const { describe = false, describeSounds = false } = options;
 
 for (const { samples, rateHz } of pieces) {
   const listener = await Listener.of(sourceOf(samples, rateHz), files[0].rate_hz);
   const transcript = new Transcript(stages, listener);
   const onProgress = async () => {};
-  const separate = timbres !== 1;
   const onNotes = () => {};
-  await transcript.listen({ thresholds, keepOvertones, separate, tuning, onProgress, onNotes });
+  await transcript.listen({ thresholds, keepOvertones, timbres, tuning, onProgress, onNotes });
   const { secondsPerFrame } = transcript;
-  const { notes, labels, count, perhaps, traits } = await transcript.makeNotes({
+  const { notes, labels, count, perhaps } = await transcript.makeNotes({
     thresholds,
     keepOvertones,
     timbres,
@@ -154,6 +167,7 @@ for (const { samples, rateHz } of pieces) {
   const { times: beats } = trackBeats(timed);
   const { meter, first } = findBars(timed, beats);
   const bars = beats.filter((_, i) => i % meter === first);
-  const told = { notes: timed, timbres: count, perhaps, traits, noise, beats, bars, features };
+  const sounds = describeSounds ? packSounds(notes, transcript.levels) : {};
+  const told = { notes: timed, timbres: count, perhaps, noise, beats, bars, features, ...sounds };
   console.log(JSON.stringify({ ...told, tuningCents: listener.cents }));
 }

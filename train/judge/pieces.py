@@ -40,6 +40,10 @@ class Piece:
     notes: NDArray[np.float64]
     """Rows of start, end (seconds), MIDI pitch."""
     timbres: int = 1
+    instruments: tuple[str, ...] = ()
+    """What they are; empty if unknown."""
+    played_by: NDArray[np.float64] | None = None
+    """Place in ``instruments`` of each note's; None if unknown."""
     beats: NDArray[np.float64] | None = None
     """Seconds; None if unknown."""
     bars: NDArray[np.float64] | None = None

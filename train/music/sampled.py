@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -19,8 +19,16 @@ from train.music.tones import RATE_HZ, Wave
 
 SALAMANDER_LAYERS = (2, 4, 6, 8, 10, 12, 14, 16)
 """Velocity layers that are used, out of sixteen."""
-_PACKAGE = "@audio-samples/piano-velocity{layer}@1.0.5"
-_STEPS = {"C": 0, "D#": 3, "F#": 6, "A": 9}
+_LAYER_PACKAGE = "@audio-samples/piano-velocity{layer}@1.0.5"
+RECORDED = (
+    *("bass-electric", "bassoon", "cello", "clarinet", "contrabass", "flute", "french-horn"),
+    *("guitar-acoustic", "guitar-electric", "guitar-nylon", "harmonium", "harp", "organ", "piano"),
+    *("saxophone", "trombone", "trumpet", "tuba", "violin", "xylophone"),
+)
+"""Instruments recorded note by note, each from every second to every twelfth key."""
+_INSTRUMENT_PACKAGE = "tonejs-instrument-{name}-mp3@~1.1.1"
+_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ACCIDENTALS = {"": 0, "#": 1, "s": 1, "b": -1}
 
 FONTS = {
     "fluid": Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
@@ -60,13 +68,26 @@ def fetch_salamander(cache: Path) -> Path:
 
     Salamander Grand Piano V3 by Alexander Holm, CC BY 3.0. Raises RuntimeError when npm fails.
     """
-    target = cache / "salamander.npz"
+    packages = {f"{n}": _LAYER_PACKAGE.format(layer=n) for n in SALAMANDER_LAYERS}
+    return _fetch(cache, "salamander", packages)
+
+
+def fetch_recorded(cache: Path) -> Path:
+    """Get the samples of ``RECORDED`` from npm (about 50 MB) and keep them as one array file.
+
+    The packages of Tone.js Instruments, MIT. Raises RuntimeError when npm fails.
+    """
+    return _fetch(cache, "recorded", {n: _INSTRUMENT_PACKAGE.format(name=n) for n in RECORDED})
+
+
+def _fetch(cache: Path, name: str, packages: Mapping[str, str]) -> Path:
+    """One array a sample, called by its package's key and its MIDI pitch."""
+    target = cache / f"{name}.npz"
     if target.exists():
         return target
     cache.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray] = {}
-    for layer in SALAMANDER_LAYERS:
-        package = _PACKAGE.format(layer=layer)
+    for key, package in packages.items():
         done = subprocess.run(
             ["npm", "pack", "--silent", "--pack-destination", str(cache), package],
             capture_output=True,
@@ -78,11 +99,12 @@ def fetch_salamander(cache: Path) -> Path:
         archive = cache / done.stdout.split()[-1]
         with tarfile.open(archive) as tar:
             for member in tar:
-                found = re.search(r"/([A-G]#?)(\d)v\d+\.ogg$", member.name)
+                found = re.search(r"/([A-G])([#sb]?)(\d)(?:v\d+\.ogg|\.mp3)$", member.name)
                 file = tar.extractfile(member) if found else None
                 if found and file:
-                    pitch = 12 * (int(found[2]) + 1) + _STEPS[found[1]]
-                    arrays[f"{layer}_{pitch}"] = _read_sample(file.read())
+                    step = _STEPS[found[1]] + _ACCIDENTALS[found[2]]
+                    pitch = 12 * (int(found[3]) + 1) + step
+                    arrays[f"{key}_{pitch}"] = _read_sample(file.read())
         archive.unlink()
     partial = target.with_suffix(".partial.npz")
     # numpy's stub takes the arrays for its other keywords
@@ -118,11 +140,39 @@ class Salamander:
         wanted = float(np.clip((velocity + self._harder) / 8, 1, 16))
         layer = min(SALAMANDER_LAYERS, key=lambda v: abs(v - wanted))
         wave = self._file[f"{layer}_{sampled}"].astype(np.float32) / 32768
-        ratio = 2 ** ((pitch - sampled + self._cents / 100) / 12)
-        at = np.arange(int(len(wave) / ratio) - 1) * ratio
-        moved = np.interp(at, np.arange(len(wave)), wave)
+        moved = _transpose(wave, pitch - sampled + self._cents / 100)
         loud = self._dynamics * (velocity - 100) / 100
         return np.asarray(3 * moved * 10 ** (loud / 20), dtype=np.float32)
+
+
+class Recorded:
+    """One of ``RECORDED``: the nearest sample, resampled, all as loud as one another."""
+
+    def __init__(self, samples: Path, name: str, rng: np.random.Generator) -> None:
+        self._file = np.load(samples)
+        self._name = name
+        found = (key.rsplit("_", 1) for key in self._file.files)
+        self._pitches = np.array(sorted(int(pitch) for own, pitch in found if own == name))
+        self.lowest = max(24, int(self._pitches[0]) - 3)
+        self.highest = min(105, int(self._pitches[-1]) + 3)
+        self.release_seconds = float(rng.uniform(0.05, 0.15))
+        self._cents = rng.normal(0, 4)
+        self._dynamics = rng.uniform(0, 14)
+
+    def tone(self, pitch: int, velocity: int) -> Wave:
+        """See tones.Instrument."""
+        sampled = int(self._pitches[np.argmin(np.abs(self._pitches - pitch))])
+        wave = self._file[f"{self._name}_{sampled}"].astype(np.float32)
+        moved = _transpose(wave / np.abs(wave).max(), pitch - sampled + self._cents / 100)
+        loud = self._dynamics * (velocity - 100) / 100
+        return np.asarray(moved * 10 ** (loud / 20), dtype=np.float32)
+
+
+def _transpose(wave: Wave, semitones: float) -> Wave:
+    """A sample played faster or slower."""
+    ratio = 2 ** (semitones / 12)
+    at = np.arange(int(len(wave) / ratio) - 1) * ratio
+    return np.asarray(np.interp(at, np.arange(len(wave)), wave), dtype=np.float32)
 
 
 class Soundfont:

@@ -178,7 +178,7 @@ export async function analyse(audio, options) {
     ...needs,
     thresholds: checkThresholds({ ...own, ...options.thresholds }),
     keepOvertones,
-    separate: timbres !== 1,
+    timbres,
     tuning,
   };
   signal?.throwIfAborted();

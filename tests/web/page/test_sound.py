@@ -172,8 +172,8 @@ def test_where_there_may_be_two_timbres_the_visitor_decides(
 ) -> None:
     shutil.copytree(folder / "site", tmp_path / "site")
     choose = tmp_path / "site" / "lib" / "timbres" / "choose.js"
-    replace_once(choose, "sum >= CERTAIN ? 2 : 1", "1")
-    replace_once(choose, "sum >= LIKELY ? 2 : 1", "2")
+    replace_once(choose, "odds >= limits.CERTAIN ? 2 : 1", "1")
+    replace_once(choose, "odds >= limits.LIKELY ? 2 : 1", "2")
     context = browser.new_context(locale="en-GB", service_workers="block")
     with SiteServer(tmp_path / "site") as server:
         driver = PageDriver(context, server.url)

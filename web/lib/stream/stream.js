@@ -2,7 +2,7 @@
  * A recording of any length through a network in stages, in bounded memory, with the result of the
  * network run on the whole of it at once.
  *
- * Memory for an hour: activations 208 MB, levels 26 MB where embeddings follow, and features of the
+ * Memory for an hour: activations 208 MB, levels 26 MB where timbres may be counted, and features of the
  * spans whose embeddings are needed, 192 bytes per frame of a pitch, gathered in as many passes as
  * bound them; the embeddings are 48 bytes, and stay. Energies would be 312 MB, the encoder's values
  * before its second norm (`wide`) eight times as many: they are kept as far as KEPT_BYTES allows,
@@ -93,6 +93,7 @@ export class Stream {
    * Onset and frame of the whole recording, each divided by its maximum.
    * @param {object} options
    * @param {boolean} options.keep whether embeddings follow: energies stay
+   * @param {boolean} [options.level] whether levels are wanted
    * @param {(activations: Activations, maxima: {onset: number, frame: number}, end: number) => void} [options.onActivations]
    *   called after every chunk with activations up to a frame, not yet divided by their maxima
    * @param {"auto" | number} [options.tuning] how sharp the recording is, in cents; "auto" measures
@@ -101,9 +102,9 @@ export class Stream {
    * @returns {Promise<Activations>}
    * @throws {import("../errors.js").TranscriptionError}
    */
-  async listen({ keep, onActivations = () => {}, tuning = 0, skipNoise = false }) {
+  async listen({ keep, level = false, onActivations = () => {}, tuning = 0, skipNoise = false }) {
     if (typeof tuning === "number") this._tune(tuning);
-    const changes = await this._measureDeviation(tuning === "auto", skipNoise, keep);
+    const changes = await this._measureDeviation(tuning === "auto", skipNoise, level);
     const { frames } = this;
     const size = PITCHES * frames;
     const activations = { onset: new Float32Array(size), frame: new Float32Array(size), frames };

@@ -17,9 +17,7 @@ import { tidyNotes } from "../notes/tidy.js";
 import { coverLoud, merge, sizeOf, spanOf } from "../notes/spans.js";
 import { STAGE_COSTS } from "./stages.js";
 import { NOTE_PASSES, Stream } from "./stream.js";
-import { chooseTimbres, describeTimbres } from "../timbres/choose.js";
-import { Sounds } from "../timbres/sound.js";
-import { clusterTimbres, noteEmbeddings, noteUnrest } from "../timbres/timbres.js";
+import { clusterTimbres, noteEmbeddings } from "../timbres/timbres.js";
 
 /** Frame thresholds for which embeddings are computed in advance, if they fit. */
 const LEVELS = Object.freeze([0.05, 0.1, 0.15, 0.2, 0.25]);
@@ -42,6 +40,8 @@ export class Transcript {
     this._stream = new Stream(stages, listener, (pass, fraction) => this._report(pass, fraction));
     /** @type {import("./stream.js").Activations} */
     this._activations = { onset: new Float32Array(0), frame: new Float32Array(0), frames: 0 };
+    /** What was counted last. @type {{notes: object, count: number, perhaps: number} | null} */
+    this._counted = null;
     /** Notes that were found last. @type {{key: string, notes: import("../notes/notes.js").FrameNote[]} | null} */
     this._found = null;
     /** Seconds of the recording. */
@@ -53,7 +53,7 @@ export class Transcript {
    * @param {object} options
    * @param {Thresholds} options.thresholds that notes will be made with
    * @param {boolean} options.keepOvertones
-   * @param {boolean} options.separate whether their timbres will be asked for
+   * @param {number | "auto"} options.timbres that will be asked for, so that what they need is at hand
    * @param {"auto" | number} options.tuning how sharp the recording is, in cents
    * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
    * @param {(notes: import("../notes/notes.js").FrameNote[]) => void} options.onNotes provisional ones
@@ -61,8 +61,8 @@ export class Transcript {
    *   empty for silence, and for what is too short for notes
    * @throws {TranscriptionError}
    */
-  async listen({ thresholds, keepOvertones, separate, tuning, onProgress, onNotes }) {
-    const encode = separate && this._separable;
+  async listen({ thresholds, keepOvertones, timbres, tuning, onProgress, onNotes }) {
+    const encode = timbres !== 1 && this._separable;
     const passes = encode ? [...NOTE_PASSES, ...timbrePasses(this._stages)] : NOTE_PASSES;
     await onProgress(0);
     // Answered without the network.
@@ -72,6 +72,7 @@ export class Transcript {
     let provisional = null;
     this._activations = await this._stream.listen({
       keep: encode,
+      level: this._separable,
       onActivations: (activations, maxima, end) => {
         provisional ??= new ProvisionalNotes(activations.frames, thresholds, keepOvertones);
         onNotes(provisional.take(activations, maxima, end));
@@ -82,7 +83,9 @@ export class Transcript {
     this._found = null;
     if (encode) {
       const notes = this._find(thresholds, keepOvertones);
-      await this._stream.encode(merge([...this._inAdvance(thresholds), ...notes.map(spanOf)]));
+      const several = timbres !== "auto" || (await this._count(notes)).count > 1;
+      const spans = several ? [...this._inAdvance(thresholds), ...notes.map(spanOf)] : [];
+      await this._stream.encode(merge(spans));
     }
     await onProgress(1);
     const { frame } = this._activations;
@@ -98,22 +101,22 @@ export class Transcript {
    * @param {number | "auto"} options.timbres 1: all notes together
    * @param {(fraction: number) => Promise<void>} options.onProgress throws to stop
    * @returns {Promise<{notes: import("../notes/notes.js").FrameNote[], labels: Uint16Array,
-   *   count: number, perhaps: number, traits: number[] | null}>} perhaps: how many timbres there may
-   *   be; traits: what was counted by, if "auto"
+   *   count: number, perhaps: number}>} perhaps: how many timbres there may be
    * @throws {TranscriptionError}
    */
   async makeNotes({ thresholds, keepOvertones, timbres, onProgress }) {
     const notes = this._find(thresholds, keepOvertones);
-    if (timbres === 1 || notes.length === 0) {
-      const labels = new Uint16Array(notes.length);
-      return { notes, labels, count: 1, perhaps: 1, traits: null };
-    }
+    const together = { notes, labels: new Uint16Array(notes.length), count: 1, perhaps: 1 };
+    if (timbres === 1 || notes.length === 0) return together;
     if (!this._separable) {
       throw new TranscriptionError(
         "model",
         "this model does not separate timbres; choose one with an embedding, such as septimbre",
       );
     }
+    const { count, perhaps } =
+      timbres === "auto" ? await this._count(notes) : { count: timbres, perhaps: timbres };
+    if (count === 1) return { ...together, perhaps };
     const { embeddings } = this._stream;
     const missing = merge(notes.map(spanOf).filter((span) => !embeddings.has(span)));
     if (missing.length > 0) {
@@ -123,15 +126,7 @@ export class Transcript {
     const { frame, frames } = this._activations;
     const read = (/** @type {import("../notes/spans.js").Span} */ span) => embeddings.read(span);
     const vectors = noteEmbeddings(notes, read, frame, frames);
-    const { levels } = this._stream;
-    const sounds = levels && new Sounds(notes, levels, frame);
-    const traits =
-      timbres === "auto"
-        ? describeTimbres(vectors, notes, noteUnrest(notes, read, frame, frames), sounds)
-        : null;
-    const { count, perhaps } =
-      timbres === "auto" ? chooseTimbres(traits) : { count: timbres, perhaps: timbres };
-    return { notes, labels: clusterTimbres(vectors, count), count, perhaps, traits };
+    return { notes, labels: clusterTimbres(vectors, count), count, perhaps };
   }
 
   /** Seconds of the recording from one frame to the next; a tuning other than 0 changes them. */
@@ -142,6 +137,11 @@ export class Transcript {
   /** Whether the recording holds only noise or hum. */
   get isNoise() {
     return this._stream.isNoise;
+  }
+
+  /** How loud each semitone is, if the model separates timbres. */
+  get levels() {
+    return this._stream.levels;
   }
 
   /** The network's activations of the recording. */
@@ -162,6 +162,22 @@ export class Transcript {
     const notes = keepOvertones ? all : tidyNotes(all, onset, frame, frames, thresholds.frame);
     this._found = { key, notes };
     return notes;
+  }
+
+  /**
+   * How many timbres there are, and may be; a run and the request for its notes ask for the same.
+   * @param {import("../notes/notes.js").FrameNote[]} notes
+   */
+  async _count(notes) {
+    if (this._counted?.notes === notes) return this._counted;
+    return (this._counted = { notes, ...(await this._hearTimbres(notes)) });
+  }
+
+  /** @param {import("../notes/notes.js").FrameNote[]} notes */
+  async _hearTimbres(notes) {
+    // 24 KB of weights, that only those who ask for timbres need.
+    const { chooseTimbres, hearTimbres } = await import("../timbres/choose.js");
+    return chooseTimbres(this.levels && hearTimbres(notes, this.levels));
   }
 
   /**

@@ -1,141 +1,204 @@
 /**
- * How many timbres to tell apart where nobody says: one, or two if a small classifier is sure.
+ * How many timbres to tell apart where nobody says: one, or two if small networks are sure.
  *
- * Embeddings of one instrument differ too: with pitch, with loudness, with what sounds beside. So
- * the classifier weighs how far apart notes are over all, at one pitch, together, one after the
- * other, and within a note; and how far the sounds of notes of one pitch are (sound.js). It was
- * trained on rendered music (train/learn/counting.py), and its weights are in choose-weights.js.
- * How often it is right stands in web/README.md.
+ * A network makes a vector of each note's sound (sound.js). Two notes may differ because of their
+ * pitches, or of what sounds beside them; so how far apart they are is asked by kind of pair: notes
+ * of about one pitch or of distant ones, together, in turn, or long apart. The shares of pairs that
+ * seem to be of two instruments, kind by kind, give its verdict. Some networks judge together, each
+ * of which has heard other instruments, all of them in rendered music (train/learn/counting.py);
+ * their weights are in choose-weights.js. How often they are right stands in web/README.md.
  */
 
-import { REGIMES, WIDE } from "./choose-weights.js";
-import { dot } from "./eigen.js";
-import { ASPECTS } from "./sound.js";
+import { CERTAIN, EARS, LIKELY } from "./choose-weights.js";
+import { BESIDES, BINS, Sounds, SPECTRA } from "./sound.js";
 
 /** Fewer notes say nothing. */
 const FEWEST = 6;
-/** Notes that are compared, at most, spread over all. */
-const MOST = 1000;
-/** Frames from which on a note counts in full. */
-const LONG = 13;
-/** Semitones between notes of one sound, of about one pitch, of neighbours in a line, in a chord. */
-const NEAR = Object.freeze({ sound: 1, pitch: 2, line: 5, chord: 9 });
-/** Most frames between neighbours in a line. */
-const PAUSE = 40;
-/** Added before logarithms are taken, of embeddings and of sounds. */
-const FLOOR = Object.freeze({ vector: 0.01, sound: 0.1 });
-/** Largest squared difference of two sounds. */
-const FARTHEST = 9;
+/** Of a long recording only stretches are compared, spread over it, of notes that follow one another. */
+const STRETCHES = Object.freeze({ count: 8, notes: 50 });
+/** Semitones between the notes of a pair, at most, by kind; more are the last kind. */
+const APART = Object.freeze([1, 4, 9, 16]);
+/** Frames between them, at most, by kind: they sound together, or soon after one another. */
+const PAUSES = Object.freeze([0, 40]);
+const KINDS = (APART.length + 1) * (PAUSES.length + 1);
+/** Slope of a unit below zero. */
+const LEAK = 0.01;
+/** Added to a share before its logarithm is taken. */
+const FLOOR = 0.02;
 
 /** @typedef {import("../notes/notes.js").FrameNote} FrameNote */
 
 /**
- * @typedef {object} Regime a classifier for weights whose embeddings vary as much
- * @property {readonly number[]} MEAN of each feature
- * @property {readonly number[]} SCALE standard deviation of each feature
- * @property {readonly number[]} WEIGHTS one per feature, and a constant
- * @property {number} CERTAIN smallest sum that means two timbres
- * @property {number} LIKELY smallest sum that means perhaps two
+ * @typedef {object} Layer
+ * @property {string} bytes its matrix, row by row, int8 in base64
+ * @property {readonly number[]} steps what the bytes of each row are multiplied by
+ * @property {readonly number[]} constants what is added to each row's product
  */
 
 /**
- * @param {ArrayLike<number> | null} traits of `describeTimbres`; those that are NaN count for nothing
- * @param {readonly Regime[]} [regimes] for embeddings that vary less than WIDE, and more
- * @returns {{count: number, perhaps: number}} how many to tell apart, and how many there may be
+ * @typedef {object} Weights of the network
+ * @property {Layer} SPECTRUM of each spectrum
+ * @property {Layer} BESIDE of what sounds beside a note
+ * @property {Layer} HIDDEN of both and of a note's other traits
+ * @property {Layer} SOUND a note's vector, and how much it counts
+ * @property {readonly number[]} SCALES of a pair's distance, by kind
+ * @property {readonly number[]} OFFSETS added to it
+ * @property {Layer} SHARES of the pairs' shares
+ * @property {Layer} VERDICT
  */
-export function chooseTimbres(traits, regimes = REGIMES) {
-  if (!traits) return { count: 1, perhaps: 1 };
-  const { MEAN, SCALE, WEIGHTS, CERTAIN, LIKELY } = regimes[traits[0] < WIDE ? 0 : 1];
-  let sum = WEIGHTS[MEAN.length];
-  MEAN.forEach((mean, k) => {
-    const apart = (traits[k] - mean) / SCALE[k];
-    if (apart === apart) sum += WEIGHTS[k] * apart; // an unknown trait says nothing
-  });
-  return { count: sum >= CERTAIN ? 2 : 1, perhaps: sum >= LIKELY ? 2 : 1 };
+
+/**
+ * How many timbres to tell apart, and how many there may be.
+ * @param {number | null} verdict of `hearTimbres`
+ * @param {{CERTAIN: number, LIKELY: number}} [limits] smallest verdicts that mean two, and perhaps two
+ */
+export function chooseTimbres(verdict, limits = { CERTAIN, LIKELY }) {
+  const odds = verdict ?? -Infinity;
+  return { count: odds >= limits.CERTAIN ? 2 : 1, perhaps: odds >= limits.LIKELY ? 2 : 1 };
 }
 
 /**
- * The classifier's input, as logarithms: distances of pairs of notes over all, of one pitch, in a
- * chord, in a line; of notes' ends from their beginnings; and the mean velocity. A distance is the
- * root of the mean of 1 - cosine, strong and long notes counting most, and 0 of nothing. Then those
- * of the sounds of notes of one pitch, aspect by aspect, NaN of nothing.
- * @param {Float64Array[]} vectors of unit length or zero, one a note
- * @param {FrameNote[]} notes
- * @param {ArrayLike<number>} unrest how far notes' ends are from their beginnings, see `noteUnrest`
- * @param {Pick<import("./sound.js").Sounds, "describe"> | null} [sounds] of the notes, if known
- * @returns {number[] | null} null if there are too few notes
+ * The logarithm of the odds that there are two timbres.
+ * @param {FrameNote[]} notes all of a recording's, sorted by start
+ * @param {import("./levels.js").Levels} levels of the recording
+ * @param {readonly Weights[]} [networks]
+ * @returns {number | null} null if there are too few notes
  */
-export function describeTimbres(vectors, notes, unrest, sounds = null) {
-  const heard = notes.flatMap((note, i) => {
-    const weight = note.velocity * Math.min(1, (note.endFrame - note.startFrame) / LONG);
-    const vector = vectors[i];
-    return dot(vector, vector) > 0 ? [{ note, vector, weight, unrest: unrest[i] }] : [];
-  });
-  if (heard.length < FEWEST) return null;
-  const step = Math.max(1, heard.length / MOST);
-  const count = Math.floor(heard.length / step);
-  const chosen = Array.from({ length: count }, (_, i) => heard[Math.floor(i * step)]);
-  const told = chosen.map(({ note }) => sounds?.describe(note) ?? []);
-  const aspects = ASPECTS.map(() => new Mean());
-  const pairs = [0, 0, 0, 0].map(() => new Mean());
-  const [within, loud] = [new Mean(), new Mean()];
-  for (const [at, a] of chosen.entries()) {
-    within.add(a.unrest, a.weight);
-    loud.add(a.note.velocity, 1);
+export function hearTimbres(notes, levels, networks = EARS) {
+  if (notes.length < FEWEST) return null;
+  const sounds = new Sounds(notes, levels);
+  const chosen = choose(notes);
+  const told = chosen.map((note) => sounds.describe(note));
+  const verdicts = networks.map((weights) => judge(new Ear(weights), chosen, told));
+  return verdicts.reduce((total, verdict) => total + verdict, 0) / verdicts.length;
+}
+
+/**
+ * What one network says.
+ * @param {Ear} ear
+ * @param {FrameNote[]} notes
+ * @param {Float32Array[]} told of each note
+ */
+function judge(ear, notes, told) {
+  const heard = notes.map((note, i) => ({ note, ...ear.hear(told[i]) }));
+  const [different, all] = [new Float64Array(KINDS), new Float64Array(KINDS)];
+  for (const [at, a] of heard.entries()) {
     for (let k = 0; k < at; k++) {
-      const b = chosen[k];
+      const b = heard[k];
       const apart = Math.abs(a.note.pitch - b.note.pitch);
       const pause = Math.max(a.note.startFrame - b.note.endFrame, b.note.startFrame - a.note.endFrame);
-      const distance = 1 - dot(a.vector, b.vector);
+      const kind = (PAUSES.length + 1) * rankOf(apart, APART) + rankOf(pause, PAUSES);
       const weight = a.weight * b.weight;
-      pairs[0].add(distance, weight);
-      if (apart <= NEAR.sound) addSounds(aspects, told[at], told[k], weight);
-      if (apart <= NEAR.pitch) pairs[1].add(distance, weight);
-      if (apart <= NEAR.chord && pause <= 0) pairs[2].add(distance, weight);
-      if (apart <= NEAR.line && pause > 0 && pause < PAUSE) pairs[3].add(distance, weight);
+      different[kind] += weight * ear.compare(a.vector, b.vector, kind);
+      all[kind] += weight;
     }
   }
-  const distances = [...pairs, within].map(({ value }) => Math.sqrt(Math.max(0, value)));
-  return [
-    ...[...distances, loud.value].map((value) => Math.log(value + FLOOR.vector)),
-    ...aspects.map((one) => (one.isEmpty ? NaN : Math.log(Math.sqrt(one.value) + FLOOR.sound))),
-  ];
+  return ear.judge(different, all);
 }
 
-/**
- * Take how far two notes' sounds are apart in each aspect, by what is known of both.
- * @param {Mean[]} aspects
- * @param {ArrayLike<number>} a of `Sounds.describe`, or nothing
- * @param {ArrayLike<number>} b
- * @param {number} weight
- */
-function addSounds(aspects, a, b, weight) {
-  ASPECTS.forEach((places, aspect) => {
-    for (const place of places) {
-      const square = (a[place] - b[place]) ** 2;
-      if (square >= 0) aspects[aspect].add(Math.min(FARTHEST, square), weight); // not of the unknown
+/** @param {FrameNote[]} notes */
+function choose(notes) {
+  const { count, notes: length } = STRETCHES;
+  if (notes.length <= count * length) return notes;
+  return Array.from({ length: count }, (_, i) => {
+    const start = Math.floor((i * (notes.length - length)) / (count - 1));
+    return notes.slice(start, start + length);
+  }).flat();
+}
+
+/** The network. */
+class Ear {
+  /** @param {Weights} weights */
+  constructor(weights) {
+    const { SCALES, OFFSETS, ...layers } = weights;
+    this._scales = SCALES;
+    this._offsets = OFFSETS;
+    this._spectrum = new Dense(layers.SPECTRUM);
+    this._beside = new Dense(layers.BESIDE);
+    this._hidden = new Dense(layers.HIDDEN);
+    this._sound = new Dense(layers.SOUND);
+    this._shares = new Dense(layers.SHARES);
+    this._verdict = new Dense(layers.VERDICT);
+  }
+
+  /**
+   * A note's vector, and how much it counts, in (0, 1).
+   * @param {Float32Array} told of `Sounds.describe`
+   */
+  hear(told) {
+    const beside = SPECTRA * BINS;
+    const seen = [];
+    for (let at = 0; at < beside; at += BINS) {
+      seen.push(...this._spectrum.of(told.subarray(at, at + BINS)).map(leak));
     }
-  });
+    seen.push(...this._beside.of(told.subarray(beside, beside + BESIDES)).map(leak));
+    seen.push(...told.subarray(beside + BESIDES));
+    const made = this._sound.of(this._hidden.of(seen).map(leak));
+    return { vector: made.subarray(0, -1), weight: sigmoid(made[made.length - 1]) };
+  }
+
+  /**
+   * How probably two notes are of two instruments.
+   * @param {Float64Array} a vector of a note
+   * @param {Float64Array} b
+   * @param {number} kind of the pair
+   */
+  compare(a, b, kind) {
+    let square = 0;
+    for (let c = 0; c < a.length; c++) square += (a[c] - b[c]) ** 2;
+    return sigmoid((this._scales[kind] * square) / a.length + this._offsets[kind]);
+  }
+
+  /**
+   * @param {Float64Array} different weight of the pairs that are of two instruments, by kind
+   * @param {Float64Array} all weight of all pairs
+   */
+  judge(different, all) {
+    const share = sum(different) / (sum(all) + 1e-3);
+    // A kind of which there are few pairs is taken to be as the others.
+    const shares = Array.from(all, (weight, kind) => (different[kind] + share) / (weight + 1));
+    const told = [share, ...shares].map((value) => Math.log(value + FLOOR));
+    return this._verdict.of(this._shares.of(told).map(Math.tanh))[0];
+  }
 }
 
-/** A weighted mean; 0 of nothing. */
-class Mean {
-  constructor() {
-    this._sum = 0;
-    this._weight = 0;
+/** A layer whose matrix is unpacked. */
+class Dense {
+  /** @param {Layer} layer */
+  constructor({ bytes, steps, constants }) {
+    this._matrix = Int8Array.from(atob(bytes), (one) => one.charCodeAt(0));
+    this._steps = steps;
+    this._constants = constants;
   }
 
-  /** @param {number} value @param {number} weight */
-  add(value, weight) {
-    this._sum += weight * value;
-    this._weight += weight;
+  /** @param {ArrayLike<number>} input */
+  of(input) {
+    const columns = this._matrix.length / this._steps.length;
+    return Float64Array.from(this._steps, (step, row) => {
+      let sum = 0;
+      for (let k = 0; k < columns; k++) sum += this._matrix[row * columns + k] * input[k];
+      return step * sum + this._constants[row];
+    });
   }
+}
 
-  get isEmpty() {
-    return !(this._weight > 0);
-  }
+/** @param {number} value @param {readonly number[]} limits */
+function rankOf(value, limits) {
+  const rank = limits.findIndex((limit) => value <= limit);
+  return rank < 0 ? limits.length : rank;
+}
 
-  get value() {
-    return this._weight > 0 ? this._sum / this._weight : 0;
-  }
+/** @param {number} value */
+function leak(value) {
+  return value < 0 ? LEAK * value : value;
+}
+
+/** @param {number} value */
+function sigmoid(value) {
+  return 1 / (1 + Math.exp(-value));
+}
+
+/** @param {Float64Array} values */
+function sum(values) {
+  return values.reduce((total, value) => total + value, 0);
 }

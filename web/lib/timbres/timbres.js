@@ -56,51 +56,19 @@ export function noteEmbeddings(notes, read, frame, frames) {
     throw new RangeError(`frame has ${frame.length} values, ${PITCHES} × ${frames} were expected`);
   }
   return notes.map((note) => {
-    const { start, end } = spanOf(note);
-    return sumOver(note, start, end, read, frame, frames);
-  });
-}
-
-/**
- * How far each note's end is from its beginning: 1 - cosine of its first and last thirds' vectors.
- * @param {import("../notes/notes.js").FrameNote[]} notes
- * @param {(span: import("../notes/spans.js").Span) => Stretch} read the embeddings of a span
- * @param {Float32Array} frame PITCHES × frames, flat
- * @param {number} frames
- * @returns {Float64Array} one value a note, in [0, 2]
- */
-export function noteUnrest(notes, read, frame, frames) {
-  return Float64Array.from(notes, (note) => {
-    const { start, end } = spanOf(note);
-    const third = (/** @type {number} */ k) => start + Math.floor((k * (end - start)) / 3);
-    const first = sumOver(note, start, Math.max(start + 1, third(1)), read, frame, frames);
-    const last = sumOver(note, Math.min(end - 1, third(2)), end, read, frame, frames);
-    return Math.max(0, 1 - dot(first, last));
-  });
-}
-
-/**
- * The sum over some of a note's frames of embedding × (frame activation)², of unit length or zero.
- * @param {import("../notes/notes.js").FrameNote} note
- * @param {number} from
- * @param {number} to exclusive
- * @param {(span: import("../notes/spans.js").Span) => Stretch} read
- * @param {Float32Array} frame
- * @param {number} frames
- */
-function sumOver(note, from, to, read, frame, frames) {
-  const span = spanOf(note);
-  const { data, stride, at } = read(span);
-  const base = span.row * frames;
-  const vector = new Float64Array(EMBEDDING_SIZE);
-  for (let c = 0; c < EMBEDDING_SIZE; c++) {
-    const shift = c * stride + at - span.start;
-    for (let t = from; t < to; t++) {
-      vector[c] += data[shift + t] * frame[base + t] * frame[base + t];
+    const span = spanOf(note);
+    const { data, stride, at } = read(span);
+    const base = span.row * frames;
+    const vector = new Float64Array(EMBEDDING_SIZE);
+    for (let c = 0; c < EMBEDDING_SIZE; c++) {
+      const shift = c * stride + at - span.start;
+      for (let t = span.start; t < span.end; t++) {
+        vector[c] += data[shift + t] * frame[base + t] * frame[base + t];
+      }
     }
-  }
-  const length = Math.sqrt(dot(vector, vector));
-  return length > 0 ? vector.map((value) => value / length) : vector;
+    const length = Math.sqrt(dot(vector, vector));
+    return length > 0 ? vector.map((value) => value / length) : vector;
+  });
 }
 
 /**

@@ -38,7 +38,7 @@ import { Transcript } from "../stream/transcript.js";
  * @property {{length: number, rateHz: number}} recording whose samples are requested piece by piece
  * @property {Required<import("../notes/notes.js").Thresholds>} thresholds that notes will be made with
  * @property {boolean} keepOvertones
- * @property {boolean} separate whether their timbres will be asked for
+ * @property {number | "auto"} timbres that will be asked for first
  * @property {"auto" | number} tuning how sharp the recording is, in cents
  */
 
@@ -147,7 +147,7 @@ function getReady(needs) {
 
 /** @param {RunRequest} request */
 async function run(request) {
-  const { id, files, thresholds, keepOvertones, separate, tuning } = request;
+  const { id, files, thresholds, keepOvertones, timbres, tuning } = request;
   const listener = await Listener.of({ ...request.recording, read: askForAudio }, files[0].rate_hz);
   const { open, facts: runtimeFacts } = await getReady(request);
   const stages = await open(Math.ceil(listener.length / FRAME_SAMPLES));
@@ -157,7 +157,7 @@ async function run(request) {
   const map = await made.listen({
     thresholds,
     keepOvertones,
-    separate,
+    timbres,
     tuning,
     onProgress: progressOf(id, listener.seconds),
     onNotes: (notes) => reply({ id, notes: notes.map((note) => inSeconds(note, 0, made.secondsPerFrame)) }),
