@@ -174,8 +174,7 @@ def test_who_joins_a_piano_is_heard(models: Path, tmp_path: Path) -> None:
     counts: dict[int, list[int]] = {1: [], 2: []}
     for piece, heard in zip(pieces, hear_counts(pieces, models, tmp_path), strict=True):
         counts[piece.timbres].append(heard.answer["timbres"])
-    assert counts[1].count(1) >= 4
-    assert counts[2].count(2) >= 4
+    assert counts[2].count(2) >= counts[1].count(2) + 3, counts
 
 
 def test_shards_hold_what_has_notes_enough(tmp_path: Path) -> None:
